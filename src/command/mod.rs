@@ -1,0 +1,116 @@
+//! GRAMMAR: what a command is. The kd line and expression languages, arguments, examples, rows and sinks.
+//!
+//! A command is a `static COMMAND: Command` in one file of [`crate::commands`]; the prompt, `help`, completion, Rhai,
+//! JSON and the tests all read that one table.
+
+pub mod sink;
+pub mod value;
+
+use crate::error::Result;
+use crate::session::Session;
+pub use sink::{Collect, Kept, Row, Sink};
+pub use value::{Record, Value};
+
+/// A command, whole: how it is spelt, what it says of itself, and what it does.
+pub struct Command {
+    /// kd's name, with its `!` or `.` (`!poolused`, `lm`, `.formats`).
+    pub name: &'static str,
+    /// Other spellings, each complete in itself (`db` and `dd` are one family).
+    pub aliases: &'static [&'static str],
+    /// The function's name in Rhai (`poolused`), and of its aliases where they differ; `""` for commands that make no sense there.
+    pub rhai: &'static str,
+    /// The chapter of the reference.
+    pub topic: Topic,
+    /// At most 60 characters, without a full stop.
+    pub summary: &'static str,
+    /// The usage line, in kd's notation: `!poolused [Flags [TagString]]`.
+    pub usage: &'static str,
+    /// The long text of `help NAME`: every argument and flag, where the figures come from, what differs from kd.
+    pub help: &'static str,
+    /// What Tab offers after the name.
+    pub completes: Completes,
+    /// Worked examples, run and compared whole by `tests/examples.rs`.
+    pub examples: &'static [Example],
+    /// Does the work.
+    pub run: fn(&mut Session, &Args, &mut dyn Sink) -> Result<()>,
+}
+
+/// A worked example: run against the practice dump `notmyfault`, and its output compared to the letter.
+pub struct Example {
+    /// What is typed.
+    pub line: &'static str,
+    /// What it shows, in a few words.
+    pub shows: &'static str,
+    /// The text that the line prints on the practice dump, whole (or its first lines, when it ends in a line `...`).
+    pub output: &'static str,
+}
+
+/// The chapters of the reference, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Pool and memory counters: the reason why rkd exists.
+    Pool,
+    /// Modules.
+    Modules,
+    /// Searching and showing memory.
+    Memory,
+    /// Expressions.
+    Expressions,
+    /// The target: version, time, registers, bug check.
+    Target,
+    /// Symbols.
+    Symbols,
+    /// The session itself: log, screen, help, leaving.
+    Session,
+}
+
+/// What an argument of a command can be completed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completes {
+    /// Nothing.
+    Nothing,
+    /// Addresses: module names, `module!symbol`.
+    Symbols,
+    /// Module names.
+    Modules,
+    /// Pool tags of the dump.
+    Tags,
+    /// Names of commands.
+    Commands,
+    /// Files.
+    Files,
+}
+
+/// What was typed after a command's name.
+#[derive(Clone, Debug)]
+pub struct Args {
+    /// The spelling that was used: the name or one of the aliases.
+    pub name: String,
+    /// The rest of the line, trimmed on the left; never cut apart, because kd's commands differ in how they read it.
+    pub text: String,
+}
+
+impl Args {
+    /// The words, divided at blanks; a word in double quotes may hold blanks and loses its quotes.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut chars = self.text.chars().peekable();
+        while let Some(&c) = chars.peek() {
+            if c.is_whitespace() {
+                chars.next();
+                continue;
+            }
+            let mut word = String::new();
+            let mut quoted = false;
+            for c in chars.by_ref() {
+                match c {
+                    '"' => quoted = !quoted,
+                    c if c.is_whitespace() && !quoted => break,
+                    c => word.push(c),
+                }
+            }
+            words.push(word);
+        }
+        words
+    }
+}

@@ -1,0 +1,145 @@
+//! What can go wrong, as data: where, and why. The text is made at the edge, by `Display`.
+
+use crate::addr::{Pfn, Virt};
+use std::path::PathBuf;
+
+/// The result of everything that can fail in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A read of the target's memory that could not be done: the first address that is missing, and the reason.
+///
+/// Faults are normal in a dump and never the end of a walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read {at}: {why}")]
+pub struct Fault {
+    /// The first address that could not be read.
+    pub at: Virt,
+    /// Why it could not.
+    pub why: Why,
+}
+
+/// Why a page cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// Bits 48..63 do not repeat bit 47.
+    #[error("the address is not canonical")]
+    NonCanonical,
+    /// The entry of the named table is zero: nothing was ever there.
+    #[error("not mapped ({0} is zero)")]
+    NotMapped(Level),
+    /// The page tables name a frame which the dump does not hold.
+    #[error("page {pfn} is not in the dump{}", level.map(|l| format!(" (needed as the table of the {l})")).unwrap_or_default())]
+    PageNotInDump {
+        /// The frame.
+        pfn: Pfn,
+        /// The entry that was to be read from the missing page, when the page is itself a page table.
+        level: Option<Level>,
+    },
+    /// The dump holds blocks of virtual memory only (triage), and none covers the address.
+    #[error("not in the dump, which holds only some blocks of memory")]
+    NoBlock,
+    /// The page was written to a page file.
+    #[error("paged out (page file {file}, page {page:#x})")]
+    PagedOut {
+        /// The page file's number.
+        file: u8,
+        /// The page in that file.
+        page: u64,
+    },
+    /// The page lies in the memory compression store.
+    #[error("compressed (store page {page:#x})")]
+    Compressed {
+        /// The page of the virtual page file.
+        page: u64,
+    },
+    /// Committed, but never touched: Windows would hand out a page of zeroes.
+    #[error("demand zero: committed, never touched")]
+    DemandZero,
+    /// A prototype PTE stands for the page, and it cannot be followed.
+    #[error("mapped by the prototype PTE {0}, which cannot be followed")]
+    Prototype(Virt),
+    /// A table holds something that no Windows writes.
+    #[error("the page tables are corrupt ({0})")]
+    CorruptTable(Level),
+}
+
+/// The levels of x64 page tables, by Windows' names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Level {
+    /// Page map level 4 entry.
+    #[error("PXE")]
+    Pxe,
+    /// Page directory pointer entry.
+    #[error("PPE")]
+    Ppe,
+    /// Page directory entry.
+    #[error("PDE")]
+    Pde,
+    /// Page table entry.
+    #[error("PTE")]
+    Pte,
+}
+
+/// Everything else that can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be opened or read.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not a kernel dump, or one of a kind that is not understood.
+    #[error("{}: {reason}", path.display())]
+    NotADump {
+        /// The file.
+        path: PathBuf,
+        /// What was found instead, and what to do.
+        reason: String,
+    },
+    /// Memory that cannot be read.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// A symbol that no source knows.
+    #[error("no symbol {0}")]
+    NoSymbol(String),
+    /// A type that no source knows.
+    #[error("no type {0}")]
+    NoType(String),
+    /// A type without such a field.
+    #[error("{ty} has no field {field}")]
+    NoField {
+        /// The type.
+        ty: String,
+        /// The field, dotted where nested.
+        field: String,
+    },
+    /// Bytes that contradict themselves.
+    #[error("{what} is corrupt: {why}")]
+    Corrupt {
+        /// The structure and its place.
+        what: String,
+        /// The contradiction.
+        why: String,
+    },
+    /// What was asked for can never be had from this dump; the text says which part and why.
+    #[error("{0}")]
+    Absent(String),
+    /// A line that cannot be understood; the text is kd's where kd has one.
+    #[error("{0}")]
+    Syntax(String),
+    /// A file beside the dump (symbols, tag list, script) that cannot be used.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Ctrl-C, or a reader that wants no more.
+    #[error("stopped")]
+    Stopped,
+}

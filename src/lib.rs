@@ -1,0 +1,4 @@
+//! rkd: a kd-like debugger for Windows kernel dumps.
+
+pub mod addr;
+pub mod error;
