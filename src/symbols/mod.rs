@@ -1,0 +1,13 @@
+//! NAMES: what the bytes of an image are called. PDB-derived tables (ISF), the facts carried in the binary and the images
+//! themselves all become one kind of table of symbols and types; above it stands a typed view of the target's memory.
+//!
+//! Nothing here knows Windows beyond its file formats: which structure lies where is the business of the kernel room.
+
+pub mod id;
+pub mod isf;
+pub mod table;
+pub mod types;
+
+pub use id::{Guid, PdbId};
+pub use table::{FieldRef, Source, SymbolTable, TableBuilder};
+pub use types::{Base, BaseKind, Enum, Field, Name, Type, Udt, UdtKind};

@@ -1,0 +1,552 @@
+//! The one table that every source of symbols becomes: names and addresses, structures and enumerations.
+
+use super::types::{Enum, Field, Type, Udt};
+use super::{Name, PdbId};
+use crate::addr::Rva;
+use crate::error::{Error, Result};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a table came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A Volatility symbol file.
+    Isf(PathBuf),
+    /// The facts that this program carries about known kernels.
+    Facts,
+    /// A program database.
+    Pdb(PathBuf),
+    /// The image's own export table: no types.
+    Exports,
+}
+
+/// How `lm` and the banner name it: the file, or what stands in its place.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Isf(path) | Source::Pdb(path) => write!(f, "{}", path.display()),
+            Source::Facts => f.write_str("built-in facts"),
+            Source::Exports => f.write_str("export symbols"),
+        }
+    }
+}
+
+/// The symbols and types of one image. Immutable; made by a [`TableBuilder`].
+#[derive(Clone, Debug)]
+pub struct SymbolTable {
+    source: Source,
+    identity: Option<PdbId>,
+    version: Option<Name>,
+    machine: Option<u16>,
+    pointer_size: u8,
+    mi_state_slack: Option<u64>,
+    /// All names in their order, without anything between them.
+    text: Box<str>,
+    /// Where each name starts in `text`, and where the last one ends.
+    starts: Box<[u32]>,
+    /// By the same index.
+    rvas: Box<[u32]>,
+    /// Indices in ascending order of address; of several names of one address the best comes first.
+    by_rva: Box<[u32]>,
+    udts: HashMap<Name, Udt>,
+    enums: HashMap<Name, Enum>,
+}
+
+/// A field that was found by its path: from the start of the outer type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldRef<'a> {
+    /// In bytes.
+    pub offset: u64,
+    /// What lies there.
+    pub ty: &'a Type,
+}
+
+impl SymbolTable {
+    /// Where the table came from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Which link of which image the table describes, if the source says so.
+    pub fn identity(&self) -> Option<&PdbId> {
+        self.identity.as_ref()
+    }
+
+    /// The version of the image, `10.0.19041.3570`, if the source says so.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The machine in the terms of a PE header, `0x8664` or `0xaa64`, if the source says so.
+    pub fn machine(&self) -> Option<u16> {
+        self.machine
+    }
+
+    /// The width of a pointer in bytes.
+    pub fn pointer_size(&self) -> u8 {
+        self.pointer_size
+    }
+
+    /// Bytes by which the variable `MiState` is larger than its type says.
+    ///
+    /// From 18362 to 22000 the public PDB's `_MI_SYSTEM_INFORMATION` is 0x40 bytes too small, and members near its end lie
+    /// that much further; the distance to the next symbol gives it away. `None` where there is no such variable or type.
+    pub fn mi_state_slack(&self) -> Option<u64> {
+        self.mi_state_slack
+    }
+
+    /// How many symbols the table has.
+    pub fn len(&self) -> usize {
+        self.rvas.len()
+    }
+
+    /// Whether the table has no symbols. It may still have types.
+    pub fn is_empty(&self) -> bool {
+        self.rvas.is_empty()
+    }
+
+    fn name_at(&self, index: usize) -> &str {
+        let at = |i: usize| self.starts.get(i).map_or(0, |&at| at as usize);
+        self.text.get(at(index)..at(index + 1)).unwrap_or_default()
+    }
+
+    fn entry(&self, index: usize) -> Option<(&str, Rva)> {
+        Some((self.name_at(index), Rva(*self.rvas.get(index)?)))
+    }
+
+    /// The first index whose name is not less than `name`.
+    fn lower_bound(&self, name: &str) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.name_at(middle) < name {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        low
+    }
+
+    fn exactly(&self, name: &str) -> Option<Rva> {
+        let (found, rva) = self.entry(self.lower_bound(name))?;
+        (found == name).then_some(rva)
+    }
+
+    /// The address of a symbol.
+    ///
+    /// A C++ variable or function is found by its plain name too (`SmGlobals` is `?SmGlobals@@3U_SM_GLOBALS@@A` in every
+    /// kernel), and so is a C name whose leading underscore was left out.
+    pub fn rva(&self, name: &str) -> Option<Rva> {
+        self.exactly(name).or_else(|| {
+            let decorated = format!("?{name}@@");
+            match self.entry(self.lower_bound(&decorated)) {
+                Some((found, rva)) if found.starts_with(&decorated) => Some(rva),
+                _ => self.exactly(&format!("_{name}")),
+            }
+        })
+    }
+
+    /// The last symbol at or below an address, and the distance to it in bytes.
+    ///
+    /// Where several names share the address, plain names come before decorated ones, and then the alphabet decides.
+    pub fn nearest(&self, rva: Rva) -> Option<(&str, u32)> {
+        let address = |&i: &u32| self.rvas.get(i as usize).copied().unwrap_or(u32::MAX);
+        let above = self.by_rva.partition_point(|i| address(i) <= rva.0);
+        let found = address(self.by_rva.get(above.checked_sub(1)?)?);
+        let first = self.by_rva.partition_point(|i| address(i) < found);
+        let name = self.name_at(*self.by_rva.get(first)? as usize);
+        Some((name, rva.0 - found))
+    }
+
+    /// The address of the first symbol above `rva`.
+    pub fn next_above(&self, rva: Rva) -> Option<Rva> {
+        let address = |&i: &u32| self.rvas.get(i as usize).copied().unwrap_or(u32::MAX);
+        let above = self.by_rva.partition_point(|i| address(i) <= rva.0);
+        self.by_rva.get(above).map(|i| Rva(address(i)))
+    }
+
+    /// All symbols in the order of their names (by bytes).
+    pub fn symbols(&self) -> impl Iterator<Item = (&str, Rva)> {
+        (0..self.len()).filter_map(|i| self.entry(i))
+    }
+
+    /// All symbols in ascending order of address.
+    pub fn symbols_by_rva(&self) -> impl Iterator<Item = (&str, Rva)> {
+        self.by_rva.iter().filter_map(|&i| self.entry(i as usize))
+    }
+
+    /// A structure or union by its name.
+    pub fn udt(&self, name: &str) -> Option<&Udt> {
+        self.udts.get(name)
+    }
+
+    /// An enumeration by its name.
+    pub fn enumeration(&self, name: &str) -> Option<&Enum> {
+        self.enums.get(name)
+    }
+
+    /// All structures and unions, in no order.
+    pub fn udts(&self) -> impl Iterator<Item = &Udt> {
+        self.udts.values()
+    }
+
+    /// All enumerations, in no order.
+    pub fn enumerations(&self) -> impl Iterator<Item = &Enum> {
+        self.enums.values()
+    }
+
+    /// The size of a type in bytes; `None` for code, for nothing, and for a type that the table does not have.
+    pub fn size_of(&self, ty: &Type) -> Option<u64> {
+        match ty {
+            Type::Base(base) => Some(u64::from(base.size)),
+            Type::Pointer(_) => Some(u64::from(self.pointer_size)),
+            Type::Array(of, count) => self.size_of(of)?.checked_mul(*count),
+            Type::Udt(name) => self.udt(name).map(|udt| udt.size),
+            Type::Enum(name) => self.enumeration(name).map(|e| e.size),
+            Type::Bitfield { of, .. } => self.size_of(of),
+            Type::Function | Type::Void => None,
+        }
+    }
+
+    /// A field by its path: names with dots between them, each of which may be followed by an index in brackets
+    /// (`Vs.SystemWs[3].Flags`). Members of anonymous members are found without naming these.
+    ///
+    /// # Errors
+    /// [`Error::NoType`] when a type on the way is unknown, [`Error::NoField`] when it has no such member, when an index
+    /// stands at what is not an array, or lies outside it. An array declared with one element or none may have any number.
+    pub fn field(&self, udt: &str, path: &str) -> Result<FieldRef<'_>> {
+        let mut here = self.udt(udt).ok_or_else(|| Error::NoType(udt.to_owned()))?;
+        let mut offset = 0u64;
+        let no_field = || Error::NoField {
+            ty: udt.to_owned(),
+            field: path.to_owned(),
+        };
+        let mut parts = path.split('.').peekable();
+        while let Some(part) = parts.next() {
+            let (name, indices) = part
+                .split_once('[')
+                .map_or((part, ""), |(name, rest)| (name, rest));
+            let (at, mut ty) = self.member(here, name).ok_or_else(no_field)?;
+            offset = offset.wrapping_add(at);
+            for index in indices.split('[').filter(|index| !index.is_empty()) {
+                let index = index
+                    .strip_suffix(']')
+                    .and_then(|i| i.parse::<u64>().ok())
+                    .ok_or_else(no_field)?;
+                let Type::Array(of, count) = ty else {
+                    return Err(no_field());
+                };
+                if *count > 1 && index >= *count {
+                    return Err(no_field());
+                }
+                let size = self.size_of(of).ok_or_else(no_field)?;
+                offset = offset.wrapping_add(index.wrapping_mul(size));
+                ty = of;
+            }
+            if parts.peek().is_none() {
+                return Ok(FieldRef { offset, ty });
+            }
+            let Type::Udt(inner) = ty else {
+                return Err(no_field());
+            };
+            here = self
+                .udt(inner)
+                .ok_or_else(|| Error::NoType(inner.to_string()))?;
+        }
+        Err(no_field())
+    }
+
+    /// A member of a type or of its anonymous members. Each type is looked at once, so that a file in which types contain
+    /// each other cannot keep us here.
+    fn member<'a>(&'a self, udt: &'a Udt, name: &str) -> Option<(u64, &'a Type)> {
+        let mut waiting = vec![(0u64, udt)];
+        let mut seen = HashSet::new();
+        while let Some((offset, udt)) = waiting.pop() {
+            if let Some(Field { offset: at, ty, .. }) = udt.field(name) {
+                return Some((offset.wrapping_add(*at), ty));
+            }
+            for field in udt.fields.iter().rev().filter(|field| field.anonymous) {
+                let Type::Udt(inner) = &field.ty else {
+                    continue;
+                };
+                if let Some(inner) = self
+                    .udt(inner)
+                    .filter(|inner| seen.insert(inner.name.clone()))
+                {
+                    waiting.push((offset.wrapping_add(field.offset), inner));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Collects what a source says and puts it into order.
+#[derive(Debug)]
+pub struct TableBuilder {
+    source: Source,
+    identity: Option<PdbId>,
+    version: Option<Name>,
+    machine: Option<u16>,
+    pointer_size: u8,
+    slack: Option<u64>,
+    /// Names one after the other, and for each its place and the address.
+    text: String,
+    symbols: Vec<(u32, u32, u32)>,
+    udts: HashMap<Name, Udt>,
+    enums: HashMap<Name, Enum>,
+}
+
+impl TableBuilder {
+    /// An empty table.
+    pub fn new(source: Source) -> TableBuilder {
+        TableBuilder {
+            source,
+            identity: None,
+            version: None,
+            machine: None,
+            pointer_size: 8,
+            slack: None,
+            text: String::new(),
+            symbols: Vec::new(),
+            udts: HashMap::new(),
+            enums: HashMap::new(),
+        }
+    }
+
+    /// Says which link the table describes.
+    pub fn identity(&mut self, id: PdbId) -> &mut Self {
+        self.identity = Some(id);
+        self
+    }
+
+    /// Says which version the image has.
+    pub fn version(&mut self, version: &str) -> &mut Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Says which machine the image is for.
+    pub fn machine(&mut self, machine: u16) -> &mut Self {
+        self.machine = Some(machine);
+        self
+    }
+
+    /// Says how wide a pointer is; 8 bytes unless said.
+    pub fn pointer_size(&mut self, bytes: u8) -> &mut Self {
+        self.pointer_size = bytes;
+        self
+    }
+
+    /// Says [`SymbolTable::mi_state_slack`], which is otherwise computed.
+    pub fn mi_state_slack(&mut self, bytes: u64) -> &mut Self {
+        self.slack = Some(bytes);
+        self
+    }
+
+    /// Adds a symbol. The first address of a name stays; names beyond 4 GiB of text are dropped.
+    pub fn symbol(&mut self, name: &str, rva: Rva) -> &mut Self {
+        let end = self.text.len().saturating_add(name.len());
+        if let (Ok(start), Ok(end)) = (u32::try_from(self.text.len()), u32::try_from(end)) {
+            self.text.push_str(name);
+            self.symbols.push((start, end, rva.0));
+        }
+        self
+    }
+
+    /// Adds a structure or union. The first of a name stays.
+    pub fn udt(&mut self, udt: Udt) -> &mut Self {
+        self.udts.entry(udt.name.clone()).or_insert(udt);
+        self
+    }
+
+    /// Adds an enumeration. The first of a name stays.
+    pub fn enumeration(&mut self, e: Enum) -> &mut Self {
+        self.enums.entry(e.name.clone()).or_insert(e);
+        self
+    }
+
+    /// The finished table.
+    pub fn build(mut self) -> SymbolTable {
+        let name = |&(start, end, _): &(u32, u32, u32)| &self.text[start as usize..end as usize];
+        self.symbols.sort_by(|a, b| name(a).cmp(name(b)));
+        self.symbols.dedup_by(|b, a| name(a) == name(b));
+        let mut text = String::with_capacity(self.text.len());
+        let mut starts = Vec::with_capacity(self.symbols.len() + 1);
+        for symbol in &self.symbols {
+            starts.push(text.len() as u32);
+            text.push_str(name(symbol));
+        }
+        starts.push(text.len() as u32);
+        let mut by_rva: Vec<u32> = (0..self.symbols.len() as u32).collect();
+        by_rva.sort_by_key(|&i| {
+            let symbol = &self.symbols[i as usize];
+            (symbol.2, name(symbol).contains(['?', '$', '@']), i)
+        });
+        let mut table = SymbolTable {
+            source: self.source,
+            identity: self.identity,
+            version: self.version,
+            machine: self.machine,
+            pointer_size: self.pointer_size,
+            mi_state_slack: self.slack,
+            text: text.into(),
+            starts: starts.into(),
+            rvas: self.symbols.iter().map(|symbol| symbol.2).collect(),
+            by_rva: by_rva.into(),
+            udts: self.udts,
+            enums: self.enums,
+        };
+        table.mi_state_slack = table
+            .mi_state_slack
+            .or_else(|| slack_after_mi_state(&table));
+        table
+    }
+}
+
+/// See [`SymbolTable::mi_state_slack`].
+fn slack_after_mi_state(table: &SymbolTable) -> Option<u64> {
+    let state = table.exactly("MiState")?;
+    let size = table.udt("_MI_SYSTEM_INFORMATION")?.size;
+    let next = table.next_above(state)?;
+    u64::from(next.0 - state.0).checked_sub(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::types::{Base, BaseKind, UdtKind};
+    use super::*;
+
+    fn table() -> SymbolTable {
+        let mut table = TableBuilder::new(Source::Exports);
+        for (name, rva) in [
+            ("memmove", 0x30),
+            ("?f@@YAXXZ", 0x30),
+            ("memcpy", 0x30),
+            ("?Sm@@3U_SM@@A", 0x40),
+            ("_chkstk", 0x20),
+            ("Zeta", 0x10),
+            ("Zeta", 0x11),
+            ("?Same@@YAXXZ", 0x50),
+            ("Same", 0x60),
+        ] {
+            table.symbol(name, Rva(rva));
+        }
+        let u32_type = Type::Base(Base {
+            name: "u32".into(),
+            size: 4,
+            signed: false,
+            kind: BaseKind::Int,
+        });
+        let udt = |name: &str| Type::Udt(name.into());
+        let field = |name: &str, offset, ty: &Type| Field {
+            name: name.into(),
+            offset,
+            ty: ty.clone(),
+            anonymous: false,
+        };
+        let hidden = |offset, ty: &Type| Field {
+            anonymous: true,
+            ..field("u1", offset, ty)
+        };
+        let array = |of: &Type, count| Type::Array(Box::new(of.clone()), count);
+        for (name, fields) in [
+            (
+                "_OUTER",
+                vec![
+                    field("In", 0x10, &array(&udt("_INNER"), 4)),
+                    field("Any", 0x90, &array(&u32_type, 1)),
+                ],
+            ),
+            (
+                "_INNER",
+                vec![
+                    field("A", 4, &array(&array(&u32_type, 3), 2)),
+                    hidden(0x1c, &udt("_HIDDEN")),
+                ],
+            ),
+            (
+                "_HIDDEN",
+                vec![field("H", 0, &u32_type), hidden(0, &udt("_HIDDEN"))],
+            ),
+            ("_LOOP", vec![hidden(1, &udt("_LOOP2"))]),
+            (
+                "_LOOP2",
+                vec![hidden(1, &udt("_LOOP")), field("Lost", 2, &udt("_LOST"))],
+            ),
+        ] {
+            table.udt(Udt::new(name.into(), UdtKind::Struct, 0x20, fields));
+        }
+        table.build()
+    }
+
+    #[test]
+    fn a_symbol_is_found_by_its_plain_name() {
+        let table = table();
+        let rva = |name| table.rva(name).map(|rva| rva.0);
+        assert_eq!(rva("memcpy"), Some(0x30));
+        assert_eq!((rva("Sm"), rva("?Sm@@3U_SM@@A")), (Some(0x40), Some(0x40)));
+        assert_eq!((rva("chkstk"), rva("_chkstk")), (Some(0x20), Some(0x20)));
+        assert_eq!(rva("Same"), Some(0x60), "the exact name goes first");
+        assert_eq!(rva("Zeta"), Some(0x10), "the first address of a name stays");
+        assert_eq!((rva("S"), rva(""), rva("memcpyx")), (None, None, None));
+        assert_eq!(table.len(), 8);
+    }
+
+    #[test]
+    fn the_nearest_symbol_is_the_last_below_and_plain_if_possible() {
+        let table = table();
+        let nearest = |rva| table.nearest(Rva(rva));
+        assert_eq!(nearest(0xf), None);
+        assert_eq!(nearest(0x10), Some(("Zeta", 0)));
+        assert_eq!(nearest(0x2f), Some(("_chkstk", 0xf)));
+        assert_eq!(nearest(0x33), Some(("memcpy", 3)));
+        assert_eq!(nearest(u32::MAX), Some(("Same", u32::MAX - 0x60)));
+        assert_eq!(
+            (table.next_above(Rva(0x30)), table.next_above(Rva(0x60))),
+            (Some(Rva(0x40)), None)
+        );
+        assert_eq!(
+            TableBuilder::new(Source::Facts).build().nearest(Rva(1)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_path_goes_through_arrays_and_anonymous_members() {
+        let table = table();
+        let at = |path| {
+            table
+                .field("_OUTER", path)
+                .map(|f| f.offset)
+                .map_err(|e| e.to_string())
+        };
+        assert_eq!(at("In[2].A[1][2]"), Ok(0x10 + 0x40 + 4 + 12 + 8));
+        assert_eq!(at("In[3].H"), Ok(0x10 + 0x60 + 0x1c));
+        assert_eq!(
+            at("Any[7]"),
+            Ok(0x90 + 28),
+            "an array of one is an array of any length"
+        );
+        for path in [
+            "",
+            ".",
+            "In[4].H",
+            "In[x].H",
+            "In[1",
+            "In.H",
+            "Any.x",
+            "in",
+            "In[1].H[0]",
+            "In[1].B",
+        ] {
+            assert_eq!(at(path), Err(format!("_OUTER has no field {path}")));
+        }
+        let error = |ty, path| table.field(ty, path).unwrap_err().to_string();
+        assert_eq!(error("_NONE", "a"), "no type _NONE");
+        assert_eq!(error("_LOOP", "a"), "_LOOP has no field a");
+        assert_eq!(error("_LOOP", "Lost.x"), "no type _LOST");
+    }
+}
