@@ -131,6 +131,15 @@ pub enum Error {
     /// A line that cannot be understood; the text is kd's where kd has one.
     #[error("{0}")]
     Syntax(String),
+    /// A line that is understood and cannot be done: kd's text, and behind it (as the error's source) the reason that kd keeps to itself.
+    #[error("{text}")]
+    Refused {
+        /// kd's text.
+        text: String,
+        /// The reason, for a note.
+        #[source]
+        why: Box<Error>,
+    },
     /// A file beside the dump (symbols, tag list, script) that cannot be used.
     #[error("{}: {reason}", path.display())]
     File {

@@ -3,8 +3,11 @@
 //! A command is a `static COMMAND: Command` in one file of [`crate::commands`]; the prompt, `help`, completion, Rhai,
 //! JSON and the tests all read that one table.
 
+pub mod masm;
+pub mod range;
 pub mod sink;
 pub mod value;
+pub mod wildcard;
 
 use crate::error::Result;
 use crate::session::Session;

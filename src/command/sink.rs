@@ -75,7 +75,11 @@ impl Sink for Collect {
             self.screen.push_str(&text);
             self.screen.push('\n');
         }
-        self.rows.push(Kept { kind: row.kind(), record: row.record(), text });
+        self.rows.push(Kept {
+            kind: row.kind(),
+            record: row.record(),
+            text,
+        });
         Ok(())
     }
     fn text(&mut self, text: &str) -> Result<()> {
@@ -91,5 +95,9 @@ impl Sink for Collect {
 
 /// Turns a set stop flag into [`Error::Stopped`]; long loops call it once a chunk.
 pub fn check(stop: &std::sync::atomic::AtomicBool) -> Result<()> {
-    if stop.load(std::sync::atomic::Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) }
+    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+        Err(Error::Stopped)
+    } else {
+        Ok(())
+    }
 }
