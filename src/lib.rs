@@ -3,3 +3,4 @@
 pub mod addr;
 pub mod error;
 pub mod symbols;
+pub mod lab;
