@@ -58,6 +58,21 @@ pub enum Why {
     /// A prototype PTE stands for the page, and it cannot be followed.
     #[error("mapped by the prototype PTE {0}, which cannot be followed")]
     Prototype(Virt),
+    /// Nothing of a mapped file was in memory there: its contents are in the file.
+    #[error("not in memory: a page of a mapped file (prototype PTE {0})")]
+    MappedFile(Virt),
+    /// The page table leaves it to the process' address descriptors (VADs) what belongs there.
+    #[error("not in memory: the process' VAD says what belongs there")]
+    SeeVad,
+    /// The address space ends before the last byte.
+    #[error("the address space ends there")]
+    EndOfSpace,
+    /// Page tables were asked of a dump that holds blocks of virtual memory only.
+    #[error("the dump holds no page tables")]
+    NoPageTables,
+    /// Page tables of a kind that is not understood; the text says which.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// A table holds something that no Windows writes.
     #[error("the page tables are corrupt ({0})")]
     CorruptTable(Level),

@@ -1,0 +1,46 @@
+//! The bytes of a dump: a file mapped into memory, or bytes that a test made.
+//!
+//! A mapping costs no private memory and opens a file of any size at once. Its price: when another program cuts the
+//! file short while it is open, touching what is lost kills the process (SIGBUS on Unix, an in-page error on Windows).
+//! The length is taken at opening, so a file that was *already* cut is no danger.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Read-only bytes, alive as long as the value.
+#[derive(Debug)]
+pub(crate) enum Map {
+    /// A mapped file.
+    Mapped(memmap2::Mmap),
+    /// Bytes in memory.
+    Owned(Vec<u8>),
+}
+
+impl Map {
+    /// Maps the whole of a regular file.
+    pub(crate) fn open(path: &Path) -> io::Result<Map> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        if metadata.len() == 0 {
+            return Ok(Map::Owned(Vec::new()));
+        }
+        // SAFETY: the mapping is read-only and private to us, and only ever handed out as `&[u8]`, for which any bytes
+        // are valid. What Rust cannot rule out is another process that writes to the file meanwhile: a dump at rest is
+        // not written to, and what we read is judged byte by byte anyway.
+        #[allow(unsafe_code)]
+        let map = unsafe { memmap2::Mmap::map(&file)? };
+        Ok(Map::Mapped(map))
+    }
+
+    /// All the bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Map::Mapped(map) => map,
+            Map::Owned(bytes) => bytes,
+        }
+    }
+}
