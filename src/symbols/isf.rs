@@ -53,11 +53,11 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<SymbolTable> {
     convert(path, &raw).map_err(bad)
 }
 
-/// The bytes, unpacked if they are packed.
+/// The bytes, unpacked if they are packed with xz.
 ///
 /// # Errors
 /// In words: what is wrong with them.
-pub(crate) fn unpack(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
+pub fn unpack(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
     let too_large = || format!("larger than {} MiB when unpacked", LIMIT >> 20);
     if !bytes.starts_with(b"\xfd7zXZ\0") {
         return if bytes.len() as u64 > LIMIT {
@@ -259,7 +259,10 @@ mod tests {
         let table = small(SMALL).unwrap();
         let id: Guid = "606FF669409B00F7FC8C61A9C1670129".parse().unwrap();
         assert_eq!(table.identity(), Some(&PdbId::new(id, 1, "ntkrnlmp.pdb")));
-        assert_eq!((table.machine(), table.version()), (Some(0x8664), None));
+        assert_eq!(
+            (table.machine(), table.version()),
+            (Some(0x8664), Some("10.0.19041.3570"))
+        );
         assert_eq!(table.source().to_string(), "t.json");
         let symbols: Vec<_> = table.symbols().map(|(name, rva)| (name, rva.0)).collect();
         let expected = [

@@ -3,11 +3,17 @@
 //!
 //! Nothing here knows Windows beyond its file formats: which structure lies where is the business of the kernel room.
 
+pub mod builder;
+pub mod facts;
 pub mod id;
 pub mod isf;
+pub mod path;
 pub mod table;
 pub mod types;
 
+pub use builder::TableBuilder;
+pub use facts::{Facts, builtin_facts};
 pub use id::{Guid, PdbId};
-pub use table::{FieldRef, Source, SymbolTable, TableBuilder};
+pub use path::{Lookup, SymbolPath, Tried};
+pub use table::{FieldRef, Source, SymbolTable};
 pub use types::{Base, BaseKind, Enum, Field, Name, Type, Udt, UdtKind};

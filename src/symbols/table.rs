@@ -1,5 +1,6 @@
 //! The one table that every source of symbols becomes: names and addresses, structures and enumerations.
 
+use super::facts::builtin_facts;
 use super::types::{Enum, Field, Type, Udt};
 use super::{Name, PdbId};
 use crate::addr::Rva;
@@ -35,22 +36,22 @@ impl fmt::Display for Source {
 /// The symbols and types of one image. Immutable; made by a [`TableBuilder`].
 #[derive(Clone, Debug)]
 pub struct SymbolTable {
-    source: Source,
-    identity: Option<PdbId>,
-    version: Option<Name>,
-    machine: Option<u16>,
-    pointer_size: u8,
-    mi_state_slack: Option<u64>,
+    pub(super) source: Source,
+    pub(super) identity: Option<PdbId>,
+    pub(super) version: Option<Name>,
+    pub(super) machine: Option<u16>,
+    pub(super) pointer_size: u8,
+    pub(super) mi_state_slack: Option<u64>,
     /// All names in their order, without anything between them.
-    text: Box<str>,
+    pub(super) text: Box<str>,
     /// Where each name starts in `text`, and where the last one ends.
-    starts: Box<[u32]>,
+    pub(super) starts: Box<[u32]>,
     /// By the same index.
-    rvas: Box<[u32]>,
+    pub(super) rvas: Box<[u32]>,
     /// Indices in ascending order of address; of several names of one address the best comes first.
-    by_rva: Box<[u32]>,
-    udts: HashMap<Name, Udt>,
-    enums: HashMap<Name, Enum>,
+    pub(super) by_rva: Box<[u32]>,
+    pub(super) udts: HashMap<Name, Udt>,
+    pub(super) enums: HashMap<Name, Enum>,
 }
 
 /// A field that was found by its path: from the start of the outer type.
@@ -73,9 +74,23 @@ impl SymbolTable {
         self.identity.as_ref()
     }
 
-    /// The version of the image, `10.0.19041.3570`, if the source says so.
+    /// The version of the image, `10.0.19041.3570`, if the source says so or the built-in facts know this link.
     pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+        self.version
+            .as_deref()
+            .or_else(|| builtin_facts().version_of(self.identity()?))
+    }
+
+    /// The same table with another version, for a source that does not say it.
+    pub fn with_version(mut self, version: &str) -> SymbolTable {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// The same table with another [`mi_state_slack`](SymbolTable::mi_state_slack), for a source that leaves symbols out.
+    pub fn with_mi_state_slack(mut self, bytes: Option<u64>) -> SymbolTable {
+        self.mi_state_slack = bytes;
+        self
     }
 
     /// The machine in the terms of a PE header, `0x8664` or `0xaa64`, if the source says so.
@@ -129,7 +144,8 @@ impl SymbolTable {
         low
     }
 
-    fn exactly(&self, name: &str) -> Option<Rva> {
+    /// The address of the symbol with exactly this name.
+    pub(crate) fn exactly(&self, name: &str) -> Option<Rva> {
         let (found, rva) = self.entry(self.lower_bound(name))?;
         (found == name).then_some(rva)
     }
@@ -283,139 +299,9 @@ impl SymbolTable {
     }
 }
 
-/// Collects what a source says and puts it into order.
-#[derive(Debug)]
-pub struct TableBuilder {
-    source: Source,
-    identity: Option<PdbId>,
-    version: Option<Name>,
-    machine: Option<u16>,
-    pointer_size: u8,
-    slack: Option<u64>,
-    /// Names one after the other, and for each its place and the address.
-    text: String,
-    symbols: Vec<(u32, u32, u32)>,
-    udts: HashMap<Name, Udt>,
-    enums: HashMap<Name, Enum>,
-}
-
-impl TableBuilder {
-    /// An empty table.
-    pub fn new(source: Source) -> TableBuilder {
-        TableBuilder {
-            source,
-            identity: None,
-            version: None,
-            machine: None,
-            pointer_size: 8,
-            slack: None,
-            text: String::new(),
-            symbols: Vec::new(),
-            udts: HashMap::new(),
-            enums: HashMap::new(),
-        }
-    }
-
-    /// Says which link the table describes.
-    pub fn identity(&mut self, id: PdbId) -> &mut Self {
-        self.identity = Some(id);
-        self
-    }
-
-    /// Says which version the image has.
-    pub fn version(&mut self, version: &str) -> &mut Self {
-        self.version = Some(version.into());
-        self
-    }
-
-    /// Says which machine the image is for.
-    pub fn machine(&mut self, machine: u16) -> &mut Self {
-        self.machine = Some(machine);
-        self
-    }
-
-    /// Says how wide a pointer is; 8 bytes unless said.
-    pub fn pointer_size(&mut self, bytes: u8) -> &mut Self {
-        self.pointer_size = bytes;
-        self
-    }
-
-    /// Says [`SymbolTable::mi_state_slack`], which is otherwise computed.
-    pub fn mi_state_slack(&mut self, bytes: u64) -> &mut Self {
-        self.slack = Some(bytes);
-        self
-    }
-
-    /// Adds a symbol. The first address of a name stays; names beyond 4 GiB of text are dropped.
-    pub fn symbol(&mut self, name: &str, rva: Rva) -> &mut Self {
-        let end = self.text.len().saturating_add(name.len());
-        if let (Ok(start), Ok(end)) = (u32::try_from(self.text.len()), u32::try_from(end)) {
-            self.text.push_str(name);
-            self.symbols.push((start, end, rva.0));
-        }
-        self
-    }
-
-    /// Adds a structure or union. The first of a name stays.
-    pub fn udt(&mut self, udt: Udt) -> &mut Self {
-        self.udts.entry(udt.name.clone()).or_insert(udt);
-        self
-    }
-
-    /// Adds an enumeration. The first of a name stays.
-    pub fn enumeration(&mut self, e: Enum) -> &mut Self {
-        self.enums.entry(e.name.clone()).or_insert(e);
-        self
-    }
-
-    /// The finished table.
-    pub fn build(mut self) -> SymbolTable {
-        let name = |&(start, end, _): &(u32, u32, u32)| &self.text[start as usize..end as usize];
-        self.symbols.sort_by(|a, b| name(a).cmp(name(b)));
-        self.symbols.dedup_by(|b, a| name(a) == name(b));
-        let mut text = String::with_capacity(self.text.len());
-        let mut starts = Vec::with_capacity(self.symbols.len() + 1);
-        for symbol in &self.symbols {
-            starts.push(text.len() as u32);
-            text.push_str(name(symbol));
-        }
-        starts.push(text.len() as u32);
-        let mut by_rva: Vec<u32> = (0..self.symbols.len() as u32).collect();
-        by_rva.sort_by_key(|&i| {
-            let symbol = &self.symbols[i as usize];
-            (symbol.2, name(symbol).contains(['?', '$', '@']), i)
-        });
-        let mut table = SymbolTable {
-            source: self.source,
-            identity: self.identity,
-            version: self.version,
-            machine: self.machine,
-            pointer_size: self.pointer_size,
-            mi_state_slack: self.slack,
-            text: text.into(),
-            starts: starts.into(),
-            rvas: self.symbols.iter().map(|symbol| symbol.2).collect(),
-            by_rva: by_rva.into(),
-            udts: self.udts,
-            enums: self.enums,
-        };
-        table.mi_state_slack = table
-            .mi_state_slack
-            .or_else(|| slack_after_mi_state(&table));
-        table
-    }
-}
-
-/// See [`SymbolTable::mi_state_slack`].
-fn slack_after_mi_state(table: &SymbolTable) -> Option<u64> {
-    let state = table.exactly("MiState")?;
-    let size = table.udt("_MI_SYSTEM_INFORMATION")?.size;
-    let next = table.next_above(state)?;
-    u64::from(next.0 - state.0).checked_sub(size)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::TableBuilder;
     use super::super::types::{Base, BaseKind, UdtKind};
     use super::*;
 

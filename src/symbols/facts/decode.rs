@@ -1,0 +1,338 @@
+//! Reads the facts file. Everything is found at once, but a type is only made when its kernel is asked for.
+
+use super::code::{Reader, corrupt};
+use crate::addr::Rva;
+use crate::error::Result;
+use crate::symbols::types::{Base, BaseKind, Enum, Field, Name, Type, Udt, UdtKind};
+use crate::symbols::{Guid, PdbId, Source, SymbolTable, TableBuilder, isf};
+use std::ops::Range;
+
+/// The first bytes of the unpacked file: its kind and its version.
+pub(super) const MAGIC: &[u8] = b"rkd facts 1\n";
+
+/// How deep a type may be nested; the deepest in a Windows kernel is four.
+const DEPTH: u32 = 32;
+
+pub(super) mod tag {
+    pub const POINTER: u8 = 0;
+    pub const ARRAY: u8 = 1;
+    pub const UDT: u8 = 2;
+    pub const ENUM: u8 = 3;
+    pub const BITFIELD: u8 = 4;
+    pub const FUNCTION: u8 = 5;
+    pub const VOID: u8 = 6;
+    /// Before the tag of an anonymous member's type.
+    pub const ANONYMOUS: u8 = 7;
+    /// Base types by their index from here on.
+    pub const BASE: u8 = 8;
+}
+
+/// Addresses and layouts of many kernels.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The unpacked file.
+    bytes: Vec<u8>,
+    names: Vec<Name>,
+    bases: Vec<Base>,
+    /// Where the definitions lie in `bytes`.
+    definitions: Vec<Range<usize>>,
+    /// Names and definitions of the types of one or more builds.
+    type_sets: Vec<Vec<(usize, usize)>>,
+    /// Names of the symbols of one or more builds, in ascending order.
+    symbol_sets: Vec<Vec<usize>>,
+    builds: Vec<Build>,
+}
+
+#[derive(Debug)]
+struct Build {
+    id: PdbId,
+    version: Option<Name>,
+    machine: Option<u16>,
+    pointer_size: u8,
+    slack: Option<u64>,
+    type_set: usize,
+    symbol_set: usize,
+    /// In the order of the symbol set.
+    rvas: Vec<u32>,
+}
+
+impl Facts {
+    /// Reads a facts file, packed as it is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::error::Error::Corrupt) for anything that `make_facts` did not write.
+    pub fn parse(packed: &[u8]) -> Result<Facts> {
+        let bytes = isf::unpack(packed).map_err(corrupt)?.into_owned();
+        let mut facts = Facts::default();
+        let mut reader = Reader(&bytes);
+        if reader.take(MAGIC.len())? != MAGIC {
+            return Err(corrupt("it does not begin like one of this version"));
+        }
+        facts.names = reader.list(|r| {
+            let text =
+                std::str::from_utf8(r.bytes()?).map_err(|_| corrupt("a name is not UTF-8"))?;
+            Ok(text.into())
+        })?;
+        facts.bases = reader.list(|r| {
+            let (name, size, signed, kind) = (facts.name(r)?, r.byte()?, r.byte()? != 0, r.byte()?);
+            let kind = match kind {
+                0 => BaseKind::Int,
+                1 => BaseKind::Char,
+                2 => BaseKind::Bool,
+                3 => BaseKind::Float,
+                _ => return Err(corrupt("a base type is of an unknown kind")),
+            };
+            Ok(Base {
+                name,
+                size,
+                signed,
+                kind,
+            })
+        })?;
+        facts.definitions = reader.list(|r| {
+            let length = r.bytes()?.len();
+            let end = bytes.len() - r.0.len();
+            Ok(end - length..end)
+        })?;
+        facts.type_sets = reader.list(|r| {
+            let (mut name, mut definition) = (0, 0);
+            r.list(|r| {
+                name = step(name, r.signed()?, facts.names.len())?;
+                definition = step(definition, r.signed()?, facts.definitions.len())?;
+                Ok((name, definition))
+            })
+        })?;
+        facts.symbol_sets = reader.list(|r| {
+            let mut name = 0;
+            r.list(|r| {
+                name = step(name, r.signed()?, facts.names.len())?;
+                Ok(name)
+            })
+        })?;
+        let count = reader.number()?;
+        for _ in 0..count {
+            let build = facts.read_build(&mut reader)?;
+            facts.builds.push(build);
+        }
+        facts.bytes = bytes;
+        Ok(facts)
+    }
+
+    fn name(&self, reader: &mut Reader) -> Result<Name> {
+        let index: usize = reader.small()?;
+        self.names
+            .get(index)
+            .cloned()
+            .ok_or_else(|| corrupt("a name does not exist"))
+    }
+
+    fn read_build(&self, r: &mut Reader) -> Result<Build> {
+        let guid = Guid(u128::from_be_bytes(
+            r.take(16)?
+                .try_into()
+                .map_err(|_| corrupt("it ends too early"))?,
+        ));
+        let id = PdbId::new(guid, r.small()?, &*self.name(r)?);
+        let version = Some(self.name(r)?).filter(|version| !version.is_empty());
+        let machine = Some(r.small()?).filter(|&machine| machine != 0);
+        let pointer_size = r.byte()?;
+        let slack = r.number()?.checked_sub(1);
+        let (type_set, symbol_set, before) = (
+            r.small::<usize>()?,
+            r.small::<usize>()?,
+            r.small::<usize>()?,
+        );
+        let no_set = || corrupt("a set does not exist");
+        self.type_sets.get(type_set).ok_or_else(no_set)?;
+        let symbols = self.symbol_sets.get(symbol_set).ok_or_else(no_set)?;
+        let before = match before {
+            0 => None,
+            n => Some(
+                self.builds
+                    .get(n - 1)
+                    .ok_or_else(|| corrupt("a build refers to a later one"))?,
+            ),
+        };
+        let mut rvas = vec![0; symbols.len()];
+        let mut shift = 0i64;
+        for (slot, old) in self.in_old_order(symbols, before) {
+            shift = shift.wrapping_add(r.signed()?);
+            let rva = i64::from(old).wrapping_add(shift);
+            let rva = u32::try_from(rva).map_err(|_| corrupt("an address is outside an image"))?;
+            if let Some(place) = rvas.get_mut(slot) {
+                *place = rva;
+            }
+        }
+        Ok(Build {
+            id,
+            version,
+            machine,
+            pointer_size,
+            slack,
+            type_set,
+            symbol_set,
+            rvas,
+        })
+    }
+
+    /// The symbols of a set as (index in the set, address in the build before or 0), in ascending order of that address:
+    /// what lies together moves together.
+    fn in_old_order(&self, symbols: &[usize], before: Option<&Build>) -> Vec<(usize, u32)> {
+        let old =
+            before.and_then(|build| Some((self.symbol_sets.get(build.symbol_set)?, &build.rvas)));
+        let old_rva = |name| {
+            let (names, rvas) = old?;
+            rvas.get(names.binary_search(&name).ok()?).copied()
+        };
+        let mut order: Vec<_> = symbols
+            .iter()
+            .enumerate()
+            .map(|(slot, &name)| (slot, old_rva(name).unwrap_or(0)))
+            .collect();
+        order.sort_by_key(|&(_, old)| old);
+        order
+    }
+
+    /// All kernels that are known, in ascending order of version: the version (`10.0.19041.3570`, empty if unknown) and the PDB.
+    pub fn builds(&self) -> Vec<(&str, &PdbId)> {
+        self.builds
+            .iter()
+            .map(|build| (build.version.as_deref().unwrap_or_default(), &build.id))
+            .collect()
+    }
+
+    /// The table of the kernel with this PDB; GUID and age must agree.
+    pub fn find(&self, id: &PdbId) -> Option<SymbolTable> {
+        self.builds
+            .iter()
+            .find(|build| build.id.same_link(id))
+            .and_then(|build| self.table(build))
+    }
+
+    /// The version of the kernel with this PDB: `10.0.19041.3570`.
+    pub fn version_of(&self, id: &PdbId) -> Option<&str> {
+        self.builds
+            .iter()
+            .find(|build| build.id.same_link(id))?
+            .version
+            .as_deref()
+    }
+
+    /// The table of a kernel by its version, with or without the major and minor number: `10.0.19041.3570`, `19041.3570`.
+    pub fn by_version(&self, version: &str) -> Option<SymbolTable> {
+        let matches =
+            |known: &str| known == version || known.splitn(3, '.').nth(2) == Some(version);
+        let build = self
+            .builds
+            .iter()
+            .find(|build| build.version.as_deref().is_some_and(matches))?;
+        self.table(build)
+    }
+
+    /// All tables, one after the other.
+    pub fn tables(&self) -> impl Iterator<Item = SymbolTable> {
+        self.builds.iter().filter_map(|build| self.table(build))
+    }
+
+    fn table(&self, build: &Build) -> Option<SymbolTable> {
+        let mut table = TableBuilder::new(Source::Facts);
+        table
+            .identity(build.id.clone())
+            .pointer_size(build.pointer_size)
+            .mi_state_slack(build.slack);
+        if let Some(version) = &build.version {
+            table.version(version);
+        }
+        if let Some(machine) = build.machine {
+            table.machine(machine);
+        }
+        for (&name, &rva) in self
+            .symbol_sets
+            .get(build.symbol_set)?
+            .iter()
+            .zip(&build.rvas)
+        {
+            table.symbol(self.names.get(name)?, Rva(rva));
+        }
+        for &(name, definition) in self.type_sets.get(build.type_set)? {
+            let bytes = self.bytes.get(self.definitions.get(definition)?.clone())?;
+            self.define(self.names.get(name)?, &mut Reader(bytes), &mut table)
+                .ok()?;
+        }
+        Some(table.build())
+    }
+
+    fn define(&self, name: &Name, r: &mut Reader, table: &mut TableBuilder) -> Result<()> {
+        let kind = match r.byte()? {
+            0 => UdtKind::Struct,
+            1 => UdtKind::Union,
+            2 => {
+                let size = r.number()?;
+                let constants = r.list(|r| Ok((self.name(r)?, r.signed()?)))?;
+                table.enumeration(Enum::new(name.clone(), size, constants));
+                return Ok(());
+            }
+            _ => return Err(corrupt("a definition is of an unknown kind")),
+        };
+        let size = r.number()?;
+        let mut offset = 0u64;
+        let fields = r.list(|r| {
+            let name = self.name(r)?;
+            offset = offset.wrapping_add(r.number()?);
+            let anonymous = r.0.first() == Some(&tag::ANONYMOUS);
+            if anonymous {
+                r.byte()?;
+            }
+            Ok(Field {
+                name,
+                offset,
+                ty: self.ty(r, DEPTH)?,
+                anonymous,
+            })
+        })?;
+        table.udt(Udt::new(name.clone(), kind, size, fields));
+        Ok(())
+    }
+
+    fn ty(&self, r: &mut Reader, depth: u32) -> Result<Type> {
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| corrupt("a type is nested too deep"))?;
+        Ok(match r.byte()? {
+            tag::POINTER => Type::Pointer(Box::new(self.ty(r, depth)?)),
+            tag::ARRAY => {
+                let count = r.number()?;
+                Type::Array(Box::new(self.ty(r, depth)?), count)
+            }
+            tag::UDT => Type::Udt(self.name(r)?),
+            tag::ENUM => Type::Enum(self.name(r)?),
+            tag::BITFIELD => {
+                let (position, length) = (r.byte()?, r.byte()?);
+                Type::Bitfield {
+                    position,
+                    length,
+                    of: Box::new(self.ty(r, depth)?),
+                }
+            }
+            tag::FUNCTION => Type::Function,
+            tag::VOID => Type::Void,
+            other => {
+                let base = other
+                    .checked_sub(tag::BASE)
+                    .and_then(|index| self.bases.get(usize::from(index)));
+                Type::Base(
+                    base.cloned()
+                        .ok_or_else(|| corrupt("a base type does not exist"))?,
+                )
+            }
+        })
+    }
+}
+
+/// The index `by` steps further, if there is such an item.
+fn step(from: usize, by: i64, length: usize) -> Result<usize> {
+    let to = usize::try_from(by).ok().and_then(|by| from.checked_add(by));
+    let to = to.or_else(|| from.checked_sub(usize::try_from(by.unsigned_abs()).ok()?));
+    to.filter(|&to| to < length)
+        .ok_or_else(|| corrupt("an item does not exist"))
+}
