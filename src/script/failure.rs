@@ -1,0 +1,273 @@
+//! What went wrong in a script, and where: the line, a caret under the place, and who called.
+
+use super::sources::{PROMPT, Sources};
+use crate::error::Error;
+use rhai::{EvalAltResult, ParseError, Position};
+use std::fmt;
+
+/// Why a script did not come to its end.
+#[derive(Debug)]
+pub enum Failure {
+    /// Ctrl-C, or a reader that wants no more.
+    Stopped,
+    /// The script is wrong, or a function that it called failed and nothing caught it.
+    Script(Box<Report>),
+    /// The world around it: a file that cannot be read, an output that cannot be written.
+    Outside(Error),
+}
+
+/// An error of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub place: Option<Place>,
+    /// The calls that led there, the innermost first.
+    pub calls: Vec<Call>,
+}
+
+/// A place in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file or module; `prompt` for what was typed.
+    pub source: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The text of that line, when it is known.
+    pub text: Option<String>,
+}
+
+/// A function that was running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its name.
+    pub function: String,
+    /// Where it was called.
+    pub place: Option<Place>,
+}
+
+/// The most characters of a source line that are shown.
+const WIDEST: usize = 100;
+
+/// The most calls that are shown; a recursion without end has hundreds.
+const MOST_CALLS: usize = 8;
+
+impl Failure {
+    /// Makes a failure of Rhai's error.
+    pub(super) fn of(error: &EvalAltResult, main: &str, sources: &Sources) -> Failure {
+        if is_stop(error) {
+            return Failure::Stopped;
+        }
+        let mut report = Report {
+            message: String::new(),
+            place: None,
+            calls: Vec::new(),
+        };
+        walk(error, main, Position::NONE, sources, &mut report);
+        Failure::Script(Box::new(report))
+    }
+
+    /// Makes a failure of a text that does not parse.
+    pub(super) fn of_parse(error: &ParseError, main: &str, sources: &Sources) -> Failure {
+        Failure::Script(Box::new(Report {
+            message: capital(&error.err_type().to_string()),
+            place: place(error.position(), main, sources),
+            calls: Vec::new(),
+        }))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        match error {
+            Error::Stopped => Failure::Stopped,
+            error => Failure::Outside(error),
+        }
+    }
+}
+
+/// Whether an error is the end by Ctrl-C, however deep it was.
+pub(super) fn is_stop(error: &EvalAltResult) -> bool {
+    match error {
+        EvalAltResult::ErrorTerminated(..) => true,
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
+        | EvalAltResult::ErrorInModule(_, inner, _) => is_stop(inner),
+        _ => false,
+    }
+}
+
+/// Goes inwards: every level but the last is a call.
+fn walk(
+    error: &EvalAltResult,
+    source: &str,
+    outer: Position,
+    sources: &Sources,
+    report: &mut Report,
+) {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(function, inside, inner, at) => {
+            report.calls.insert(
+                0,
+                Call {
+                    function: function.clone(),
+                    place: place(*at, source, sources),
+                },
+            );
+            let inside = if inside.is_empty() { source } else { inside };
+            walk(inner, inside, *at, sources, report);
+        }
+        EvalAltResult::ErrorInModule(module, inner, at) => {
+            report.calls.insert(
+                0,
+                Call {
+                    function: format!("import \"{module}\""),
+                    place: place(*at, source, sources),
+                },
+            );
+            walk(inner, module, *at, sources, report);
+        }
+        other => {
+            let at = other.position();
+            report.message = message(other);
+            // A native function that was handed over as a callback has no position of its own.
+            report.place = place(if at.is_none() { outer } else { at }, source, sources);
+        }
+    }
+}
+
+fn place(at: Position, source: &str, sources: &Sources) -> Option<Place> {
+    let line = at.line()?;
+    let column = at.position().unwrap_or(1);
+    Some(Place {
+        source: source.to_string(),
+        line,
+        column,
+        text: sources.line(source, line),
+    })
+}
+
+/// Rhai's text without its own position, and plainer where it helps.
+fn message(error: &EvalAltResult) -> String {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
+            "The script gave up (throw without a value)".into()
+        }
+        EvalAltResult::ErrorRuntime(value, _) => capital(&super::value::display(value)),
+        EvalAltResult::ErrorParsing(why, _) => capital(&why.to_string()),
+        EvalAltResult::ErrorVariableNotFound(name, _) => {
+            format!(
+                "There is no variable '{name}' here (a function sees only its parameters, not the variables around it)"
+            )
+        }
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            format!("There is no function {}", plain(signature))
+        }
+        EvalAltResult::ErrorModuleNotFound(name, _) => format!("There is no module '{name}'"),
+        EvalAltResult::ErrorStackOverflow(_) => "Too many functions call each other".into(),
+        other => {
+            let mut copy = other.to_string();
+            // The position at the end is shown by the caret.
+            if let Some(cut) = copy.rfind(" (line ").filter(|_| copy.ends_with(')')) {
+                copy.truncate(cut);
+            }
+            capital(&copy)
+        }
+    }
+}
+
+/// Rhai's names of types in the words of the documentation.
+fn plain(signature: &str) -> String {
+    let signature = signature
+        .replace("i64", "INT")
+        .replace("f64", "FLOAT")
+        .replace("&str | ImmutableString | String", "text");
+    signature
+        .replace("ImmutableString", "text")
+        .replace("string", "text")
+        .replace("(text", "(text")
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Stopped => f.write_str("stopped"),
+            Failure::Script(report) => report.fmt(f),
+            Failure::Outside(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// ```text
+/// leak.rhai:4:26: There is no function nosuch (INT)
+///     let y = nosuch(1);
+///             ^
+///   in bad, called at main.rhai:1:24
+/// ```
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            // What was typed a moment ago needs no name: the line itself is there.
+            Some(place) if place.source == PROMPT => write!(f, "{}", self.message)?,
+            Some(place) => write!(f, "{place}: {}", self.message)?,
+            None => write!(f, "{}", self.message)?,
+        }
+        if let Some(place) = &self.place {
+            place.caret(f)?;
+        }
+        for call in self.calls.iter().take(MOST_CALLS) {
+            match &call.place {
+                Some(place) => write!(f, "\n  in {}, called at {place}", call.function)?,
+                None => write!(f, "\n  in {}", call.function)?,
+            }
+        }
+        if self.calls.len() > MOST_CALLS {
+            write!(f, "\n  and {} more calls", self.calls.len() - MOST_CALLS)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.source, self.line, self.column)
+    }
+}
+
+impl Place {
+    /// The line and the caret under the column; a long line is cut around it.
+    fn caret(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(text) = &self.text else {
+            return Ok(());
+        };
+        // A tab or a control character takes one column, as it does for Rhai.
+        let line: Vec<char> = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let column = self.column.saturating_sub(1).min(line.len());
+        let from = if column < WIDEST {
+            0
+        } else {
+            column - WIDEST / 2
+        };
+        let shown: String = line.iter().skip(from).take(WIDEST).collect();
+        write!(
+            f,
+            "\n    {}\n    {}^",
+            shown.trim_end(),
+            " ".repeat(column - from)
+        )
+    }
+}

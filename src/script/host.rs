@@ -1,0 +1,219 @@
+//! Between the script and the session. A script runs on a thread of its own, with a stack that is large enough for it;
+//! the session and the screen stay with the thread that owns them, and the script asks that thread for what it needs.
+//!
+//! ```text
+//!  owner of the session                      the script
+//!  --------------------                      ----------
+//!  run()  ── starts ──────────────────────>  print("x")      post: goes on at once
+//!         <──────────── job ───────────────
+//!  out.text("x")
+//!         <──────────── job ───────────────  lm()            ask: waits for the rows
+//!  command::run_line(session, "lm", ..)
+//!         ───────────── answer ───────────>
+//! ```
+//!
+//! So nothing is lent for longer than it may be, no lock is held while a command runs, and memory is read by the
+//! script's own thread, because an address space can be shared.
+
+use super::addr::Answer;
+use super::failure::Failure;
+use super::registry::{fail, stopped};
+use super::sources::Sources;
+use crate::command::{Kept, Sink};
+use crate::error::{Error, Result};
+use crate::session::Session;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// The script's stack. Rhai recurses on it, several kilobytes for each function of the script that calls another;
+/// the main thread of Windows has one megabyte in all. Only what is used is ever touched.
+const STACK: usize = 256 << 20;
+
+/// How many jobs may wait: enough that printing does not wait for the screen, and few enough that Ctrl-C does not
+/// find thousands of lines still to come.
+const WAITING: usize = 64;
+
+/// Something for the owner of the session to do.
+type Job = Box<dyn FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send>;
+
+/// What all native functions share.
+#[derive(Default)]
+pub(super) struct Host {
+    link: Mutex<Option<Link>>,
+    /// The texts that are running.
+    pub sources: Sources,
+}
+
+/// The line to the owner, while a script runs.
+struct Link {
+    jobs: SyncSender<Job>,
+    /// The session's flag: Ctrl-C.
+    stop: Arc<AtomicBool>,
+    /// The output took no more.
+    closed: Arc<AtomicBool>,
+    /// The remarks that were made: a loop of commands makes each of them once.
+    noted: BTreeSet<String>,
+}
+
+impl Host {
+    /// Runs `script` on a thread of its own and serves it until it ends.
+    pub fn run<T: Send>(
+        &self,
+        session: &mut Session,
+        sink: &mut dyn Sink,
+        script: impl FnOnce() -> T + Send,
+    ) -> Result<T, Failure> {
+        let (jobs, inbox) = sync_channel(WAITING);
+        let closed = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&session.stop);
+        *self.link() = Some(Link {
+            jobs,
+            stop,
+            closed: Arc::clone(&closed),
+            noted: BTreeSet::new(),
+        });
+        let (outcome, served) = thread::scope(|scope| {
+            let worker = thread::Builder::new()
+                .name("script".into())
+                .stack_size(STACK)
+                .spawn_scoped(scope, || {
+                    let _end = HangUp(self);
+                    script()
+                });
+            match worker {
+                Ok(worker) => {
+                    let served = serve(&inbox, session, sink, &closed);
+                    (worker.join().map_err(|_| broken()), served)
+                }
+                Err(why) => {
+                    *self.link() = None;
+                    (
+                        Err(Failure::Outside(Error::Absent(format!(
+                            "cannot start the script: {why}"
+                        )))),
+                        Ok(()),
+                    )
+                }
+            }
+        });
+        served?;
+        outcome
+    }
+
+    /// Has the owner do something, and waits for its answer.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        let (reply, answer) = sync_channel(1);
+        self.post(move |session, sink| {
+            // Nobody waits any more only when the script has ended.
+            let _ = reply.send(job(session, sink));
+            Ok(())
+        })?;
+        match answer.recv() {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(refused(error)),
+            Err(_) => Err(stopped()),
+        }
+    }
+
+    /// Has the owner do something, and goes on.
+    pub fn post(
+        &self,
+        job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send + 'static,
+    ) -> Answer<()> {
+        let jobs = match &*self.link() {
+            Some(link) if !link.closed.load(Ordering::Relaxed) => link.jobs.clone(),
+            _ => return Err(stopped()),
+        };
+        jobs.send(Box::new(job)).map_err(|_| stopped())
+    }
+
+    /// Hands a row to the output.
+    pub fn row(&self, row: Kept) -> Answer<()> {
+        self.post(move |_, out| out.row(&row))
+    }
+
+    /// Hands text to the output.
+    pub fn text(&self, text: String) -> Answer<()> {
+        self.post(move |_, out| out.text(&text))
+    }
+
+    /// Hands a remark to the output, unless this run made it before.
+    pub fn note(&self, note: String) -> Answer<()> {
+        let is_new = self
+            .link()
+            .as_mut()
+            .is_none_or(|link| link.noted.insert(note.clone()));
+        if is_new {
+            self.post(move |_, out| out.note(&note))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The flag that ends what is running; for the scanner and other long native work.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.link()
+            .as_ref()
+            .map(|link| Arc::clone(&link.stop))
+            .unwrap_or_default()
+    }
+
+    /// Whether the script is to end: Ctrl-C, or an output that takes no more.
+    pub fn is_stopped(&self) -> bool {
+        self.link().as_ref().is_none_or(|link| {
+            link.stop.load(Ordering::Relaxed) || link.closed.load(Ordering::Relaxed)
+        })
+    }
+
+    fn link(&self) -> MutexGuard<'_, Option<Link>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does the jobs in their order until the script hangs up. After a failed output the rest is dropped, and with it the
+/// script's hope of an answer.
+fn serve(
+    inbox: &Receiver<Job>,
+    session: &mut Session,
+    sink: &mut dyn Sink,
+    closed: &AtomicBool,
+) -> Result<()> {
+    let mut served = Ok(());
+    for job in inbox {
+        if served.is_ok() {
+            served = job(session, sink);
+            closed.store(served.is_err(), Ordering::Relaxed);
+        }
+    }
+    served
+}
+
+/// Takes the line down when the script's thread ends, however it ends.
+struct HangUp<'h>(&'h Host);
+
+impl Drop for HangUp<'_> {
+    fn drop(&mut self) {
+        *self.0.link() = None;
+    }
+}
+
+/// An error of ours as one of Rhai's: a script can catch it, unless it is the end.
+pub(super) fn refused(error: Error) -> Box<rhai::EvalAltResult> {
+    match error {
+        Error::Stopped => stopped(),
+        error => fail(error.to_string()),
+    }
+}
+
+/// The script's thread panicked: a defect of ours or of Rhai. The session is whole, since it was never there.
+fn broken() -> Failure {
+    Failure::Outside(Error::Absent(
+        "the script engine failed; the session goes on".into(),
+    ))
+}

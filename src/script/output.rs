@@ -1,0 +1,83 @@
+//! What a script says: text, rows and remarks.
+
+use super::addr::Answer;
+use super::host::Host;
+use super::names;
+use super::registry::{Registry, fail, type_name};
+use super::row::RowObject;
+use super::value::{display, record, rows};
+use crate::command::Kept;
+use rhai::{Dynamic, Map};
+use std::sync::Arc;
+
+/// Registers the functions.
+pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
+    r.function(
+        "print(x)",
+        "Writes a line of text. JSON and CSV leave text out: see `emit` and `show`.",
+    );
+    r.function("out(x)", "The same as `print`.");
+    let to = Arc::clone(host);
+    r.engine
+        .register_fn("out", move |x: Dynamic| to.text(display(&x)));
+
+    r.function("note(text)", "Makes a remark for the person at the screen, apart from the output; the same remark only once.");
+    let to = Arc::clone(host);
+    r.engine
+        .register_fn("note", move |x: Dynamic| to.note(display(&x)));
+
+    r.function("show(x)", "Shows rows as the command that they come from would, in the format that was asked for (text, JSON, CSV).");
+    let to = Arc::clone(host);
+    r.engine
+        .register_fn("show", move |x: Dynamic| show(&to, &x));
+
+    r.function(
+        "emit(map[, line])",
+        "Hands over a row of the script's own making: JSON and CSV get the map, with its names as columns, the screen gets `line` (or one line for each name).",
+    );
+    let to = Arc::clone(host);
+    r.engine
+        .register_fn("emit", move |x: Dynamic| emit(&to, &x, None));
+    let to = Arc::clone(host);
+    r.engine.register_fn("emit", move |x: Dynamic, line: &str| {
+        emit(&to, &x, Some(line))
+    });
+}
+
+/// Shows a value: rows as rows.
+pub(super) fn show(host: &Host, value: &Dynamic) -> Answer<()> {
+    if value.is_unit() {
+        return Ok(());
+    }
+    rows(value).into_iter().try_for_each(|row| host.row(row))
+}
+
+fn emit(host: &Host, value: &Dynamic, line: Option<&str>) -> Answer<()> {
+    let mut kept = if let Some(row) = value.clone().try_cast::<RowObject>() {
+        row.with_lines()
+    } else if let Ok(map) = value.as_map_ref() {
+        known(&map)?;
+        RowObject::new(Kept {
+            kind: "row",
+            record: record(&map),
+            text: String::new(),
+        })
+        .with_lines()
+    } else {
+        return Err(fail(format!(
+            "emit() takes a map or a row, not {}",
+            type_name(value)
+        )));
+    };
+    if let Some(line) = line {
+        kept.text = line.to_string();
+    }
+    host.row(kept)
+}
+
+/// Refuses a map whose names could not all be kept, rather than to lose a column.
+fn known(map: &Map) -> Answer<()> {
+    map.keys()
+        .find(|name| names::keep(name).is_none())
+        .map_or(Ok(()), |name| Err(fail(format!("'{name}' cannot be a column: it is too long, or the scripts invented too many names"))))
+}

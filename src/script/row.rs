@@ -1,0 +1,274 @@
+//! A row of a command as a value of Rhai: `row.name`, `row["name"]`, `row.keys()`, and why a cell is empty.
+
+use super::addr::{Answer, address, compare};
+use super::registry::{Registry, fail, type_name};
+use super::value::{display, to_dynamic};
+use crate::addr::Virt;
+use crate::command::{Kept, Value};
+use rhai::{Array, Dynamic, ImmutableString, Map};
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+/// A row. Copies share the data.
+#[derive(Clone, Debug)]
+pub(super) struct RowObject {
+    kept: Arc<Kept>,
+    /// What `${row}` gives, where that is shorter than the row's line: a hit is its address.
+    label: Option<Arc<str>>,
+}
+
+impl RowObject {
+    /// A row that shows as its kd line.
+    pub fn new(kept: Kept) -> RowObject {
+        RowObject {
+            kept: Arc::new(kept),
+            label: None,
+        }
+    }
+
+    /// A row with a short form for `${row}`.
+    pub fn labelled(kept: Kept, label: String) -> RowObject {
+        RowObject {
+            kept: Arc::new(kept),
+            label: Some(label.into()),
+        }
+    }
+
+    /// The data.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// A cell.
+    pub fn cell(&self, name: &str) -> Option<&Value> {
+        self.kept
+            .record
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
+    }
+
+    /// An address cell.
+    pub fn addr(&self, name: &str) -> Option<Virt> {
+        match self.cell(name) {
+            Some(Value::Addr(at)) => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The range that the row describes, for rows of modules: `start` and `end` (exclusive).
+    pub fn range(&self) -> Answer<(Virt, u64)> {
+        match (self.addr("start"), self.addr("end")) {
+            (Some(start), Some(end)) if start <= end => Ok((start, end - start)),
+            _ => Err(fail(format!(
+                "a row of kind '{}' has no start and end",
+                self.kept.kind
+            ))),
+        }
+    }
+
+    /// The row with its cells as lines of text, when it has no line of its own.
+    pub fn with_lines(&self) -> Kept {
+        let mut kept = Kept::clone(&self.kept);
+        if kept.text.is_empty() {
+            let width = kept
+                .record
+                .iter()
+                .map(|(name, _)| name.len())
+                .max()
+                .unwrap_or(0);
+            let lines: Vec<String> = kept
+                .record
+                .iter()
+                .map(|(name, value)| {
+                    format!(
+                        "{:<1$} {2}",
+                        format!("{name}:"),
+                        width + 1,
+                        display(&to_dynamic(value))
+                    )
+                })
+                .map(|line| line.trim_end().to_string())
+                .collect();
+            kept.text = lines.join("\n");
+        }
+        kept
+    }
+
+    fn get(&self, name: &str) -> Answer<Dynamic> {
+        self.cell(name).map(to_dynamic).ok_or_else(|| {
+            let names: Vec<&str> = self.kept.record.iter().map(|(name, _)| *name).collect();
+            fail(format!(
+                "a row of kind '{}' has no field '{name}'; it has {}",
+                self.kept.kind,
+                names.join(", ")
+            ))
+        })
+    }
+
+    fn why(&self, name: &str) -> Answer<Dynamic> {
+        let _ = self.get(name)?;
+        Ok(match self.cell(name) {
+            Some(Value::Absent(why)) => Dynamic::from(why.clone()),
+            _ => Dynamic::UNIT,
+        })
+    }
+
+    fn to_map(&self) -> Map {
+        self.kept
+            .record
+            .iter()
+            .map(|(name, value)| ((*name).into(), to_dynamic(value)))
+            .collect()
+    }
+
+    fn contains(&self, what: &Dynamic) -> Answer<bool> {
+        if let Ok(name) = what.clone().into_immutable_string() {
+            return Ok(self.cell(&name).is_some());
+        }
+        let (start, length) = self.range()?;
+        Ok(address(what)? - start < length)
+    }
+}
+
+impl fmt::Display for RowObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(label) = &self.label {
+            return f.write_str(label);
+        }
+        if !self.kept.text.is_empty() {
+            return f.write_str(&self.kept.text);
+        }
+        let cells: Vec<String> = self
+            .kept
+            .record
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", display(&to_dynamic(value))))
+            .collect();
+        write!(f, "{{{}}}", cells.join(", "))
+    }
+}
+
+/// Registers the type and what can be done with rows.
+pub(super) fn register(r: &mut Registry) {
+    r.engine
+        .register_type_with_name::<RowObject>("Row")
+        // Rhai tries the indexer with the name when a property has no getter, so this is `row.name` as well.
+        .register_indexer_get(|row: &mut RowObject, name: &str| row.get(name))
+        .register_fn("to_string", |row: &mut RowObject| row.to_string())
+        .register_fn("to_debug", |row: &mut RowObject| row.to_string())
+        .register_fn("keys", |row: &mut RowObject| -> Array {
+            row.kept
+                .record
+                .iter()
+                .map(|(name, _)| Dynamic::from(ImmutableString::from(*name)))
+                .collect()
+        })
+        .register_fn("values", |row: &mut RowObject| -> Array {
+            row.kept
+                .record
+                .iter()
+                .map(|(_, value)| to_dynamic(value))
+                .collect()
+        })
+        .register_fn("kind", |row: &mut RowObject| row.kept.kind.to_string())
+        .register_fn("line", |row: &mut RowObject| row.kept.text.clone())
+        .register_fn("to_map", |row: &mut RowObject| row.to_map())
+        .register_fn("to_json", |row: &mut RowObject| {
+            serde_json::to_string(&Value::Record(row.kept.record.clone()))
+                .map_err(|why| fail(why.to_string()))
+        })
+        .register_fn("why", |row: &mut RowObject, name: &str| row.why(name))
+        .register_fn("contains", |row: &mut RowObject, what: Dynamic| {
+            row.contains(&what)
+        })
+        .register_fn("+", |a: &str, b: RowObject| format!("{a}{b}"))
+        .register_fn("+", |a: RowObject, b: &str| format!("{a}{b}"))
+        .register_fn("==", |a: RowObject, b: RowObject| a.kept == b.kept)
+        .register_fn("!=", |a: RowObject, b: RowObject| a.kept != b.kept);
+    r.property(
+        "row",
+        "NAME",
+        "a cell, also written `row[\"NAME\"]`; `()` when there is no value",
+    );
+    r.property(
+        "row",
+        "why(name)",
+        "the reason why a cell is empty, `()` when it is not",
+    );
+    r.property("row", "keys()", "the names of the cells, in their order");
+    r.property(
+        "row",
+        "values()",
+        "the values of the cells, in the same order",
+    );
+    r.property(
+        "row",
+        "kind()",
+        "what the row is: `\"module\"`, `\"hit\"`, `\"tag\"`",
+    );
+    r.property("row", "line()", "kd's line for the row");
+    r.property("row", "to_map()", "a copy as a map, which can be changed");
+    r.property(
+        "row",
+        "to_json()",
+        "the row as JSON, as `--format json` writes it",
+    );
+    r.property("row", "contains(x)", "for text: whether there is such a cell; for an address: whether it lies between `start` and `end`");
+    sorting(r);
+}
+
+fn sorting(r: &mut Registry) {
+    r.property(
+        "rows",
+        "sort_by(name)",
+        "sorts an array of rows or maps by a cell, ascending; empty cells come last",
+    );
+    r.property(
+        "rows",
+        "sort_by_desc(name)",
+        "the same, descending; empty cells come last",
+    );
+    r.engine
+        .register_fn("sort_by", |rows: &mut Array, name: &str| {
+            sort_by(rows, name, false)
+        });
+    r.engine
+        .register_fn("sort_by_desc", |rows: &mut Array, name: &str| {
+            sort_by(rows, name, true)
+        });
+}
+
+fn sort_by(rows: &mut Array, name: &str, descending: bool) -> Answer<()> {
+    let keys = rows
+        .iter()
+        .map(|row| key(row, name))
+        .collect::<Answer<Vec<Dynamic>>>()?;
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|&a, &b| {
+        let (a, b) = (&keys[a], &keys[b]);
+        match (a.is_unit(), b.is_unit()) {
+            (false, false) => {
+                let order = compare(a, b).unwrap_or(Ordering::Equal);
+                if descending { order.reverse() } else { order }
+            }
+            (a, b) => a.cmp(&b),
+        }
+    });
+    *rows = order.into_iter().map(|i| rows[i].clone()).collect();
+    Ok(())
+}
+
+fn key(row: &Dynamic, name: &str) -> Answer<Dynamic> {
+    if let Some(row) = row.clone().try_cast::<RowObject>() {
+        return row.get(name);
+    }
+    if let Ok(map) = row.as_map_ref() {
+        return Ok(map.get(name).cloned().unwrap_or(Dynamic::UNIT));
+    }
+    Err(fail(format!(
+        "sort_by() sorts rows and maps, not {}",
+        type_name(row)
+    )))
+}
