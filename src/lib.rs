@@ -1,8 +1,11 @@
 //! rkd: a kd-like debugger for Windows kernel dumps.
 
 pub mod addr;
+pub mod command;
 pub mod dump;
 pub mod error;
-pub mod memory;
-pub mod symbols;
+pub mod kernel;
 pub mod lab;
+pub mod memory;
+pub mod session;
+pub mod symbols;

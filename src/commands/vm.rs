@@ -1,0 +1,284 @@
+//! `!vm`: how much memory there is, who holds it, and whether the sums agree.
+
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
+use crate::error::{Error, Result};
+use crate::kernel::processes::Process;
+use crate::kernel::vm::{Counter, NodeUse, PageFile, Vm, vm};
+use crate::session::Session;
+use std::collections::BTreeMap;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "!vm",
+    aliases: &[],
+    rhai: "vm",
+    topic: Topic::Pool,
+    summary: "memory counters, commit charges and who holds them",
+    usage: "!vm [Flags]",
+    help: "\
+Shows the memory manager's counters: page files, physical memory, both pools, every part of the commit charge, and the
+processes by what they commit.
+
+Flags (hexadecimal):
+  0  everything (the default)
+  1  without the list of processes
+
+Each figure is read by the name of its field in nt's symbols. A figure that this kernel does not keep, or that is not in the
+dump, shows as ?? and a note says why; Sum System Commit then leaves it out. Kernel Stacks is added up thread by thread on
+kernels that have no counter for it, and Free System PTEs is the whole region plus a signed counter, as kd prints it.
+kd's other flags (terminal sessions, thread stacks, page file log) are not shown.",
+    completes: Completes::Nothing,
+    examples: &[Example {
+        line: "!vm 1",
+        shows: "the counters without the processes",
+        output: "\
+Page File: \\??\\C:\\pagefile.sys
+...",
+    }],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let flags = match args.words().as_slice() {
+        [] => 0,
+        [flags] => u32::from_str_radix(flags.trim_start_matches("0x"), 16).map_err(|_| Error::Syntax(format!("'{flags}' are no flags\nUsage: {}", COMMAND.usage)))?,
+        _ => return Err(Error::Syntax(format!("!vm takes one argument\nUsage: {}", COMMAND.usage))),
+    };
+    let kernel = session.kernel.clone();
+    let vm = vm(&kernel)?;
+    page_files(&vm, out)?;
+    for counter in &vm.counters {
+        before(&vm, counter, kernel.symbol("MiSystemPartition").is_ok(), out)?;
+        out.row(&Line::of(counter))?;
+        if counter.key == "free_system_ptes" {
+            failures(&vm, out)?;
+        }
+    }
+    commit(&vm, out)?;
+    if flags & 1 == 0 {
+        processes(&vm, out)?;
+    }
+    notes(&vm, flags, out)
+}
+
+/// kd's column rule: the count ends at column 33, after a label of at least 19 columns; a longer number makes the line longer.
+fn line(label: &str, pages: Result<u64, &str>) -> String {
+    let label = format!("{label:<19}");
+    let width = 33usize.saturating_sub(label.len());
+    match pages {
+        Ok(pages) => format!("{label}{pages:>width$} ({:>11} Kb)", kilobytes(pages)),
+        Err(_) => format!("{label}{:>width$} ({:>11} Kb)", "??", "??"),
+    }
+}
+
+/// Pages in kilobytes, wrapping at 64 bits as kd's do.
+fn kilobytes(pages: u64) -> u64 {
+    pages.wrapping_mul(4)
+}
+
+fn page_files(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
+    let Ok(files) = &vm.page_files else { return Ok(()) };
+    for file in files {
+        out.row(file)?;
+    }
+    if files.is_empty() { Ok(()) } else { out.text("") }
+}
+
+impl Row for PageFile {
+    fn kind(&self) -> &'static str {
+        "page_file"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("name", self.name.clone().map_or(Value::Absent("the virtual page file has no name".into()), Value::Str)),
+            ("size_pages", self.size.into()),
+            ("free_pages", self.free.into()),
+            ("minimum_pages", self.minimum.into()),
+            ("maximum_pages", self.maximum.into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let title = self.name.as_ref().map_or("No Name for Paging File".into(), |name| format!("Page File: {name}"));
+        let [size, free, minimum, maximum] = [self.size, self.free, self.minimum, self.maximum].map(kilobytes);
+        format!(
+            "{title}\n  Current: {size:>9} Kb  Free Space: {free:>9} Kb\n  Minimum: {minimum:>9} Kb  Maximum:    {maximum:>9} Kb"
+        )
+    }
+}
+
+/// One counter.
+struct Line<'a> {
+    key: &'static str,
+    label: &'a str,
+    pages: Result<u64, &'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn of(counter: &'a Counter) -> Line<'a> {
+        Line { key: counter.key, label: counter.label, pages: counter.pages.as_ref().map(|pages| *pages).map_err(String::as_str) }
+    }
+}
+
+impl Row for Line<'_> {
+    fn kind(&self) -> &'static str {
+        "counter"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("name", self.key.into()),
+            ("label", self.label.trim_end_matches(':').into()),
+            ("pages", Value::or_absent(self.pages)),
+            ("kilobytes", Value::or_absent(self.pages.map(kilobytes))),
+        ]
+    }
+
+    fn text(&self) -> String {
+        line(self.label, self.pages)
+    }
+}
+
+/// The lines that stand in front of some counters: the nodes' shares, and Windows 7's bare line.
+fn before(vm: &Vm, counter: &Counter, has_partitions: bool, out: &mut dyn Sink) -> Result<()> {
+    let several = vm.nodes.len() > 1;
+    match counter.key {
+        "nonpaged_pool_pages" if several => vm.nodes.iter().enumerate().try_for_each(|(index, node)| {
+            let NodeUse { nonpaged, nonpaged_nx, .. } = *node;
+            out.text(&line(&format!("NonPagedPool {index:>4}:"), Ok(nonpaged)))?;
+            out.text(&line(&format!("NonPagedPoolNx {index:>2}:"), Ok(nonpaged_nx)))
+        }),
+        "paged_pool_pages" if several => {
+            vm.nodes.iter().enumerate().try_for_each(|(index, node)| out.text(&line(&format!("PagedPool {index:>2}:"), Ok(node.paged))))
+        }
+        "shared_commit_pages" if !has_partitions => out.text("Syspart SharedCommit 0"),
+        _ => Ok(()),
+    }
+}
+
+fn failures(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
+    let kinds = [
+        (vm.stack_pte_failures, "kernel stack PTE allocations have failed"),
+        (vm.stack_growth_failures, "kernel stack growth attempts have failed"),
+    ];
+    for (count, what) in kinds {
+        if let Some(count) = count.filter(|count| *count != 0) {
+            out.text(&format!("\n******* {count} {what} ******\n"))?;
+        }
+    }
+    Ok(())
+}
+
+fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
+    let sum = vm.sum_system_commit();
+    let [private, committed, limit] = [&vm.private, &vm.committed, &vm.limit].map(|v| v.as_ref().map(|pages| *pages).map_err(String::as_str));
+    out.row(&Line { key: "sum_system_commit_pages", label: "Sum System Commit:", pages: Ok(sum) })?;
+    out.row(&Line { key: "total_private_pages", label: "Total Private:", pages: private })?;
+    match (private, committed) {
+        (Ok(private), Ok(committed)) => {
+            let parts = sum.wrapping_add(private);
+            let misc = committed.wrapping_sub(parts);
+            if committed >= parts {
+                out.row(&Line { key: "misc_commit_pages", label: "Misc/Transient Commit:", pages: Ok(misc) })?;
+            } else {
+                out.text(&format!(
+                    "\n********** Sum of individual system commit + Process commit exceeds overall commit by {} Kb ? ********",
+                    kilobytes(parts - committed)
+                ))?;
+            }
+        }
+        (Err(why), _) | (_, Err(why)) => out.row(&Line { key: "misc_commit_pages", label: "Misc/Transient Commit:", pages: Err(why) })?,
+    }
+    out.row(&Line { key: "committed_pages", label: "Committed pages:", pages: committed })?;
+    out.row(&Line { key: "commit_limit_pages", label: "Commit limit:", pages: limit })
+}
+
+fn processes(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
+    if vm.processes.is_empty() {
+        return Ok(());
+    }
+    out.text("\n  Pid ImageName                        Commit   SharedCommit        Debt\n")?;
+    vm.processes.iter().try_for_each(|process| out.row(process))
+}
+
+impl Row for Process {
+    fn kind(&self) -> &'static str {
+        "process"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("eprocess", self.at.into()),
+            ("pid", self.pid.into()),
+            ("image", self.image.as_str().into()),
+            ("commit_pages", self.commit.into()),
+            ("shared_commit_pages", self.shared_commit.into()),
+            ("debt_pages", self.debt.into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let [commit, shared, debt] = [self.commit, self.shared_commit, self.debt].map(kilobytes);
+        format!(" {:>4x} {:<24} {commit:>11} Kb {shared:>11} Kb {debt:>8} Kb", self.pid, self.image)
+    }
+}
+
+/// One note for each reason, with all the lines that it concerns.
+fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
+    let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut left_out = Vec::new();
+    for counter in &vm.counters {
+        if let Err(why) = &counter.pages {
+            let label = counter.label.trim_end_matches(':');
+            unknown.entry(why).or_default().push(label);
+            if counter.summed {
+                left_out.push(label);
+            }
+        }
+    }
+    let totals = [("Total Private", &vm.private), ("Committed pages", &vm.committed), ("Commit limit", &vm.limit)];
+    for (label, value) in totals {
+        if let Err(why) = value {
+            unknown.entry(why).or_default().push(label);
+        }
+    }
+    if let Err(why) = &vm.page_files {
+        unknown.entry(why).or_default().push("the page files");
+    }
+    for (why, labels) in unknown {
+        out.note(&format!("?? for {}: {why}", labels.join(", ")))?;
+    }
+    if !left_out.is_empty() {
+        out.note(&format!("Sum System Commit leaves out {}", left_out.join(", ")))?;
+    }
+    vm.notes.iter().try_for_each(|note| out.note(note))?;
+    if flags & !1 != 0 {
+        out.note(&format!("the flags {:#x} of kd's !vm are not shown", flags & !1))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines of published transcripts.
+    #[test]
+    fn columns_are_kds() {
+        assert_eq!(line("Physical Memory:", Ok(2_069_421)), "Physical Memory:          2069421 (    8277684 Kb)");
+        assert_eq!(line("Free System PTEs:", Ok(4_295_052_431)), "Free System PTEs:      4295052431 (17180209724 Kb)");
+        assert_eq!(line("SkPagesInUnchargedSlabs:", Ok(0)), "SkPagesInUnchargedSlabs:        0 (          0 Kb)");
+        assert_eq!(
+            line("PagedPool Commit:", Ok(18_446_735_296_008_579_352)),
+            "PagedPool Commit:  18446735296008579352 (18446708962905662560 Kb)"
+        );
+        assert_eq!(line("NonPagedPoolNx  0:", Ok(17_887)), "NonPagedPoolNx  0:          17887 (      71548 Kb)");
+    }
+
+    #[test]
+    fn a_process_line_is_kds() {
+        let process = Process { at: crate::addr::Virt(0), pid: 0x6b4, image: "chrome.exe".into(), commit: 22135, shared_commit: 0, debt: 0 };
+        assert_eq!(process.text(), "  6b4 chrome.exe                     88540 Kb           0 Kb        0 Kb");
+    }
+}

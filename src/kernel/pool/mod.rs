@@ -1,0 +1,9 @@
+//! Pool: what the kernel's own books say of it.
+
+pub mod names;
+pub mod tag;
+pub mod tracker;
+
+pub use names::TagNames;
+pub use tag::{Tag, TagPattern};
+pub use tracker::{TagUse, Tracker, Use};

@@ -1,0 +1,92 @@
+//! The session: the open target, and what the person at the prompt has set.
+
+use crate::addr::Virt;
+use crate::error::Result;
+use crate::kernel::Kernel;
+use crate::kernel::pool::TagNames;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+/// The log file of `.logopen`: shared between the session, which opens it, and the terminal, which writes to it.
+pub type Log = Arc<Mutex<Option<File>>>;
+
+/// What one person (or script) is doing with one dump.
+#[derive(Debug)]
+pub struct Session {
+    /// The target.
+    pub kernel: Arc<Kernel>,
+    /// The current processor, from zero.
+    pub processor: u32,
+    /// The radix of numbers without a prefix: 8, 10 or 16.
+    pub radix: u32,
+    /// The zone in which times are shown.
+    pub time_zone: TimeZone,
+    /// What tags stand for.
+    pub tag_names: TagNames,
+    /// Set by Ctrl-C; long runs look at it, and it is cleared before each command.
+    pub stop: Arc<AtomicBool>,
+    /// The open log.
+    pub log: Log,
+    /// Aliases made with `as`.
+    pub aliases: BTreeMap<String, String>,
+    /// The pseudo-registers `$t0` to `$t19`.
+    pub pseudo: [u64; 20],
+    /// Where the next bare display command (`d`, `db` …) goes on, and in which form.
+    pub cursor: Cursor,
+    /// Hits saved by `s -[s]`.
+    pub saved_hits: Vec<Virt>,
+    /// The path of symbol files, as it was given.
+    pub symbol_path: String,
+}
+
+/// Where the display commands stand.
+#[derive(Clone, Debug, Default)]
+pub struct Cursor {
+    /// The last display command (`db`), which a bare `d` repeats.
+    pub command: Option<String>,
+    /// The first address that was not shown yet.
+    pub next: Virt,
+}
+
+impl Session {
+    /// A new session. The current processor is the one that wrote the dump, and times are shown in the machine's own zone
+    /// (`TZ`), as kd shows them.
+    pub fn new(kernel: Kernel) -> Session {
+        Session {
+            processor: kernel.current_processor(),
+            kernel: Arc::new(kernel),
+            radix: 16,
+            time_zone: TimeZone::system(),
+            tag_names: TagNames::default(),
+            stop: Arc::new(AtomicBool::new(false)),
+            log: Arc::new(Mutex::new(None)),
+            aliases: BTreeMap::new(),
+            pseudo: [0; 20],
+            cursor: Cursor::default(),
+            saved_hits: Vec::new(),
+            symbol_path: String::new(),
+        }
+    }
+
+    /// Takes the user's `pooltag.txt`, or the one of an installed WinDbg when no file is named.
+    ///
+    /// # Errors
+    /// When a named file cannot be used; an installed one that cannot is passed over.
+    pub fn load_tag_names(&mut self, file: Option<&Path>) -> Result<()> {
+        match file {
+            Some(path) => self.tag_names = TagNames::with_file(path)?,
+            None => {
+                if let Some(names) =
+                    TagNames::installed().and_then(|path| TagNames::with_file(&path).ok())
+                {
+                    self.tag_names = names;
+                }
+            }
+        }
+        Ok(())
+    }
+}
