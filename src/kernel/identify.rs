@@ -2,7 +2,7 @@
 
 use super::Kernel;
 use super::debugger_data::{DebuggerData, SYMBOL_FIELDS};
-use crate::addr::Virt;
+use crate::addr::{Rva, Virt};
 use crate::symbols::{PdbId, builtin_facts};
 
 /// A block that agrees in fewer addresses than this proves nothing.
@@ -18,29 +18,20 @@ pub fn by_debugger_data(
     notes: &mut Vec<String>,
 ) -> Option<PdbId> {
     let block = block?;
-    let stated: Vec<(&str, u64)> = SYMBOL_FIELDS
+    let stated: Vec<(&str, Rva)> = SYMBOL_FIELDS
         .iter()
-        .filter_map(|(name, offset)| Some((*name, block.virt(*offset)? - base)))
+        .filter_map(|(name, offset)| {
+            Some((*name, Rva(u32::try_from(block.virt(*offset)? - base).ok()?)))
+        })
         .collect();
-    let mut best: Vec<(usize, usize, PdbId)> = Vec::new();
-    for table in builtin_facts().tables() {
-        let agree =
-            |(name, offset): &(&str, u64)| table.rva(name).map(|rva| u64::from(rva.0) == *offset);
-        let known: Vec<bool> = stated.iter().filter_map(agree).collect();
-        let same = known.iter().filter(|same| **same).count();
-        if let Some(id) = table
-            .identity()
-            .filter(|_| same == known.len() && same >= ENOUGH)
-        {
-            best.push((same, known.len(), id.clone()));
-        }
-    }
-    match best.as_slice() {
-        [(agree, of, id)] => {
+    let mut agreeing = builtin_facts().matching(&stated);
+    agreeing.retain(|(agree, _)| *agree >= ENOUGH);
+    match agreeing.as_slice() {
+        [(agree, id)] => {
             notes.push(format!(
-                "nt's debug directory is not in the dump; {agree} of {of} addresses of the debugger data block are those of {id}, and of no other known kernel"
+                "nt's debug directory is not in the dump; {agree} addresses of the debugger data block are those of {id}, and of no other known kernel"
             ));
-            Some(id.clone())
+            Some((*id).clone())
         }
         _ => None,
     }

@@ -229,6 +229,32 @@ impl Facts {
         self.table(build)
     }
 
+    /// The kernels in which all of the `stated` symbols that they know lie where it is stated, each with how many those are.
+    /// Far cheaper than [`Facts::tables`]: no type is made.
+    pub fn matching(&self, stated: &[(&str, Rva)]) -> Vec<(usize, &PdbId)> {
+        let agrees = |build| self.agreement(build, stated);
+        self.builds.iter().filter_map(agrees).collect()
+    }
+
+    fn agreement<'a>(
+        &'a self,
+        build: &'a Build,
+        stated: &[(&str, Rva)],
+    ) -> Option<(usize, &'a PdbId)> {
+        let names = self.symbol_sets.get(build.symbol_set)?;
+        let mut agree = 0;
+        for (&name, &rva) in names.iter().zip(&build.rvas) {
+            let name = self.names.get(name)?;
+            if let Some((_, at)) = stated.iter().find(|(stated, _)| **stated == **name) {
+                if at.0 != rva {
+                    return None;
+                }
+                agree += 1;
+            }
+        }
+        Some((agree, &build.id))
+    }
+
     /// All tables, one after the other.
     pub fn tables(&self) -> impl Iterator<Item = SymbolTable> {
         self.builds.iter().filter_map(|build| self.table(build))
