@@ -103,11 +103,13 @@ impl TableBuilder {
             text.push_str(name(symbol));
         }
         starts.push(text.len() as u32);
-        let mut by_rva: Vec<u32> = (0..self.symbols.len() as u32).collect();
-        by_rva.sort_by_key(|&i| {
-            let symbol = &self.symbols[i as usize];
-            (symbol.2, name(symbol).contains(['?', '$', '@']), i)
-        });
+        let mut by_rva: Vec<_> = self
+            .symbols
+            .iter()
+            .zip(0u32..)
+            .map(|(symbol, i)| (symbol.2, name(symbol).contains(['?', '$', '@']), i))
+            .collect();
+        by_rva.sort_unstable();
         let mut table = SymbolTable {
             source: self.source,
             identity: self.identity,
@@ -118,7 +120,7 @@ impl TableBuilder {
             text: text.into(),
             starts: starts.into(),
             rvas: self.symbols.iter().map(|symbol| symbol.2).collect(),
-            by_rva: by_rva.into(),
+            by_rva: by_rva.into_iter().map(|(_, _, i)| i).collect(),
             udts: self.udts,
             enums: self.enums,
         };

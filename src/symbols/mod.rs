@@ -10,6 +10,7 @@ pub mod isf;
 pub mod path;
 pub mod table;
 pub mod types;
+pub mod view;
 
 pub use builder::TableBuilder;
 pub use facts::{Facts, builtin_facts};
@@ -17,3 +18,4 @@ pub use id::{Guid, PdbId};
 pub use path::{Lookup, SymbolPath, Tried};
 pub use table::{FieldRef, Source, SymbolTable};
 pub use types::{Base, BaseKind, Enum, Field, Name, Type, Udt, UdtKind};
+pub use view::{Cell, Struct};

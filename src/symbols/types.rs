@@ -1,5 +1,6 @@
 //! How types are described: structures and unions, enumerations, and what a field can be.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// A name that is shared by everything that mentions it: a kernel's table says `unsigned long long` ten thousand times.
@@ -31,6 +32,21 @@ pub enum Type {
     Function,
     /// Nothing is known but the place.
     Void,
+}
+
+/// As in C: `unsigned long`, `_EPROCESS*`, `unsigned char[15]`, `unsigned long:12`.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Base(base) => f.write_str(&base.name),
+            Type::Pointer(to) => write!(f, "{to}*"),
+            Type::Array(of, count) => write!(f, "{of}[{count}]"),
+            Type::Udt(name) | Type::Enum(name) => f.write_str(name),
+            Type::Bitfield { length, of, .. } => write!(f, "{of}:{length}"),
+            Type::Function => f.write_str("function"),
+            Type::Void => f.write_str("void"),
+        }
+    }
 }
 
 /// A type of the language itself.
