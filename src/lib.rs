@@ -7,5 +7,6 @@ pub mod error;
 pub mod kernel;
 pub mod lab;
 pub mod memory;
+pub mod render;
 pub mod session;
 pub mod symbols;

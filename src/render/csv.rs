@@ -4,7 +4,7 @@
 //! mixes in are held until it is over and follow as tables of their own, divided by an empty line. Addresses are
 //! `0x...`, a missing value is an empty cell, lists and structures are JSON inside their cell.
 
-use super::{Console, Outcome, Output, PARTIAL, labelled, sanitize};
+use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Row, Sink, Value};
 use crate::error::Result;
 use crate::render::json::to_json;
@@ -116,6 +116,16 @@ impl Output for Csv {
         Ok(())
     }
 
+    fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
+        let painted = self
+            .console
+            .err_paint
+            .error(&labelled("error", &error.to_string()))
+            .into_owned();
+        self.console.say(&painted)?;
+        reasons(error).iter().try_for_each(|why| self.note(why))
+    }
+
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
         for (heading, lines) in std::mem::take(&mut self.held) {
             self.put(&heading, &lines)?;
@@ -124,14 +134,7 @@ impl Output for Csv {
         match outcome {
             Outcome::Done => Ok(()),
             Outcome::Stopped => self.note(PARTIAL),
-            Outcome::Failed(error) => {
-                let painted = self
-                    .console
-                    .err_paint
-                    .error(&labelled("error", &error.to_string()))
-                    .into_owned();
-                self.console.say(&painted)
-            }
+            Outcome::Failed(error) => self.fail(error),
         }
     }
 

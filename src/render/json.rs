@@ -5,14 +5,14 @@
 //! ```text
 //! {"command":"lm m nt","rows":[
 //! {"row":"module","start":"0xfffff80722600000","end":"0xfffff80723646000","name":"nt"}
-//! ],"notes":[],"status":"ok"}
+//! ],"notes":[],"errors":[],"status":"ok"}
 //! ```
 //!
-//! `status` is `ok`, `stopped` (Ctrl-C: the rows are right, but not all), or `error`; then `error` says what went wrong.
+//! `status` is `ok`, `stopped` (Ctrl-C: the rows are right, but not all), or `error` when `errors` is not empty.
 //! `text` is there when the command had something to say but no rows (`.echo`, `help`). A value that is not known is
 //! `null`, and the row's `absent` says why: `"absent":{"entry_point":"page 1a2b is not in the dump"}`.
 
-use super::{Console, Outcome, Output, PARTIAL, labelled, sanitize};
+use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Record, Row, Sink, Value};
 use crate::error::Result;
 use serde::Serialize;
@@ -25,6 +25,7 @@ pub struct Json {
     console: Console,
     rows: u64,
     notes: Vec<String>,
+    errors: Vec<String>,
     text: Vec<String>,
 }
 
@@ -104,6 +105,7 @@ impl Json {
             console,
             rows: 0,
             notes: Vec::new(),
+            errors: Vec::new(),
             text: Vec::new(),
         }
     }
@@ -141,29 +143,34 @@ impl Sink for Json {
 impl Output for Json {
     fn begin(&mut self, line: &str) -> Result<()> {
         self.console.begin();
-        (self.rows, self.notes, self.text) = (0, Vec::new(), Vec::new());
+        self.rows = 0;
+        for texts in [&mut self.notes, &mut self.errors, &mut self.text] {
+            texts.clear();
+        }
         self.console
             .put(&format!("{{\"command\":{},\"rows\":[", to_json(&line)))
     }
 
+    fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
+        self.errors.push(error.to_string());
+        reasons(error).iter().try_for_each(|why| self.note(why))
+    }
+
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
-        let mut tail = if self.rows == 0 {
-            "]".to_string()
-        } else {
-            "\n]".to_string()
-        };
+        if let Outcome::Failed(error) = outcome {
+            self.fail(error)?;
+        }
+        let mut tail = if self.rows == 0 { "]" } else { "\n]" }.to_string();
         if self.rows == 0 && self.text.iter().any(|text| !text.trim().is_empty()) {
             tail += &format!(",\"text\":{}", to_json(&self.text.join("\n")));
         }
-        tail += &format!(",\"notes\":{}", to_json(&self.notes));
-        tail += &match outcome {
-            Outcome::Done => ",\"status\":\"ok\"}\n".to_string(),
-            Outcome::Stopped => ",\"status\":\"stopped\"}\n".to_string(),
-            Outcome::Failed(error) => format!(
-                ",\"status\":\"error\",\"error\":{}}}\n",
-                to_json(&error.to_string())
-            ),
+        let status = match outcome {
+            Outcome::Stopped => "stopped",
+            _ if self.errors.is_empty() => "ok",
+            _ => "error",
         };
+        let (notes, errors) = (to_json(&self.notes), to_json(&self.errors));
+        tail += &format!(",\"notes\":{notes},\"errors\":{errors},\"status\":\"{status}\"}}\n");
         self.console.put(&tail)?;
         self.console.end()
     }
@@ -214,19 +221,22 @@ impl Output for JsonLines {
         Ok(())
     }
 
+    fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
+        let painted = self
+            .console
+            .err_paint
+            .error(&labelled("error", &error.to_string()))
+            .into_owned();
+        self.console.say(&painted)?;
+        reasons(error).iter().try_for_each(|why| self.note(why))
+    }
+
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
         self.console.end()?;
         match outcome {
             Outcome::Done => Ok(()),
             Outcome::Stopped => self.note(PARTIAL),
-            Outcome::Failed(error) => {
-                let painted = self
-                    .console
-                    .err_paint
-                    .error(&labelled("error", &error.to_string()))
-                    .into_owned();
-                self.console.say(&painted)
-            }
+            Outcome::Failed(error) => self.fail(error),
         }
     }
 
@@ -314,9 +324,9 @@ pub(crate) mod tests {
             r#"{"command":"lm m \"my*\"","rows":[
 {"row":"module","start":"0xfffff80747f50000","name":"my\u001b[2J\u009bfault","size_bytes":36864,"entry_point":null,"image":{"path":null,"size":-5},"comment":null,"absent":{"entry_point":"page 1a2b is not in the dump","image.path":"no\u001bway"}},
 {"row":"hit","address":"0x1234","bytes":"4c00"}
-],"notes":["1 of 151"],"status":"ok"}
-{"command":".echo","rows":[],"text":"hello\nworld","notes":[],"status":"stopped"}
-{"command":"? zz","rows":[],"notes":[],"status":"error","error":"Couldn't resolve error at 'zz'"}
+],"notes":["1 of 151"],"errors":[],"status":"ok"}
+{"command":".echo","rows":[],"text":"hello\nworld","notes":[],"errors":[],"status":"stopped"}
+{"command":"? zz","rows":[],"notes":[],"errors":["Couldn't resolve error at 'zz'"],"status":"error"}
 "#
         );
         assert_eq!(err.text(), "");

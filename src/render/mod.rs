@@ -50,7 +50,7 @@ pub enum Outcome<'e> {
     /// Ctrl-C: what was handed over is right, but not everything.
     Stopped,
     /// It could not do what was asked.
-    Failed(&'e Error),
+    Failed(&'e dyn std::error::Error),
 }
 
 impl<'e, T> From<&'e Result<T>> for Outcome<'e> {
@@ -73,6 +73,8 @@ pub trait Output: Sink {
     }
     /// The command `line` begins.
     fn begin(&mut self, line: &str) -> Result<()>;
+    /// What went wrong, and as notes the reasons behind it. It does not end the command: [`Output::end`] does.
+    fn fail(&mut self, error: &dyn std::error::Error) -> Result<()>;
     /// The command is over. Called whatever happened, also after an error of the sink itself.
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()>;
     /// An explanation between commands, for a person only (the demo).
@@ -104,6 +106,15 @@ fn labelled(label: &str, text: &str) -> String {
     )
 }
 
+/// The reasons behind an error that its own text does not tell.
+fn reasons(error: &dyn std::error::Error) -> Vec<String> {
+    let text = error.to_string();
+    std::iter::successors(error.source(), |why| why.source())
+        .map(|why| why.to_string())
+        .filter(|why| !text.contains(why))
+        .collect()
+}
+
 /// What a person is told when Ctrl-C ended a command.
 const PARTIAL: &str = "stopped by Ctrl-C: the output is partial";
 
@@ -120,15 +131,32 @@ mod tests {
     }
 
     #[test]
+    fn reasons_are_told_once() {
+        let source = std::io::Error::other("disk on fire");
+        let told = Error::Open {
+            path: "x".into(),
+            source,
+        };
+        assert_eq!(told.to_string(), "cannot open x: disk on fire");
+        assert_eq!(reasons(&told), Vec::<String>::new());
+        #[derive(Debug, thiserror::Error)]
+        #[error("No export vmm found")]
+        struct Refused(#[source] Error);
+        assert_eq!(
+            reasons(&Refused(Error::Absent("did you mean !vm ?".into()))),
+            ["did you mean !vm ?"]
+        );
+    }
+
+    #[test]
     fn results_become_outcomes() {
         let done: Result<u8> = Ok(1);
         assert!(matches!(Outcome::from(&done), Outcome::Done));
         let stopped: Result<u8> = Err(Error::Stopped);
         assert!(matches!(Outcome::from(&stopped), Outcome::Stopped));
         let failed: Result<u8> = Err(Error::Absent("x".into()));
-        assert!(matches!(
-            Outcome::from(&failed),
-            Outcome::Failed(Error::Absent(_))
-        ));
+        assert!(
+            matches!(Outcome::from(&failed), Outcome::Failed(error) if error.to_string() == "x")
+        );
     }
 }

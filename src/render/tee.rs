@@ -1,6 +1,6 @@
 //! The log of `.logopen`: whatever the format on the screen, the log is a session as kd would have written it.
 
-use super::{Outcome, Output, PARTIAL, labelled, sanitize};
+use super::{Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Row, Sink};
 use crate::error::Result;
 use crate::session::Log;
@@ -17,18 +17,32 @@ pub struct Tee {
 impl Tee {
     /// Everything goes to `main`, and to the file in `log` whenever there is one.
     pub fn new(main: Box<dyn Output>, log: Log) -> Tee {
-        Tee { main, log, notes: Vec::new() }
+        Tee {
+            main,
+            log,
+            notes: Vec::new(),
+        }
+    }
+
+    fn remember(&mut self, note: &str) {
+        if !self.notes.iter().any(|known| known == note) {
+            self.notes.push(note.to_string());
+        }
     }
 
     /// A log that cannot be written (a full disk) is closed, which must be said: the person counts on it.
     fn write(&mut self, text: &str) -> Result<()> {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(file) = log.as_mut() else { return Ok(()) };
+        let Some(file) = log.as_mut() else {
+            return Ok(());
+        };
         let line = format!("{}\n", sanitize::plain(text));
         if let Err(error) = file.write_all(line.as_bytes()) {
             *log = None;
             drop(log);
-            self.main.note(&format!("the log file was closed, it cannot be written: {error}"))?;
+            self.main.note(&format!(
+                "the log file was closed, it cannot be written: {error}"
+            ))?;
         }
         Ok(())
     }
@@ -38,7 +52,11 @@ impl Sink for Tee {
     fn row(&mut self, row: &dyn Row) -> Result<()> {
         self.main.row(row)?;
         let text = row.text();
-        if text.is_empty() { Ok(()) } else { self.write(&text) }
+        if text.is_empty() {
+            Ok(())
+        } else {
+            self.write(&text)
+        }
     }
 
     fn text(&mut self, text: &str) -> Result<()> {
@@ -47,9 +65,7 @@ impl Sink for Tee {
     }
 
     fn note(&mut self, note: &str) -> Result<()> {
-        if !self.notes.iter().any(|known| known == note) {
-            self.notes.push(note.to_string());
-        }
+        self.remember(note);
         self.main.note(note)
     }
 
@@ -73,10 +89,22 @@ impl Output for Tee {
         self.main.begin(line)
     }
 
-    fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
-        if let Outcome::Failed(error) = outcome {
-            self.write(&error.to_string())?;
+    fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
+        self.write(&error.to_string())?;
+        for why in reasons(error) {
+            self.remember(&why);
         }
+        self.main.fail(error)
+    }
+
+    fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
+        let outcome = match outcome {
+            Outcome::Failed(error) => {
+                self.fail(error)?;
+                Outcome::Done
+            }
+            outcome => outcome,
+        };
         let stopped = matches!(outcome, Outcome::Stopped).then(|| PARTIAL.to_string());
         for note in std::mem::take(&mut self.notes).into_iter().chain(stopped) {
             self.write(&labelled("note", &note))?;
@@ -126,11 +154,15 @@ mod tests {
         tee.note("one").unwrap();
         tee.note("one").unwrap();
         tee.row(&module("")).unwrap();
-        tee.end(Outcome::Failed(&Error::Syntax("no\x1b!".into()))).unwrap();
+        tee.end(Outcome::Failed(&Error::Syntax("no\x1b!".into())))
+            .unwrap();
         *log.lock().unwrap() = None;
         tee.text("after").unwrap();
         let written = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(written, "3: kd> s\na heading\n00000000`00000010  4c\nno.!\nnote: one\n");
+        assert_eq!(
+            written,
+            "3: kd> s\na heading\n00000000`00000010  4c\nno.!\nnote: one\n"
+        );
         assert_eq!(out.text().lines().count(), 3);
     }
 
@@ -145,7 +177,10 @@ mod tests {
         let lines = JsonLines::new(Console::to(out.clone(), err.clone()));
         let mut tee = Tee::new(Box::new(lines), log.clone());
         tee.text("x").unwrap();
-        assert!(err.text().starts_with("note: the log file was closed, it cannot be written: "));
+        assert!(
+            err.text()
+                .starts_with("note: the log file was closed, it cannot be written: ")
+        );
         assert!(log.lock().unwrap().is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! kd's look: the text that a WinDbg user knows, with our remarks kept apart from it.
 
-use super::{Console, Outcome, Output, PARTIAL, labelled, sanitize};
+use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Row, Sink};
 use crate::error::Result;
 
@@ -80,12 +80,17 @@ impl Output for Text {
         Ok(())
     }
 
+    fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
+        let text = sanitize::plain(&error.to_string()).into_owned();
+        let painted = self.console.out_paint.error(&text).into_owned();
+        self.line(&painted)?;
+        reasons(error).iter().try_for_each(|why| self.note(why))
+    }
+
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
         self.console.end()?;
         if let Outcome::Failed(error) = outcome {
-            let text = sanitize::plain(&error.to_string()).into_owned();
-            let painted = self.console.out_paint.error(&text).into_owned();
-            self.line(&painted)?;
+            self.fail(error)?;
         }
         let stopped = matches!(outcome, Outcome::Stopped).then(|| PARTIAL.to_string());
         for note in std::mem::take(&mut self.notes).into_iter().chain(stopped) {
