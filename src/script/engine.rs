@@ -3,7 +3,7 @@
 use super::host::Host;
 use super::registry::Registry;
 use super::resolver::{Resolver, Shelf};
-use super::{addr, output, row};
+use super::{addr, memory, output, row};
 use rhai::{Dynamic, Engine, Token};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const DEEPEST_EXPRESSIONS: (usize, usize) = (128, 128);
 
 /// The most elements of an array or a map, nested ones included. Rhai counts them again at every change: whoever
 /// collects more should keep the iterator instead.
-const MOST_ELEMENTS: usize = 1 << 20;
+const MOST_ELEMENTS: usize = 1 << 24;
 
 /// The longest text, in bytes.
 const LONGEST_TEXT: usize = 64 << 20;
@@ -33,6 +33,7 @@ pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
     r.engine.set_module_resolver(Shelf(Arc::clone(resolver)));
     addr::register(&mut r);
     row::register(&mut r);
+    memory::register(&mut r, host);
     output::register(&mut r, host);
     r
 }

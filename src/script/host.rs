@@ -21,6 +21,7 @@ use super::registry::{fail, stopped};
 use super::sources::Sources;
 use crate::command::{Kept, Sink};
 use crate::error::{Error, Result};
+use crate::memory::AddressSpace;
 use crate::session::Session;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,6 +55,8 @@ struct Link {
     stop: Arc<AtomicBool>,
     /// The output took no more.
     closed: Arc<AtomicBool>,
+    /// The memory that the session looks at.
+    space: Option<AddressSpace>,
     /// The remarks that were made: a loop of commands makes each of them once.
     noted: BTreeSet<String>,
 }
@@ -73,6 +76,7 @@ impl Host {
             jobs,
             stop,
             closed: Arc::clone(&closed),
+            space: session.space.clone(),
             noted: BTreeSet::new(),
         });
         let (outcome, served) = thread::scope(|scope| {
@@ -154,6 +158,12 @@ impl Host {
         } else {
             Ok(())
         }
+    }
+
+    /// The memory that the session looks at. It is read by the script's own thread: no question, no wait.
+    pub fn space(&self) -> Answer<AddressSpace> {
+        let space = self.link().as_ref().and_then(|link| link.space.clone());
+        space.ok_or_else(|| fail("there is no open dump"))
     }
 
     /// The flag that ends what is running; for the scanner and other long native work.

@@ -10,6 +10,7 @@ mod engine;
 mod failure;
 mod host;
 pub mod library;
+mod memory;
 mod names;
 mod output;
 mod registry;
