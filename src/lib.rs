@@ -8,5 +8,6 @@ pub mod kernel;
 pub mod lab;
 pub mod memory;
 pub mod render;
+pub mod script;
 pub mod session;
 pub mod symbols;

@@ -21,6 +21,7 @@ use super::registry::{fail, stopped};
 use super::sources::Sources;
 use crate::command::{Kept, Sink};
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 use crate::memory::AddressSpace;
 use crate::session::Session;
 use std::collections::BTreeSet;
@@ -55,8 +56,8 @@ struct Link {
     stop: Arc<AtomicBool>,
     /// The output took no more.
     closed: Arc<AtomicBool>,
-    /// The memory that the session looks at.
-    space: Option<AddressSpace>,
+    /// What the session looks at.
+    kernel: Arc<Kernel>,
     /// The remarks that were made: a loop of commands makes each of them once.
     noted: BTreeSet<String>,
 }
@@ -76,7 +77,7 @@ impl Host {
             jobs,
             stop,
             closed: Arc::clone(&closed),
-            space: session.space.clone(),
+            kernel: Arc::clone(&session.kernel),
             noted: BTreeSet::new(),
         });
         let (outcome, served) = thread::scope(|scope| {
@@ -160,10 +161,17 @@ impl Host {
         }
     }
 
-    /// The memory that the session looks at. It is read by the script's own thread: no question, no wait.
+    /// What the session looks at. The script's own thread reads it: no question, no wait.
+    pub fn kernel(&self) -> Answer<Arc<Kernel>> {
+        self.link()
+            .as_ref()
+            .map(|link| Arc::clone(&link.kernel))
+            .ok_or_else(stopped)
+    }
+
+    /// The kernel's memory.
     pub fn space(&self) -> Answer<AddressSpace> {
-        let space = self.link().as_ref().and_then(|link| link.space.clone());
-        space.ok_or_else(|| fail("there is no open dump"))
+        Ok(self.kernel()?.space().clone())
     }
 
     /// The flag that ends what is running; for the scanner and other long native work.

@@ -28,41 +28,71 @@ fn numbers(r: &mut Registry, host: &Arc<Host>) {
         ($name:literal, $what:literal, $read:ident) => {
             r.function(concat!($name, "(address)"), concat!("Reads ", $what, "."));
             let from = Arc::clone(host);
-            r.engine.register_fn($name, move |at: Dynamic| -> Answer<Dynamic> {
-                let at = address(&at)?;
-                let value = from.space()?.$read(at).map_err(|fault| refused(fault.into()))?;
-                Ok(number(value.into()))
-            });
+            r.engine
+                .register_fn($name, move |at: Dynamic| -> Answer<Dynamic> {
+                    let at = address(&at)?;
+                    let value = from
+                        .space()?
+                        .$read(at)
+                        .map_err(|fault| refused(fault.into()))?;
+                    Ok(number(value.into()))
+                });
         };
     }
     read!("read_u8", "one byte", read_u8);
     read!("read_u16", "a 2-byte number", read_u16);
     read!("read_u32", "a 4-byte number", read_u32);
-    read!("read_u64", "an 8-byte number; an `Addr` when it is too large for a signed integer", read_u64);
+    read!(
+        "read_u64",
+        "an 8-byte number; an `Addr` when it is too large for a signed integer",
+        read_u64
+    );
     r.function("read_ptr(address)", "Reads a pointer: always an `Addr`.");
     let from = Arc::clone(host);
-    r.engine.register_fn("read_ptr", move |at: Dynamic| -> Answer<Virt> {
-        let at = address(&at)?;
-        from.space()?.read_virt(at).map_err(|fault| refused(fault.into()))
-    });
+    r.engine
+        .register_fn("read_ptr", move |at: Dynamic| -> Answer<Virt> {
+            let at = address(&at)?;
+            from.space()?
+                .read_virt(at)
+                .map_err(|fault| refused(fault.into()))
+        });
 }
 
 fn bytes(r: &mut Registry, host: &Arc<Host>) {
-    r.function("read_bytes(address, length)", "Reads bytes as a blob, at most 16 MiB in one call.");
+    r.function(
+        "read_bytes(address, length)",
+        "Reads bytes as a blob, at most 16 MiB in one call.",
+    );
     let from = Arc::clone(host);
-    r.engine.register_fn("read_bytes", move |at: Dynamic, length: INT| read_bytes(&from.space()?, address(&at)?, length));
+    r.engine
+        .register_fn("read_bytes", move |at: Dynamic, length: INT| {
+            read_bytes(&from.space()?, address(&at)?, length)
+        });
 
-    r.function("is_readable(address[, length])", "Whether the bytes are in the dump.");
+    r.function(
+        "is_readable(address[, length])",
+        "Whether the bytes are in the dump.",
+    );
     let from = Arc::clone(host);
-    r.engine.register_fn("is_readable", move |at: Dynamic| is_readable(&from.space()?, address(&at)?, 1));
+    r.engine.register_fn("is_readable", move |at: Dynamic| {
+        is_readable(&from.space()?, address(&at)?, 1)
+    });
     let from = Arc::clone(host);
-    r.engine.register_fn("is_readable", move |at: Dynamic, length: INT| is_readable(&from.space()?, address(&at)?, length));
+    r.engine
+        .register_fn("is_readable", move |at: Dynamic, length: INT| {
+            is_readable(&from.space()?, address(&at)?, length)
+        });
 
     r.function("why_unreadable(address[, length])", "Why the bytes cannot be read: the first address that is missing, and the reason; `()` when they can.");
     let from = Arc::clone(host);
-    r.engine.register_fn("why_unreadable", move |at: Dynamic| reason(&from.space()?, address(&at)?, 1));
+    r.engine.register_fn("why_unreadable", move |at: Dynamic| {
+        reason(&from.space()?, address(&at)?, 1)
+    });
     let from = Arc::clone(host);
-    r.engine.register_fn("why_unreadable", move |at: Dynamic, length: INT| reason(&from.space()?, address(&at)?, length));
+    r.engine
+        .register_fn("why_unreadable", move |at: Dynamic, length: INT| {
+            reason(&from.space()?, address(&at)?, length)
+        });
 }
 
 fn texts(r: &mut Registry, host: &Arc<Host>) {
@@ -71,19 +101,38 @@ fn texts(r: &mut Registry, host: &Arc<Host>) {
         "Reads text up to its zero byte, at most so many characters (1024 unless said otherwise); what cannot be printed becomes a full stop, as in `da`.",
     );
     let from = Arc::clone(host);
-    r.engine.register_fn("read_ascii", move |at: Dynamic| read_ascii(&from.space()?, address(&at)?, TEXT));
+    r.engine.register_fn("read_ascii", move |at: Dynamic| {
+        read_ascii(&from.space()?, address(&at)?, TEXT)
+    });
     let from = Arc::clone(host);
-    r.engine.register_fn("read_ascii", move |at: Dynamic, most: INT| read_ascii(&from.space()?, address(&at)?, most));
+    r.engine
+        .register_fn("read_ascii", move |at: Dynamic, most: INT| {
+            read_ascii(&from.space()?, address(&at)?, most)
+        });
 
-    r.function("read_utf16(address[, most])", "The same for UTF-16 text up to its zero character.");
+    r.function(
+        "read_utf16(address[, most])",
+        "The same for UTF-16 text up to its zero character.",
+    );
     let from = Arc::clone(host);
-    r.engine.register_fn("read_utf16", move |at: Dynamic| read_utf16(&from.space()?, address(&at)?, TEXT));
+    r.engine.register_fn("read_utf16", move |at: Dynamic| {
+        read_utf16(&from.space()?, address(&at)?, TEXT)
+    });
     let from = Arc::clone(host);
-    r.engine.register_fn("read_utf16", move |at: Dynamic, most: INT| read_utf16(&from.space()?, address(&at)?, most));
+    r.engine
+        .register_fn("read_utf16", move |at: Dynamic, most: INT| {
+            read_utf16(&from.space()?, address(&at)?, most)
+        });
 
-    r.function("read_unicode_string(address)", "Reads the text that a `UNICODE_STRING` at the address describes.");
+    r.function(
+        "read_unicode_string(address)",
+        "Reads the text that a `UNICODE_STRING` at the address describes.",
+    );
     let from = Arc::clone(host);
-    r.engine.register_fn("read_unicode_string", move |at: Dynamic| read_unicode_string(&from.space()?, address(&at)?));
+    r.engine
+        .register_fn("read_unicode_string", move |at: Dynamic| {
+            read_unicode_string(&from.space()?, address(&at)?)
+        });
 }
 
 /// A length that a script gives.
@@ -91,12 +140,18 @@ fn length(value: INT) -> Answer<u64> {
     u64::try_from(value)
         .ok()
         .filter(|length| *length <= MOST)
-        .ok_or_else(|| fail(format!("the length must be between 0 and {MOST:#x}, not {value}")))
+        .ok_or_else(|| {
+            fail(format!(
+                "the length must be between 0 and {MOST:#x}, not {value}"
+            ))
+        })
 }
 
 /// Bytes from the target, for `read_bytes` and `module.read`.
 pub(super) fn read_bytes(space: &AddressSpace, at: Virt, count: INT) -> Answer<Blob> {
-    space.read_vec(at, length(count)? as usize).map_err(|fault| refused(fault.into()))
+    space
+        .read_vec(at, length(count)? as usize)
+        .map_err(|fault| refused(fault.into()))
 }
 
 /// The first byte of a range that is missing.
@@ -111,7 +166,11 @@ fn why(space: &AddressSpace, at: Virt, count: INT) -> Answer<Option<Fault>> {
     }
     let missing = next - at < count;
     // The reason comes from a read, because an enumeration only knows what is there.
-    Ok(if missing { space.read_u8(next).err() } else { None })
+    Ok(if missing {
+        space.read_u8(next).err()
+    } else {
+        None
+    })
 }
 
 fn is_readable(space: &AddressSpace, at: Virt, count: INT) -> Answer<bool> {
@@ -124,7 +183,16 @@ fn reason(space: &AddressSpace, at: Virt, count: INT) -> Answer<Dynamic> {
 
 fn read_ascii(space: &AddressSpace, at: Virt, most: INT) -> Answer<String> {
     let bytes = up_to_zero(space, at, length(most)?, 1)?;
-    Ok(bytes.iter().map(|&b| if (0x20..0x7f).contains(&b) { char::from(b) } else { '.' }).collect())
+    Ok(bytes
+        .iter()
+        .map(|&b| {
+            if (0x20..0x7f).contains(&b) {
+                char::from(b)
+            } else {
+                '.'
+            }
+        })
+        .collect())
 }
 
 fn read_utf16(space: &AddressSpace, at: Virt, most: INT) -> Answer<String> {
@@ -133,7 +201,12 @@ fn read_utf16(space: &AddressSpace, at: Virt, most: INT) -> Answer<String> {
 }
 
 fn utf16(bytes: &[u8]) -> String {
-    let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    let units: Vec<u16> = bytes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|pair| u16::from_le_bytes(*pair))
+        .collect();
     String::from_utf16_lossy(&units)
 }
 
@@ -143,8 +216,12 @@ fn up_to_zero(space: &AddressSpace, at: Virt, most: u64, width: usize) -> Answer
     let mut next = at;
     while (text.len() as u64) < most.saturating_mul(width as u64) {
         let mut character = [0u8; 2];
-        let Some(cell) = character.get_mut(..width) else { break };
-        space.read(next, cell).map_err(|fault| refused(fault.into()))?;
+        let Some(cell) = character.get_mut(..width) else {
+            break;
+        };
+        space
+            .read(next, cell)
+            .map_err(|fault| refused(fault.into()))?;
         if cell.iter().all(|&b| b == 0) {
             break;
         }
@@ -160,89 +237,14 @@ fn read_unicode_string(space: &AddressSpace, at: Virt) -> Answer<String> {
         let length = space.read_u16(at)?;
         let buffer = space.read_virt(at + 8)?;
         if length % 2 != 0 {
-            return Err(Fault { at, why: Why::Unsupported("the length of a UNICODE_STRING is even") });
+            return Err(Fault {
+                at,
+                why: Why::Unsupported("the length of a UNICODE_STRING is even"),
+            });
         }
         space.read_vec(buffer, usize::from(length))
     };
-    read().map(|bytes| utf16(&bytes)).map_err(|fault| refused(fault.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::addr::Virt;
-    use crate::command::Collect;
-    use crate::memory::AddressSpace;
-    use crate::script::Script;
-    use crate::session::Session;
-
-    fn space() -> AddressSpace {
-        let mut page = vec![0u8; 0x100];
-        page[..8].copy_from_slice(&0xfffff807_47f50000u64.to_le_bytes());
-        page[8..16].copy_from_slice(&42u64.to_le_bytes());
-        page[0x10..0x16].copy_from_slice(b"Leak\x01\0");
-        page[0x20..0x2a].copy_from_slice(b"a\0\xfc\0b\0\0\0zz");
-        // UNICODE_STRING { 4, 6, 0xffff8000`00000020 }
-        page[0x30..0x34].copy_from_slice(&[4, 0, 6, 0]);
-        page[0x38..0x40].copy_from_slice(&0xffff8000_00000020u64.to_le_bytes());
-        page[0x40] = 3;
-        page[0xfe..0x100].copy_from_slice(b"xy");
-        AddressSpace::of_blocks(vec![(Virt(0xffff8000_00000000), page)])
-    }
-
-    fn eval(source: &str) -> String {
-        let mut out = Collect::default();
-        let mut session = Session { space: Some(space()), ..Session::default() };
-        match Script::with_modules(None).run_line(&mut session, source, &mut out) {
-            Ok(()) => out.screen,
-            Err(why) => why.to_string().lines().next().unwrap_or_default().to_string() + "\n",
-        }
-    }
-
-    #[test]
-    fn reads_by_type() {
-        let table = [
-            ("read_u8(0xffff800000000000)", "0\n"),
-            ("read_u16(addr(\"ffff8000`00000008\"))", "42\n"),
-            ("read_u32(0xffff800000000004)", "4294965255\n"),
-            ("read_u64(0xffff800000000008)", "42\n"),
-            ("read_u64(\"ffff8000`00000000\")", "fffff807`47f50000\n"),
-            ("read_u64(0xffff800000000000) > 5", "true\n"),
-            ("read_ptr(0xffff800000000008)", "00000000`0000002a\n"),
-            ("read_bytes(0xffff800000000010, 4)", "4c 65 61 6b\n"),
-            ("read_bytes(0xffff800000000010, 4) == blob(\"Leak\")", "true\n"),
-            ("read_ascii(0xffff800000000010)", "Leak.\n"),
-            ("read_ascii(0xffff800000000010, 2)", "Le\n"),
-            ("read_utf16(0xffff800000000020)", "aüb\n"),
-            ("read_utf16(0xffff800000000020, 2)", "aü\n"),
-            ("read_unicode_string(0xffff800000000030)", "aü\n"),
-            ("is_readable(0xffff8000000000ff)", "true\n"),
-            ("is_readable(0xffff8000000000ff, 2)", "false\n"),
-            ("why_unreadable(0xffff800000000000, 0x100)", ""),
-        ];
-        for (source, expected) in table {
-            assert_eq!(eval(source), expected, "{source}");
-        }
-    }
-
-    #[test]
-    fn says_why_it_cannot_read() {
-        let missing = "annot read ffff8000`00000100: not in the dump, which holds only some blocks of memory\n";
-        let table = [
-            ("read_u16(0xffff8000000000ff)", format!("C{missing}")),
-            ("read_bytes(0xffff8000000000f0, 0x20)", format!("C{missing}")),
-            ("read_ascii(0xffff8000000000fe)", format!("C{missing}")),
-            ("why_unreadable(0xffff8000000000f0, 0x20)", format!("c{missing}")),
-            ("try { read_u8(0xffff800000000100) } catch (why) { `caught: ${why}` }", format!("caught: c{missing}")),
-            ("read_bytes(0, -1)", "The length must be between 0 and 0x1000000, not -1\n".into()),
-            ("read_bytes(0, 0x1000001)", "The length must be between 0 and 0x1000000, not 16777217\n".into()),
-            ("read_u8(1.0)", "A floating point number cannot be an address: it holds only 53 bits. Write the address in hexadecimal\n".into()),
-            ("read_unicode_string(0xffff800000000040)", "Cannot read ffff8000`00000040: the length of a UNICODE_STRING is even\n".into()),
-        ];
-        for (source, expected) in table {
-            assert_eq!(eval(source), expected, "{source}");
-        }
-        let mut out = Collect::default();
-        let nothing = Script::with_modules(None).run_line(&mut Session::default(), "read_u8(0)", &mut out);
-        assert_eq!(nothing.unwrap_err().to_string(), "There is no open dump\n    read_u8(0)\n    ^");
-    }
+    read()
+        .map(|bytes| utf16(&bytes))
+        .map_err(|fault| refused(fault.into()))
 }

@@ -32,9 +32,6 @@ use sources::PROMPT;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-#[cfg(test)]
-mod tests;
-
 /// The longest script that is read from a file.
 const LONGEST: u64 = 16 << 20;
 

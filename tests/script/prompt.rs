@@ -1,36 +1,13 @@
 //! The prompt and files as a person uses them: whole outputs, errors with their carets, state from line to line.
 
-use super::*;
-use crate::command::Collect;
+use super::support::{empty, finish, say, talk};
+use rkd::command::{Collect, Row, Sink, Value};
+use rkd::error::Error;
+use rkd::script::{Failure, Script};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// What a conversation shows: the screen, then notes as `note: ..`, then the error.
-fn talk(lines: &[&str]) -> String {
-    let mut script = Script::with_modules(None);
-    let mut session = Session::default();
-    lines
-        .iter()
-        .map(|line| say(&mut script, &mut session, line))
-        .collect()
-}
-
-fn say(script: &mut Script, session: &mut Session, line: &str) -> String {
-    let mut out = Collect::default();
-    let outcome = script.run_line(session, line, &mut out);
-    finish(out, outcome)
-}
-
-fn finish(out: Collect, outcome: Result<(), Failure>) -> String {
-    let mut text = out.screen;
-    for note in out.notes {
-        text += &format!("note: {note}\n");
-    }
-    if let Err(why) = outcome {
-        text += &format!("{why}\n");
-    }
-    text
-}
 
 #[test]
 fn results_are_shown_and_nothing_is_not() {
@@ -102,7 +79,7 @@ fn rows_of_a_script_reach_the_sink_as_data() {
     let mut script = Script::with_modules(None);
     script
         .run_line(
-            &mut Session::default(),
+            &mut empty(),
             "emit(#{tag: \"Leak\", at: addr(16), n: -1, none: ()}, \"Leak it is\")",
             &mut out,
         )
@@ -110,7 +87,7 @@ fn rows_of_a_script_reach_the_sink_as_data() {
     assert_eq!(out.screen, "Leak it is\n");
     assert_eq!(out.rows[0].kind, "row");
     assert_eq!(
-        serde_json::to_string(&crate::command::Value::Record(out.rows[0].record.clone())).unwrap(),
+        serde_json::to_string(&Value::Record(out.rows[0].record.clone())).unwrap(),
         r#"{"at":"0x10","n":-1,"none":null,"tag":"Leak"}"#
     );
 }
@@ -158,7 +135,7 @@ fn an_error_in_a_function_shows_the_line_of_the_function() {
 #[test]
 fn ctrl_c_ends_a_loop_and_the_conversation_goes_on() {
     let mut script = Script::with_modules(None);
-    let mut session = Session::default();
+    let mut session = empty();
     let stop = Arc::clone(&session.stop);
     let pressed = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(200));
@@ -181,10 +158,10 @@ fn ctrl_c_ends_a_loop_and_the_conversation_goes_on() {
 fn an_output_that_takes_no_more_ends_the_script() {
     struct Full(usize);
     impl Sink for Full {
-        fn row(&mut self, _: &dyn crate::command::Row) -> crate::error::Result<()> {
+        fn row(&mut self, _: &dyn Row) -> rkd::error::Result<()> {
             Ok(())
         }
-        fn text(&mut self, _: &str) -> crate::error::Result<()> {
+        fn text(&mut self, _: &str) -> rkd::error::Result<()> {
             self.0 += 1;
             if self.0 < 3 {
                 Ok(())
@@ -192,13 +169,13 @@ fn an_output_that_takes_no_more_ends_the_script() {
                 Err(Error::Stopped)
             }
         }
-        fn note(&mut self, _: &str) -> crate::error::Result<()> {
+        fn note(&mut self, _: &str) -> rkd::error::Result<()> {
             Ok(())
         }
     }
     let mut full = Full(0);
     let mut script = Script::with_modules(None);
-    let outcome = script.run_line(&mut Session::default(), "loop { print(1); }", &mut full);
+    let outcome = script.run_line(&mut empty(), "loop { print(1); }", &mut full);
     assert!(matches!(outcome, Err(Failure::Stopped)));
     assert_eq!(full.0, 3);
 }
@@ -266,12 +243,7 @@ fn files_see_their_arguments_and_their_neighbours() {
     let mut script = Script::with_modules(None);
     let run = |script: &mut Script| {
         let mut out = Collect::default();
-        let outcome = script.run_file(
-            &mut Session::default(),
-            &main,
-            &["a".into(), "b".into()],
-            &mut out,
-        );
+        let outcome = script.run_file(&mut empty(), &main, &["a".into(), "b".into()], &mut out);
         finish(out, outcome).replace(&format!("{}/", folder.path().display()), "")
     };
     assert_eq!(run(&mut script), "[\"a\", \"b\"]\n42\n");
@@ -286,11 +258,7 @@ fn files_see_their_arguments_and_their_neighbours() {
         "main.rhai:2:20: Expecting ',' to separate the arguments to function call 'bad'\n    let x = near::bad(1;\n                       ^\n"
     );
     assert_eq!(
-        say(
-            &mut script,
-            &mut Session::default(),
-            "import \"near\" as near;"
-        ),
+        say(&mut script, &mut empty(), "import \"near\" as near;"),
         "There is no module 'near'\n    import \"near\" as near;\n           ^\n"
     );
 }
@@ -299,7 +267,7 @@ fn files_see_their_arguments_and_their_neighbours() {
 fn the_users_modules_shadow_the_embedded_ones() {
     let folder = tempfile::tempdir().unwrap();
     let mut script = Script::with_modules(Some(folder.path().to_path_buf()));
-    let mut session = Session::default();
+    let mut session = empty();
     assert_eq!(
         say(
             &mut script,
@@ -331,12 +299,7 @@ fn the_users_modules_shadow_the_embedded_ones() {
 fn a_script_that_is_not_there() {
     let mut script = Script::with_modules(None);
     let mut out = Collect::default();
-    let outcome = script.run_file(
-        &mut Session::default(),
-        Path::new("no/such.rhai"),
-        &[],
-        &mut out,
-    );
+    let outcome = script.run_file(&mut empty(), Path::new("no/such.rhai"), &[], &mut out);
     let said = finish(out, outcome);
     assert!(said.starts_with("no/such.rhai: No such file or directory (os error 2); the investigations that come with rkd are"), "{said}");
 }

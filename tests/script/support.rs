@@ -1,0 +1,88 @@
+//! A machine that is small enough for any test: some pages, no modules, no symbols.
+
+use rkd::addr::{Pfn, Virt};
+use rkd::command::Collect;
+use rkd::dump::Dump;
+use rkd::kernel::{Kernel, Options};
+use rkd::lab::files::{self, Facts, Kind, Minidump, Snapshot};
+use rkd::lab::memory::Memory;
+use rkd::lab::ram::FrameRun;
+use rkd::script::{Failure, Script};
+use rkd::session::Session;
+
+/// A session with a machine that holds these bytes at these addresses.
+pub fn machine(contents: &[(u64, &[u8])]) -> Session {
+    let mut memory = Memory::new(
+        vec![FrameRun {
+            first: Pfn(0x100),
+            pages: 0x8000,
+        }],
+        0x1ed,
+    )
+    .unwrap();
+    for (at, bytes) in contents {
+        memory.write(Virt(*at), bytes).unwrap();
+    }
+    let root = memory.tables.root();
+    let snapshot = Snapshot {
+        facts: Facts {
+            build: 19041,
+            root,
+            pfn_database: Virt(0),
+            module_list: Virt(0),
+            process_head: Virt(0),
+            debugger_data: Virt(0),
+            processors: 1,
+            code: 0xd1,
+            parameters: [0; 4],
+            context: vec![0; 0x4d0],
+            exception: vec![0; 0x98],
+            system_time: 0,
+            up_time: 0,
+            product_type: 1,
+            suite_mask: 0,
+            comment: None,
+        },
+        ram: memory.ram,
+        user_frames: Default::default(),
+        minidump: Minidump::default(),
+    };
+    let mut bytes = Vec::new();
+    files::write(&snapshot, Kind::Full, &mut bytes).unwrap();
+    let dump = Dump::from_bytes("small.dmp", bytes).unwrap();
+    Session::new(Kernel::open(dump, &Options::default()))
+}
+
+/// Nothing at all.
+pub fn empty() -> Session {
+    machine(&[])
+}
+
+/// What a conversation shows: the screen, then notes as `note: ..`, then the error.
+pub fn talk(lines: &[&str]) -> String {
+    let mut script = Script::with_modules(None);
+    let mut session = empty();
+    lines
+        .iter()
+        .map(|line| say(&mut script, &mut session, line))
+        .collect()
+}
+
+/// One line of a conversation.
+pub fn say(script: &mut Script, session: &mut Session, line: &str) -> String {
+    let mut out = Collect::default();
+    let outcome = script.run_line(session, line, &mut out);
+    finish(out, outcome)
+}
+
+/// The screen, the notes, the error.
+pub fn finish(out: Collect, outcome: Result<(), Failure>) -> String {
+    let mut text = out.screen;
+    for note in out.notes {
+        text += &format!("note: {note}\n");
+    }
+    if let Err(why) = outcome {
+        text += &format!("{why}\n");
+    }
+    text
+}
