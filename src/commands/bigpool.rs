@@ -1,0 +1,262 @@
+//! `!bigpool`: the large blocks of pool, their sizes, and what is in them. Ours: kd has nothing like it.
+
+use crate::addr::Virt;
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
+use crate::session::Session;
+use std::collections::BTreeMap;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "!bigpool",
+    aliases: &[],
+    rhai: "bigpool",
+    topic: Topic::Pool,
+    summary: "large pool blocks: addresses, sizes, what they hold",
+    usage: "!bigpool [TagString]",
+    help: "\
+Reads the table of pool blocks of a page and more (nt!PoolBigPageTable). Without an argument: how much each tag holds in such
+blocks. With a tag (case-sensitive, * and ? allowed): each block, then
+
+  how the blocks divide by size – one size points to one place in the code that allocates them;
+  how many of their pages are in the dump;
+  which modules are pointed at from inside those pages: a clue to the owner when no code is found that passes the tag.
+
+This command is rkd's own.",
+    completes: Completes::Tags,
+    examples: &[Example {
+        line: "!bigpool Leak",
+        shows: "the blocks of one tag",
+        output: "...",
+    }],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let kernel = session.kernel.clone();
+    let table = BigTable::of(&kernel)?;
+    match args.words().as_slice() {
+        [] => by_tag(session, &kernel, &table, out),
+        [tag] => blocks(session, &kernel, &table, &TagPattern::parse(tag)?, out),
+        _ => Err(Error::Syntax(format!("!bigpool takes one tag\nUsage: {}", COMMAND.usage))),
+    }
+}
+
+/// Walks the table, and says at the end what of it is not in the dump.
+fn each(
+    session: &Session,
+    kernel: &Kernel,
+    table: &BigTable,
+    out: &mut dyn Sink,
+    mut found: impl FnMut(BigBlock, &mut dyn Sink) -> Result<()>,
+) -> Result<()> {
+    let (mut missing, mut why, mut seen) = (0, None, 0);
+    for batch in table.batches(kernel) {
+        sink::check(&session.stop)?;
+        seen += 4096;
+        out.progress(seen, table.entries, "entries")?;
+        missing += batch.missing;
+        why = why.or(batch.why);
+        batch.blocks.into_iter().try_for_each(|block| found(block, out))?;
+    }
+    match why {
+        Some(fault) => out.note(&format!("{missing} of the table's {} entries are missing: {fault}", table.entries)),
+        None => Ok(()),
+    }
+}
+
+fn by_tag(session: &Session, kernel: &Kernel, table: &BigTable, out: &mut dyn Sink) -> Result<()> {
+    let mut tags: BTreeMap<(Tag, bool), (u64, u64)> = BTreeMap::new();
+    each(session, kernel, table, out, |block, _| {
+        let sums = tags.entry((block.tag, block.is_paged())).or_default();
+        *sums = (sums.0 + 1, sums.1.wrapping_add(block.bytes));
+        Ok(())
+    })?;
+    let mut tags: Vec<_> = tags.into_iter().collect();
+    tags.sort_by_key(|(_, (_, bytes))| std::cmp::Reverse(*bytes));
+    out.text(" Tag  Pool        Blocks         Used")?;
+    for ((tag, paged), (blocks, bytes)) in tags {
+        out.row(&TagSum { tag, paged, blocks, bytes, description: session.tag_names.describe(tag) })?;
+    }
+    Ok(())
+}
+
+struct TagSum {
+    tag: Tag,
+    paged: bool,
+    blocks: u64,
+    bytes: u64,
+    description: String,
+}
+
+impl Row for TagSum {
+    fn kind(&self) -> &'static str {
+        "big_tag"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("tag", self.tag.to_string().into()),
+            ("pool", if self.paged { "paged" } else { "nonpaged" }.into()),
+            ("blocks", self.blocks.into()),
+            ("bytes", self.bytes.into()),
+            ("description", self.description.trim_end().into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let pool = if self.paged { "Paged" } else { "Nonpaged" };
+        format!(" {} {pool:<8} {:>9} {:>12}\t{}", self.tag, self.blocks, self.bytes, self.description)
+    }
+}
+
+fn blocks(session: &Session, kernel: &Kernel, table: &BigTable, pattern: &TagPattern, out: &mut dyn Sink) -> Result<()> {
+    let mut sizes: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut contents = Contents::new(kernel);
+    each(session, kernel, table, out, |block, out| {
+        if !pattern.matches(block.tag) {
+            return Ok(());
+        }
+        *sizes.entry(block.bytes).or_default() += 1;
+        let present = contents.look(session, kernel, &block)?;
+        out.row(&BlockRow { block, present })
+    })?;
+    if sizes.is_empty() {
+        return out.note("no large block has such a tag: smaller blocks are not in this table");
+    }
+    out.text("\n         Size    Blocks         Used")?;
+    let mut sizes: Vec<(u64, u64)> = sizes.into_iter().collect();
+    sizes.sort_by_key(|(size, blocks)| std::cmp::Reverse(size.wrapping_mul(*blocks)));
+    for (size, blocks) in sizes {
+        out.row(&SizeRow { size, blocks })?;
+    }
+    contents.tell(out)
+}
+
+struct BlockRow {
+    block: BigBlock,
+    present: u64,
+}
+
+impl Row for BlockRow {
+    fn kind(&self) -> &'static str {
+        "big_block"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("va", self.block.va.into()),
+            ("tag", self.block.tag.to_string().into()),
+            ("bytes", self.block.bytes.into()),
+            ("pool", if self.block.is_paged() { "paged" } else { "nonpaged" }.into()),
+            ("pool_type", self.block.pool_type.into()),
+            ("pages", self.block.pages().into()),
+            ("pages_in_dump", self.present.into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let block = &self.block;
+        format!("{:x} : tag {}, size {:>#9x}, {}", block.va, block.tag, block.bytes, block.pool())
+    }
+}
+
+struct SizeRow {
+    size: u64,
+    blocks: u64,
+}
+
+impl Row for SizeRow {
+    fn kind(&self) -> &'static str {
+        "block_size"
+    }
+
+    fn record(&self) -> Record {
+        vec![("size_bytes", self.size.into()), ("blocks", self.blocks.into()), ("bytes", self.size.wrapping_mul(self.blocks).into())]
+    }
+
+    fn text(&self) -> String {
+        format!(" {:>#12x} {:>9} {:>12}", self.size, self.blocks, self.size.wrapping_mul(self.blocks))
+    }
+}
+
+/// What the blocks' pages hold: pointers into modules.
+struct Contents<'a> {
+    /// Ranges of the modules, ascending.
+    modules: Vec<(u64, u64, &'a str)>,
+    pages: u64,
+    present: u64,
+    pointers: BTreeMap<&'a str, (u64, Virt, Virt)>,
+}
+
+impl<'a> Contents<'a> {
+    fn new(kernel: &'a Kernel) -> Contents<'a> {
+        let mut modules: Vec<_> = kernel.modules().iter().map(|m| (m.base.0, m.end().0, m.name.as_str())).collect();
+        modules.sort_unstable();
+        Contents { modules, pages: 0, present: 0, pointers: BTreeMap::new() }
+    }
+
+    /// Looks through a block; answers how many of its pages are in the dump.
+    fn look(&mut self, session: &Session, kernel: &Kernel, block: &BigBlock) -> Result<u64> {
+        let mut bytes = 0;
+        for piece in kernel.space().mapped(block.va, block.bytes) {
+            sink::check(&session.stop)?;
+            bytes += piece.bytes.len() as u64;
+            for (index, word) in piece.bytes.chunks_exact(8).enumerate() {
+                let value = u64::from_le_bytes([word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7]]);
+                if let Some(module) = self.module_of(value) {
+                    let entry = self.pointers.entry(module).or_insert((0, Virt(value), piece.va + 8 * index as u64));
+                    entry.0 += 1;
+                }
+            }
+        }
+        let present = bytes.div_ceil(crate::addr::PAGE_SIZE);
+        self.pages += block.pages();
+        self.present += present;
+        Ok(present)
+    }
+
+    fn module_of(&self, value: u64) -> Option<&'a str> {
+        let (first, last) = (self.modules.first()?.0, self.modules.last()?.1);
+        if value < first || value >= last {
+            return None;
+        }
+        let (_, end, name) = self.modules[self.modules.partition_point(|(base, ..)| *base <= value).checked_sub(1)?];
+        (value < end).then_some(name)
+    }
+
+    fn tell(self, out: &mut dyn Sink) -> Result<()> {
+        let mut pointers: Vec<_> = self.pointers.into_iter().collect();
+        pointers.sort_by_key(|(_, (count, ..))| std::cmp::Reverse(*count));
+        if !pointers.is_empty() {
+            out.text("\nPointers into modules, found in those blocks:")?;
+        }
+        for (module, (count, value, at)) in pointers {
+            out.row(&PointerRow { module, count, value, at })?;
+        }
+        out.note(&format!("{} of the {} pages of these blocks are in the dump", self.present, self.pages))
+    }
+}
+
+struct PointerRow<'a> {
+    module: &'a str,
+    count: u64,
+    value: Virt,
+    at: Virt,
+}
+
+impl Row for PointerRow<'_> {
+    fn kind(&self) -> &'static str {
+        "module_pointer"
+    }
+
+    fn record(&self) -> Record {
+        vec![("module", self.module.into()), ("pointers", self.count.into()), ("first_value", self.value.into()), ("first_at", self.at.into())]
+    }
+
+    fn text(&self) -> String {
+        format!(" {:<16} {:>9}  {} at {}", self.module, self.count, self.value, self.at)
+    }
+}
