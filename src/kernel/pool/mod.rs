@@ -1,7 +1,9 @@
 //! Pool: what the kernel's own books say of it.
 
 pub mod big;
+pub mod headers;
 pub mod names;
+pub mod regions;
 pub mod tag;
 pub mod tracker;
 

@@ -203,10 +203,7 @@ pub const LINES: &[Line] = &[
     line(
         "kernel_stack_pages",
         "Kernel Stacks:",
-        &[
-            Variable("MmKernelStackPages"),
-            Variable("MiKernelStackPages"),
-        ],
+        &[Variable32("MmKernelStackPages")],
         Always,
         true,
     ),

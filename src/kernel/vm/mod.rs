@@ -14,6 +14,7 @@ pub use pools::NodeUse;
 
 use super::Kernel;
 use super::processes::{Process, kernel_stack_pages, processes};
+use crate::addr::Virt;
 use crate::error::Result;
 use lines::{LINES, Shown};
 use view::View;
@@ -177,4 +178,12 @@ fn kernel_stacks(view: &View, processes: &[Process], incomplete: bool) -> Result
         })?);
     }
     Ok(pages)
+}
+
+/// The address of `_MI_VISIBLE_STATE`, which `nt!MiVisibleState` points at.
+///
+/// # Errors
+/// On kernels before 14393, which have no such structure, and without nt's symbols.
+pub fn visible_state(kernel: &Kernel) -> Result<Virt> {
+    View::new(kernel).vs()
 }

@@ -1,0 +1,131 @@
+//! Candidates for small pool blocks: every sixteenth byte of pool that looks like a `POOL_HEADER`.
+//!
+//! A header is eight telling bytes and no signature, so that a hit is a candidate, not a proof: freed blocks keep theirs, and
+//! on kernels with segment heaps only the heap's own bitmaps know which blocks are in use. The count beside the tracker's
+//! figure says how much of a tag was found.
+
+use super::Tag;
+use super::regions::Region;
+use crate::addr::{PAGE_SIZE, Virt};
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::symbols::Type;
+
+/// Blocks are counted, and headers aligned, in units of this many bytes on x64.
+pub const GRANULE: u64 = 0x10;
+/// `PoolType` of a header, Vista and later: bit 0 paged, bit 1 in use; the other bits that occur are quota, must-succeed,
+/// cache-aligned and session.
+const PLAUSIBLE_TYPE: u64 = 0x2f;
+const IN_USE: u64 = 2;
+
+/// What looks like a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The address of its header; the memory that the driver got begins one granule behind it.
+    pub header: Virt,
+    /// Its tag.
+    pub tag: Tag,
+    /// Its size in bytes, with the header.
+    pub bytes: u64,
+    /// Whether it lies in paged pool.
+    pub paged: bool,
+}
+
+/// Where a header keeps its fields: 7601 packs them into 32 bits, later kernels into two times 16, at the same places.
+#[derive(Clone, Copy, Debug)]
+pub struct HeaderLayout {
+    previous: Bits,
+    size: Bits,
+    pool_type: Bits,
+    tag: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bits {
+    byte: usize,
+    shift: u32,
+    mask: u64,
+}
+
+impl Bits {
+    fn of(self, header: &[u8]) -> u64 {
+        let mut bytes = [0; 8];
+        let end = header.len().min(self.byte + 4);
+        if let Some(source) = header.get(self.byte..end) {
+            bytes[..source.len()].copy_from_slice(source);
+        }
+        u64::from_le_bytes(bytes) >> self.shift & self.mask
+    }
+}
+
+impl HeaderLayout {
+    /// The layout of this kernel.
+    ///
+    /// # Errors
+    /// Without nt's types.
+    pub fn of(kernel: &Kernel) -> Result<HeaderLayout> {
+        const TYPE: &str = "_POOL_HEADER";
+        let table = kernel.table()?;
+        let bits = |name: &str| -> Result<Bits> {
+            let field = table.field(TYPE, name)?;
+            Ok(match field.ty {
+                Type::Bitfield {
+                    position, length, ..
+                } => Bits {
+                    byte: field.offset as usize,
+                    shift: u32::from(*position),
+                    mask: (1u64 << length) - 1,
+                },
+                _ => {
+                    return Err(Error::NoField {
+                        ty: TYPE.into(),
+                        field: name.into(),
+                    });
+                }
+            })
+        };
+        Ok(HeaderLayout {
+            previous: bits("PreviousSize")?,
+            size: bits("BlockSize")?,
+            pool_type: bits("PoolType")?,
+            tag: table.field(TYPE, "PoolTag")?.offset as usize,
+        })
+    }
+
+    /// The candidates in one page of a region. `wanted` decides by tag: a caller that knows which tags exist rejects
+    /// nearly all chance hits with it.
+    pub fn candidates<'a>(
+        &'a self,
+        page: Virt,
+        bytes: &'a [u8],
+        region: Region,
+        wanted: impl Fn(Tag) -> bool + 'a,
+    ) -> impl Iterator<Item = Candidate> + 'a {
+        bytes
+            .chunks_exact(GRANULE as usize)
+            .enumerate()
+            .filter_map(move |(index, header)| {
+                let tag = Tag(header.get(self.tag..self.tag + 4)?.try_into().ok()?);
+                if tag.to_u32() == 0 || !wanted(tag) {
+                    return None;
+                }
+                let size = self.size.of(header) * GRANULE;
+                let pool_type = self.pool_type.of(header);
+                let paged = pool_type & 1 != 0;
+                let offset = index as u64 * GRANULE;
+                let previous = self.previous.of(header) * GRANULE;
+                let plausible = size != 0
+                    && offset + size <= PAGE_SIZE
+                    && previous <= offset
+                    && pool_type & !PLAUSIBLE_TYPE == 0
+                    && pool_type & IN_USE != 0
+                    && paged == region.paged;
+                plausible.then_some(Candidate {
+                    header: page + offset,
+                    tag,
+                    bytes: size,
+                    paged,
+                })
+            })
+    }
+}
