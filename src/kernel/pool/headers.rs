@@ -4,8 +4,8 @@
 //! on kernels with segment heaps only the heap's own bitmaps know which blocks are in use. The count beside the tracker's
 //! figure says how much of a tag was found.
 
-use super::Tag;
 use super::regions::Region;
+use super::{BigBlock, Tag};
 use crate::addr::{PAGE_SIZE, Virt};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
@@ -128,4 +128,56 @@ impl HeaderLayout {
                 })
             })
     }
+}
+
+/// The large blocks of a kind of pool by address: their pages hold no headers, whatever they look like.
+#[derive(Debug, Default)]
+pub struct LargeBlocks(Vec<(u64, u64)>);
+
+impl LargeBlocks {
+    /// Takes them from the big-page table.
+    pub fn of<'a>(blocks: impl Iterator<Item = &'a BigBlock>) -> LargeBlocks {
+        let mut ranges: Vec<(u64, u64)> = blocks
+            .map(|block| {
+                (
+                    block.va.0,
+                    block.va.0.saturating_add(block.pages() * PAGE_SIZE),
+                )
+            })
+            .collect();
+        ranges.sort_unstable();
+        LargeBlocks(ranges)
+    }
+
+    /// Whether a large block covers the page.
+    pub fn cover(&self, page: Virt) -> bool {
+        let before = self.0.partition_point(|(start, _)| *start <= page.0);
+        before
+            .checked_sub(1)
+            .and_then(|index| self.0.get(index))
+            .is_some_and(|(_, end)| page.0 < *end)
+    }
+}
+
+/// Looks at every page of the region that is in the dump, and answers how many those are.
+///
+/// # Errors
+/// Whatever `each` answers for a page: that is how a caller stops.
+pub fn scan(
+    kernel: &Kernel,
+    region: Region,
+    large: &LargeBlocks,
+    mut each: impl FnMut(Virt, &[u8]) -> Result<()>,
+) -> Result<u64> {
+    let mut pages = 0;
+    for piece in kernel.space().mapped(region.start, region.bytes) {
+        for (index, page) in piece.bytes.chunks_exact(PAGE_SIZE as usize).enumerate() {
+            let va = piece.va + index as u64 * PAGE_SIZE;
+            pages += 1;
+            if !large.cover(va) {
+                each(va, page)?;
+            }
+        }
+    }
+    Ok(pages)
 }

@@ -1,0 +1,186 @@
+//! `!poolfind`: where the blocks of a tag are – the large ones from their table at once, the small ones by their headers.
+
+use crate::addr::Virt;
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::kernel::pool::headers::{GRANULE, HeaderLayout, LargeBlocks, scan};
+use crate::kernel::pool::regions::{Region, regions};
+use crate::kernel::pool::tracker::tracker;
+use crate::kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "!poolfind",
+    aliases: &[],
+    rhai: "poolfind",
+    topic: Topic::Pool,
+    summary: "where the blocks of a tag are",
+    usage: "!poolfind Tag [-nonpaged | -paged] [-small | -large]",
+    help: "\
+Lists the blocks of a tag (case-sensitive; * and ? allowed): first the large ones, from the kernel's own table, then small ones by
+their pool headers, page by page through the parts of the pool that are in the dump. -nonpaged or 0, and -paged or 1, choose a
+pool; without either both are searched. -large and -small choose the kind of block.
+
+A header is no proof: it stays behind when a block is freed. The note at the end says how many blocks the tracker counts and how
+much of the pool was there to be searched, so that \"found 2 of 300\" has a reason.",
+    completes: Completes::Tags,
+    examples: &[Example { line: "!poolfind Leak -nonpaged -large", shows: "the large blocks of a tag", output: "..." }],
+    run,
+};
+
+struct Request {
+    pattern: TagPattern,
+    typed: String,
+    paged: Option<bool>,
+    small: bool,
+    large: bool,
+}
+
+impl Request {
+    fn parse(args: &Args) -> Result<Request> {
+        let usage = |why: String| Error::Syntax(format!("{why}\nUsage: {}", COMMAND.usage));
+        let (mut tag, mut paged, mut small, mut large) = (None, None, true, true);
+        for word in args.words() {
+            match word.as_str() {
+                "-nonpaged" => paged = Some(false),
+                "-paged" => paged = Some(true),
+                "-small" => large = false,
+                "-large" => small = false,
+                "-global" | "-tag" => {}
+                "0" if tag.is_some() => paged = Some(false),
+                "1" if tag.is_some() => paged = Some(true),
+                option if option.starts_with('-') => return Err(usage(format!("rkd's !poolfind has no {option}"))),
+                typed if tag.is_none() => tag = Some(typed.to_string()),
+                other => return Err(usage(format!("'{other}' is one argument too many"))),
+            }
+        }
+        let typed = tag.ok_or_else(|| usage("!poolfind wants a tag".into()))?;
+        let number = typed.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let typed = number.map_or(typed.clone(), |value| Tag::from_u32(value).to_string());
+        Ok(Request { pattern: TagPattern::parse(&typed)?, typed, paged, small, large })
+    }
+
+    fn wants_pool(&self, paged: bool) -> bool {
+        self.paged.is_none_or(|wanted| wanted == paged)
+    }
+
+    /// kd names the tag as a number and as text.
+    fn title(&self) -> String {
+        let tag = Tag::parse(&self.typed).map_or(0, Tag::to_u32);
+        format!("tag {tag:#x} ({})", self.typed)
+    }
+}
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let request = Request::parse(args)?;
+    let kernel = session.kernel.clone();
+    let table = BigTable::of(&kernel)?;
+    let (blocks, mut found) = large(session, &kernel, &table, &request, out)?;
+    let mut pages = 0;
+    if request.small {
+        for region in regions(&kernel)?.into_iter().filter(|region| request.wants_pool(region.paged)) {
+            pages += small(session, &kernel, region, &blocks, &request, &mut found, out)?;
+        }
+    }
+    account(&kernel, &request, found, pages, out)
+}
+
+fn large(session: &Session, kernel: &Kernel, table: &BigTable, request: &Request, out: &mut dyn Sink) -> Result<(LargeBlocks, u64)> {
+    if request.large {
+        out.text(&format!(
+            "\nScanning large pool allocation table for {} ({:x} : {:x})\n",
+            request.title(),
+            table.start,
+            table.end()
+        ))?;
+    }
+    let (mut all, mut found): (Vec<BigBlock>, u64) = (Vec::new(), 0);
+    for batch in table.batches(kernel) {
+        sink::check(&session.stop)?;
+        for block in batch.blocks {
+            all.push(block);
+            if request.large && request.wants_pool(block.is_paged()) && request.pattern.matches(block.tag) {
+                found += 1;
+                out.row(&Found { va: block.va, tag: block.tag, bytes: block.bytes, pool: block.pool(), source: "big_page_table" })?;
+            }
+        }
+    }
+    Ok((LargeBlocks::of(all.iter()), found))
+}
+
+fn small(
+    session: &Session,
+    kernel: &Kernel,
+    region: Region,
+    blocks: &LargeBlocks,
+    request: &Request,
+    found: &mut u64,
+    out: &mut dyn Sink,
+) -> Result<u64> {
+    let layout = HeaderLayout::of(kernel)?;
+    let name = if region.paged { "paged" } else { "nonpaged" };
+    let end = region.start + region.bytes;
+    out.text(&format!("\nSearching {name} pool ({:x} : {end:x}) for {}\n", region.start, request.title()))?;
+    let mut seen = 0;
+    scan(kernel, region, blocks, |page, bytes| {
+        sink::check(&session.stop)?;
+        seen += 1;
+        if seen % 1024 == 0 {
+            out.progress(seen, 0, "pages")?;
+        }
+        for block in layout.candidates(page, bytes, region, |tag| request.pattern.matches(tag)) {
+            *found += 1;
+            let pool = if block.paged { "Paged pool" } else { "Nonpaged pool" };
+            out.row(&Found { va: block.header + GRANULE, tag: block.tag, bytes: block.bytes, pool, source: "header" })?;
+        }
+        Ok(())
+    })
+}
+
+/// How many blocks there should be.
+fn account(kernel: &Kernel, request: &Request, found: u64, pages: u64, out: &mut dyn Sink) -> Result<()> {
+    let counted: u64 = tracker(kernel)?
+        .tags
+        .iter()
+        .filter(|tag| request.pattern.matches(tag.tag))
+        .map(|tag| {
+            let pool = |paged: bool, outstanding: u64| if request.wants_pool(paged) { outstanding } else { 0 };
+            pool(false, tag.nonpaged.outstanding()) + pool(true, tag.paged.outstanding())
+        })
+        .sum();
+    let searched = if request.small { format!("; small blocks were looked for in the {pages} pages of pool that are in the dump") } else { String::new() };
+    out.note(&format!("found {found} of the {counted} blocks that the tracker counts as outstanding{searched}"))
+}
+
+/// A block.
+struct Found {
+    va: Virt,
+    tag: Tag,
+    bytes: u64,
+    pool: &'static str,
+    source: &'static str,
+}
+
+impl Row for Found {
+    fn kind(&self) -> &'static str {
+        "pool_block"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("va", self.va.into()),
+            ("tag", self.tag.to_string().into()),
+            ("bytes", self.bytes.into()),
+            ("pool", self.pool.into()),
+            ("source", self.source.into()),
+        ]
+    }
+
+    /// kd prints a zero without its prefix.
+    fn text(&self) -> String {
+        let size = if self.bytes == 0 { "0".to_string() } else { format!("{:#x}", self.bytes) };
+        format!("{:x} : tag {}, size {size:>9}, {}", self.va, self.tag, self.pool)
+    }
+}
