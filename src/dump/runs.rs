@@ -56,8 +56,9 @@ impl RunTable {
             offset = offset.saturating_add(pages.saturating_mul(PAGE_SIZE));
         }
         if wild > 0 {
+            let runs = if wild == 1 { "run names" } else { "runs name" };
             notes.push(format!(
-                "{wild} runs name page frames that no processor has, and are left out"
+                "{wild} {runs} page frames that no processor has: left out"
             ));
         }
         if missing > 0 {
@@ -72,9 +73,10 @@ impl RunTable {
         let runs = disjoint(runs);
         let present: u64 = runs.iter().map(|run| run.pages).sum();
         if present < listed_pages {
+            let many = listed_pages - present;
+            let pages = if many == 1 { "page is" } else { "pages are" };
             notes.push(format!(
-                "{} pages are listed more than once: the copy of the earlier run is used",
-                listed_pages - present
+                "{many} {pages} listed more than once: the copy of the earlier run is used"
             ));
         }
         RunTable {
@@ -237,7 +239,7 @@ mod tests {
         assert_eq!(table.present_pages(), 0);
         assert_eq!(
             notes,
-            ["2 runs name page frames that no processor has, and are left out"]
+            ["2 runs name page frames that no processor has: left out"]
         );
     }
 }

@@ -48,7 +48,11 @@ impl<'a> Mapped<'a> {
     }
 
     fn new(source: Source<'a>, start: Virt, len: u64) -> Mapped<'a> {
-        let last = start.0.saturating_add(len.saturating_sub(1));
+        // 2^64 bytes cannot be said in a u64: its greatest value stands for all there are.
+        let last = match len {
+            u64::MAX => u64::MAX,
+            _ => start.0.saturating_add(len.saturating_sub(1)),
+        };
         Mapped {
             next: (len > 0).then_some(start.0),
             last,
@@ -153,7 +157,12 @@ impl<'a> Tables<'a> {
     fn piece(&mut self, next: &mut Option<u64>, last: u64) -> Option<Piece<'a>> {
         while let Some(va) = next.filter(|va| *va <= last && self.budget > 0) {
             match self.look(va, last) {
-                Look::HoleUntil(end) => *next = end,
+                Look::HoleUntil(end) => {
+                    *next = end;
+                    if self.pending.is_some() {
+                        break;
+                    }
+                }
                 Look::There(found) => {
                     *next = found.va.checked_add(found.len);
                     self.budget = self.budget.saturating_sub(found.len.div_ceil(PAGE_SIZE));

@@ -273,8 +273,8 @@ impl AddressSpace {
         Ok(bytes)
     }
 
-    /// The present pieces of `len` bytes from `start` on (as far as the address space goes), in ascending order.
-    /// Neighbours that are apart in the file are separate pieces.
+    /// The present pieces of `len` bytes from `start` on, in ascending order; `u64::MAX` goes to the end of the address
+    /// space. Neighbours that are apart in the file are separate pieces.
     pub fn mapped(&self, start: Virt, len: u64) -> Mapped<'_> {
         match &self.kind {
             Kind::Paged(paged) => Mapped::of_tables(paged, start, len),
