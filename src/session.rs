@@ -41,6 +41,29 @@ pub struct Session {
     pub saved_hits: Vec<Virt>,
     /// The path of symbol files, as it was given.
     pub symbol_path: String,
+    /// The name of the open log, as it was given.
+    pub log_name: String,
+    /// The last value that `?` or `.formats` showed, for `$exp`.
+    pub last_value: u64,
+    /// How many commands have failed; the exit code of the program depends on it.
+    pub errors: u64,
+    /// Set by `q`.
+    pub quit: bool,
+    /// How deep commands are calling commands at the moment.
+    pub depth: u32,
+    /// How many loops of commands are running inside each other.
+    pub loops: u32,
+    /// Set by `.break` and `.continue` until a loop has seen it.
+    pub jump: Option<Jump>,
+}
+
+/// Where control goes inside a loop of commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    /// Out of the innermost loop.
+    Break,
+    /// To its next turn.
+    Continue,
 }
 
 /// Where the display commands stand.
@@ -50,6 +73,8 @@ pub struct Cursor {
     pub command: Option<String>,
     /// The first address that was not shown yet.
     pub next: Virt,
+    /// The last value that was shown, for `$p`.
+    pub last: u64,
 }
 
 impl Session {
@@ -69,6 +94,13 @@ impl Session {
             cursor: Cursor::default(),
             saved_hits: Vec::new(),
             symbol_path: String::new(),
+            log_name: String::new(),
+            last_value: 0,
+            errors: 0,
+            quit: false,
+            depth: 0,
+            loops: 0,
+            jump: None,
         }
     }
 

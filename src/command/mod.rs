@@ -3,14 +3,21 @@
 //! A command is a `static COMMAND: Command` in one file of [`crate::commands`]; the prompt, `help`, completion, Rhai,
 //! JSON and the tests all read that one table.
 
+pub mod alias;
+pub mod clock;
+pub mod head;
+pub mod line;
 pub mod masm;
 pub mod range;
+mod scope;
 pub mod sink;
+pub mod split;
 pub mod value;
 pub mod wildcard;
 
 use crate::error::Result;
 use crate::session::Session;
+pub use line::{Flow, is_command, run_command, run_line};
 pub use sink::{Collect, Kept, Row, Sink};
 pub use value::{Record, Value};
 

@@ -24,6 +24,16 @@ pub trait Sink {
     fn text(&mut self, text: &str) -> Result<()>;
     /// A remark for the person: coverage, a doubt, the reason for a missing value, the next step. Never part of kd's text.
     fn note(&mut self, note: &str) -> Result<()>;
+    /// An error that ends a command but not the line: kd's text, and the reasons behind it as a note.
+    fn error(&mut self, error: &Error) -> Result<()> {
+        self.text(&error.to_string())?;
+        let mut reason = std::error::Error::source(error);
+        while let Some(why) = reason {
+            self.note(&why.to_string())?;
+            reason = why.source();
+        }
+        Ok(())
+    }
     /// How far a long run has come, `done` of `total` (0 when unknown), in `unit` ("pages", "modules").
     fn progress(&mut self, _done: u64, _total: u64, _unit: &'static str) -> Result<()> {
         Ok(())

@@ -67,16 +67,30 @@ enum Order {
 impl Request {
     fn parse(args: &Args) -> Result<Request> {
         let usage = |why: String| Error::Syntax(format!("{why}\nUsage: {}", COMMAND.usage));
-        let mut request = Request { verbose: false, order: Order::Tag, pattern: None, most: None };
+        let mut request = Request {
+            verbose: false,
+            order: Order::Tag,
+            pattern: None,
+            most: None,
+        };
         let mut flags = None;
         let mut words = args.words().into_iter();
         while let Some(word) = words.next() {
             if let Some(count) = word.strip_prefix("/t") {
-                let count = if count.is_empty() { words.next().unwrap_or_default() } else { count.to_string() };
-                request.most = Some(count.parse().map_err(|_| usage(format!("/t wants a decimal number of tags, not '{count}'")))?);
+                let count = if count.is_empty() {
+                    words.next().unwrap_or_default()
+                } else {
+                    count.to_string()
+                };
+                request.most = Some(count.parse().map_err(|_| {
+                    usage(format!("/t wants a decimal number of tags, not '{count}'"))
+                })?);
             } else if flags.is_none() {
                 let digits = word.trim_start_matches("0x");
-                flags = Some(u32::from_str_radix(digits, 16).map_err(|_| usage(format!("'{word}' are no flags")))?);
+                flags = Some(
+                    u32::from_str_radix(digits, 16)
+                        .map_err(|_| usage(format!("'{word}' are no flags")))?,
+                );
             } else if request.pattern.is_none() {
                 request.pattern = Some(TagPattern::parse(&word)?);
             } else {
@@ -88,7 +102,10 @@ impl Request {
             return Err(Error::Absent("session pool (flag 8) is booked in each session's own space, which rkd does not read yet".into()));
         }
         if flags & !7 != 0 {
-            return Err(usage(format!("{:#x} are flags that kd does not have", flags & !7)));
+            return Err(usage(format!(
+                "{:#x} are flags that kd does not have",
+                flags & !7
+            )));
         }
         request.verbose = flags & 1 != 0;
         request.order = match flags & 6 {
@@ -104,7 +121,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::parse(args)?;
     let kernel = session.kernel.clone();
     let tracker = tracker(&kernel)?;
-    let mut tags: Vec<&TagUse> = tracker.tags.iter().filter(|tag| wanted(tag, &request)).collect();
+    let mut tags: Vec<&TagUse> = tracker
+        .tags
+        .iter()
+        .filter(|tag| wanted(tag, &request))
+        .collect();
     // The list is in the order of the tags; a stable sort keeps that order among equals.
     match request.order {
         Order::Tag => {}
@@ -117,11 +138,18 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let shown = request.most.unwrap_or(usize::MAX);
     for tag in tags.iter().take(shown) {
         let description = session.tag_names.describe(tag.tag);
-        out.row(&TagRow { usage: **tag, description, verbose: request.verbose })?;
+        out.row(&TagRow {
+            usage: **tag,
+            description,
+            verbose: request.verbose,
+        })?;
     }
     out.text(&format!("\n{}", total.line(request.verbose)))?;
     if shown < tags.len() {
-        out.note(&format!("the first {shown} of {} tags are shown; TOTAL counts all of them", tags.len()))?;
+        out.note(&format!(
+            "the first {shown} of {} tags are shown; TOTAL counts all of them",
+            tags.len()
+        ))?;
     }
     tracker.notes.iter().try_for_each(|note| out.note(note))
 }
@@ -129,7 +157,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 /// A tag with nothing in either pool is not shown; the counts decide, and bytes where the counts went astray.
 fn wanted(tag: &TagUse, request: &Request) -> bool {
     let holds = |usage: &Use| usage.outstanding() != 0 || usage.bytes != 0;
-    (holds(&tag.nonpaged) || holds(&tag.paged)) && request.pattern.as_ref().is_none_or(|pattern| pattern.matches(tag.tag))
+    (holds(&tag.nonpaged) || holds(&tag.paged))
+        && request
+            .pattern
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(tag.tag))
 }
 
 /// kd prints dots while it reads, one for each batch of entries; one line of them is what scripts that read kd's output expect.
@@ -162,7 +194,13 @@ fn columns(nonpaged: &Use, paged: &Use, verbose: bool) -> String {
             paged.bytes
         )
     } else {
-        format!("{:>9} {:>12} {:>10} {:>12}", nonpaged.outstanding(), nonpaged.bytes, paged.outstanding(), paged.bytes)
+        format!(
+            "{:>9} {:>12} {:>10} {:>12}",
+            nonpaged.outstanding(),
+            nonpaged.bytes,
+            paged.outstanding(),
+            paged.bytes
+        )
     }
 }
 
@@ -175,7 +213,10 @@ struct Total {
 
 impl Total {
     fn add(&mut self, tag: &TagUse) {
-        for (sum, usage) in [(&mut self.nonpaged, &tag.nonpaged), (&mut self.paged, &tag.paged)] {
+        for (sum, usage) in [
+            (&mut self.nonpaged, &tag.nonpaged),
+            (&mut self.paged, &tag.paged),
+        ] {
             sum.allocs = sum.allocs.wrapping_add(usage.allocs);
             sum.frees = sum.frees.wrapping_add(usage.frees);
             sum.bytes = sum.bytes.wrapping_add(usage.bytes);

@@ -41,14 +41,26 @@ Page File: \\??\\C:\\pagefile.sys
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let flags = match args.words().as_slice() {
         [] => 0,
-        [flags] => u32::from_str_radix(flags.trim_start_matches("0x"), 16).map_err(|_| Error::Syntax(format!("'{flags}' are no flags\nUsage: {}", COMMAND.usage)))?,
-        _ => return Err(Error::Syntax(format!("!vm takes one argument\nUsage: {}", COMMAND.usage))),
+        [flags] => u32::from_str_radix(flags.trim_start_matches("0x"), 16).map_err(|_| {
+            Error::Syntax(format!("'{flags}' are no flags\nUsage: {}", COMMAND.usage))
+        })?,
+        _ => {
+            return Err(Error::Syntax(format!(
+                "!vm takes one argument\nUsage: {}",
+                COMMAND.usage
+            )));
+        }
     };
     let kernel = session.kernel.clone();
     let vm = vm(&kernel)?;
     page_files(&vm, out)?;
     for counter in &vm.counters {
-        before(&vm, counter, kernel.symbol("MiSystemPartition").is_ok(), out)?;
+        before(
+            &vm,
+            counter,
+            kernel.symbol("MiSystemPartition").is_ok(),
+            out,
+        )?;
         out.row(&Line::of(counter))?;
         if counter.key == "free_system_ptes" {
             failures(&vm, out)?;
@@ -77,11 +89,17 @@ fn kilobytes(pages: u64) -> u64 {
 }
 
 fn page_files(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
-    let Ok(files) = &vm.page_files else { return Ok(()) };
+    let Ok(files) = &vm.page_files else {
+        return Ok(());
+    };
     for file in files {
         out.row(file)?;
     }
-    if files.is_empty() { Ok(()) } else { out.text("") }
+    if files.is_empty() {
+        Ok(())
+    } else {
+        out.text("")
+    }
 }
 
 impl Row for PageFile {
@@ -91,7 +109,13 @@ impl Row for PageFile {
 
     fn record(&self) -> Record {
         vec![
-            ("name", self.name.clone().map_or(Value::Absent("the virtual page file has no name".into()), Value::Str)),
+            (
+                "name",
+                self.name.clone().map_or(
+                    Value::Absent("the virtual page file has no name".into()),
+                    Value::Str,
+                ),
+            ),
             ("size_pages", self.size.into()),
             ("free_pages", self.free.into()),
             ("minimum_pages", self.minimum.into()),
@@ -100,8 +124,14 @@ impl Row for PageFile {
     }
 
     fn text(&self) -> String {
-        let title = self.name.as_ref().map_or("No Name for Paging File".into(), |name| format!("Page File: {name}"));
-        let [size, free, minimum, maximum] = [self.size, self.free, self.minimum, self.maximum].map(kilobytes);
+        let title = self
+            .name
+            .as_ref()
+            .map_or("No Name for Paging File".into(), |name| {
+                format!("Page File: {name}")
+            });
+        let [size, free, minimum, maximum] =
+            [self.size, self.free, self.minimum, self.maximum].map(kilobytes);
         format!(
             "{title}\n  Current: {size:>9} Kb  Free Space: {free:>9} Kb\n  Minimum: {minimum:>9} Kb  Maximum:    {maximum:>9} Kb"
         )
@@ -117,7 +147,15 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn of(counter: &'a Counter) -> Line<'a> {
-        Line { key: counter.key, label: counter.label, pages: counter.pages.as_ref().map(|pages| *pages).map_err(String::as_str) }
+        Line {
+            key: counter.key,
+            label: counter.label,
+            pages: counter
+                .pages
+                .as_ref()
+                .map(|pages| *pages)
+                .map_err(String::as_str),
+        }
     }
 }
 
@@ -144,13 +182,24 @@ impl Row for Line<'_> {
 fn before(vm: &Vm, counter: &Counter, has_partitions: bool, out: &mut dyn Sink) -> Result<()> {
     let several = vm.nodes.len() > 1;
     match counter.key {
-        "nonpaged_pool_pages" if several => vm.nodes.iter().enumerate().try_for_each(|(index, node)| {
-            let NodeUse { nonpaged, nonpaged_nx, .. } = *node;
-            out.text(&line(&format!("NonPagedPool {index:>4}:"), Ok(nonpaged)))?;
-            out.text(&line(&format!("NonPagedPoolNx {index:>2}:"), Ok(nonpaged_nx)))
-        }),
+        "nonpaged_pool_pages" if several => {
+            vm.nodes.iter().enumerate().try_for_each(|(index, node)| {
+                let NodeUse {
+                    nonpaged,
+                    nonpaged_nx,
+                    ..
+                } = *node;
+                out.text(&line(&format!("NonPagedPool {index:>4}:"), Ok(nonpaged)))?;
+                out.text(&line(
+                    &format!("NonPagedPoolNx {index:>2}:"),
+                    Ok(nonpaged_nx),
+                ))
+            })
+        }
         "paged_pool_pages" if several => {
-            vm.nodes.iter().enumerate().try_for_each(|(index, node)| out.text(&line(&format!("PagedPool {index:>2}:"), Ok(node.paged))))
+            vm.nodes.iter().enumerate().try_for_each(|(index, node)| {
+                out.text(&line(&format!("PagedPool {index:>2}:"), Ok(node.paged)))
+            })
         }
         "shared_commit_pages" if !has_partitions => out.text("Syspart SharedCommit 0"),
         _ => Ok(()),
@@ -159,8 +208,14 @@ fn before(vm: &Vm, counter: &Counter, has_partitions: bool, out: &mut dyn Sink) 
 
 fn failures(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
     let kinds = [
-        (vm.stack_pte_failures, "kernel stack PTE allocations have failed"),
-        (vm.stack_growth_failures, "kernel stack growth attempts have failed"),
+        (
+            vm.stack_pte_failures,
+            "kernel stack PTE allocations have failed",
+        ),
+        (
+            vm.stack_growth_failures,
+            "kernel stack growth attempts have failed",
+        ),
     ];
     for (count, what) in kinds {
         if let Some(count) = count.filter(|count| *count != 0) {
@@ -172,15 +227,28 @@ fn failures(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
 
 fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
     let sum = vm.sum_system_commit();
-    let [private, committed, limit] = [&vm.private, &vm.committed, &vm.limit].map(|v| v.as_ref().map(|pages| *pages).map_err(String::as_str));
-    out.row(&Line { key: "sum_system_commit_pages", label: "Sum System Commit:", pages: Ok(sum) })?;
-    out.row(&Line { key: "total_private_pages", label: "Total Private:", pages: private })?;
+    let [private, committed, limit] = [&vm.private, &vm.committed, &vm.limit]
+        .map(|v| v.as_ref().map(|pages| *pages).map_err(String::as_str));
+    out.row(&Line {
+        key: "sum_system_commit_pages",
+        label: "Sum System Commit:",
+        pages: Ok(sum),
+    })?;
+    out.row(&Line {
+        key: "total_private_pages",
+        label: "Total Private:",
+        pages: private,
+    })?;
     match (private, committed) {
         (Ok(private), Ok(committed)) => {
             let parts = sum.wrapping_add(private);
             let misc = committed.wrapping_sub(parts);
             if committed >= parts {
-                out.row(&Line { key: "misc_commit_pages", label: "Misc/Transient Commit:", pages: Ok(misc) })?;
+                out.row(&Line {
+                    key: "misc_commit_pages",
+                    label: "Misc/Transient Commit:",
+                    pages: Ok(misc),
+                })?;
             } else {
                 out.text(&format!(
                     "\n********** Sum of individual system commit + Process commit exceeds overall commit by {} Kb ? ********",
@@ -188,10 +256,22 @@ fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
                 ))?;
             }
         }
-        (Err(why), _) | (_, Err(why)) => out.row(&Line { key: "misc_commit_pages", label: "Misc/Transient Commit:", pages: Err(why) })?,
+        (Err(why), _) | (_, Err(why)) => out.row(&Line {
+            key: "misc_commit_pages",
+            label: "Misc/Transient Commit:",
+            pages: Err(why),
+        })?,
     }
-    out.row(&Line { key: "committed_pages", label: "Committed pages:", pages: committed })?;
-    out.row(&Line { key: "commit_limit_pages", label: "Commit limit:", pages: limit })
+    out.row(&Line {
+        key: "committed_pages",
+        label: "Committed pages:",
+        pages: committed,
+    })?;
+    out.row(&Line {
+        key: "commit_limit_pages",
+        label: "Commit limit:",
+        pages: limit,
+    })
 }
 
 fn processes(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
@@ -220,7 +300,10 @@ impl Row for Process {
 
     fn text(&self) -> String {
         let [commit, shared, debt] = [self.commit, self.shared_commit, self.debt].map(kilobytes);
-        format!(" {:>4x} {:<24} {commit:>11} Kb {shared:>11} Kb {debt:>8} Kb", self.pid, self.image)
+        format!(
+            " {:>4x} {:<24} {commit:>11} Kb {shared:>11} Kb {debt:>8} Kb",
+            self.pid, self.image
+        )
     }
 }
 
@@ -237,7 +320,11 @@ fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
             }
         }
     }
-    let totals = [("Total Private", &vm.private), ("Committed pages", &vm.committed), ("Commit limit", &vm.limit)];
+    let totals = [
+        ("Total Private", &vm.private),
+        ("Committed pages", &vm.committed),
+        ("Commit limit", &vm.limit),
+    ];
     for (label, value) in totals {
         if let Err(why) = value {
             unknown.entry(why).or_default().push(label);
@@ -250,11 +337,17 @@ fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
         out.note(&format!("?? for {}: {why}", labels.join(", ")))?;
     }
     if !left_out.is_empty() {
-        out.note(&format!("Sum System Commit leaves out {}", left_out.join(", ")))?;
+        out.note(&format!(
+            "Sum System Commit leaves out {}",
+            left_out.join(", ")
+        ))?;
     }
     vm.notes.iter().try_for_each(|note| out.note(note))?;
     if flags & !1 != 0 {
-        out.note(&format!("the flags {:#x} of kd's !vm are not shown", flags & !1))?;
+        out.note(&format!(
+            "the flags {:#x} of kd's !vm are not shown",
+            flags & !1
+        ))?;
     }
     Ok(())
 }
@@ -266,19 +359,41 @@ mod tests {
     /// Lines of published transcripts.
     #[test]
     fn columns_are_kds() {
-        assert_eq!(line("Physical Memory:", Ok(2_069_421)), "Physical Memory:          2069421 (    8277684 Kb)");
-        assert_eq!(line("Free System PTEs:", Ok(4_295_052_431)), "Free System PTEs:      4295052431 (17180209724 Kb)");
-        assert_eq!(line("SkPagesInUnchargedSlabs:", Ok(0)), "SkPagesInUnchargedSlabs:        0 (          0 Kb)");
+        assert_eq!(
+            line("Physical Memory:", Ok(2_069_421)),
+            "Physical Memory:          2069421 (    8277684 Kb)"
+        );
+        assert_eq!(
+            line("Free System PTEs:", Ok(4_295_052_431)),
+            "Free System PTEs:      4295052431 (17180209724 Kb)"
+        );
+        assert_eq!(
+            line("SkPagesInUnchargedSlabs:", Ok(0)),
+            "SkPagesInUnchargedSlabs:        0 (          0 Kb)"
+        );
         assert_eq!(
             line("PagedPool Commit:", Ok(18_446_735_296_008_579_352)),
             "PagedPool Commit:  18446735296008579352 (18446708962905662560 Kb)"
         );
-        assert_eq!(line("NonPagedPoolNx  0:", Ok(17_887)), "NonPagedPoolNx  0:          17887 (      71548 Kb)");
+        assert_eq!(
+            line("NonPagedPoolNx  0:", Ok(17_887)),
+            "NonPagedPoolNx  0:          17887 (      71548 Kb)"
+        );
     }
 
     #[test]
     fn a_process_line_is_kds() {
-        let process = Process { at: crate::addr::Virt(0), pid: 0x6b4, image: "chrome.exe".into(), commit: 22135, shared_commit: 0, debt: 0 };
-        assert_eq!(process.text(), "  6b4 chrome.exe                     88540 Kb           0 Kb        0 Kb");
+        let process = Process {
+            at: crate::addr::Virt(0),
+            pid: 0x6b4,
+            image: "chrome.exe".into(),
+            commit: 22135,
+            shared_commit: 0,
+            debt: 0,
+        };
+        assert_eq!(
+            process.text(),
+            "  6b4 chrome.exe                     88540 Kb           0 Kb        0 Kb"
+        );
     }
 }

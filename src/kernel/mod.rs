@@ -1,6 +1,7 @@
 //! WINDOWS: the kernel's structures as plain Rust values. Everything is asked for by type and field name;
 //! a build number never decides a layout.
 
+pub mod context;
 pub mod debugger_data;
 mod identify;
 pub mod list;

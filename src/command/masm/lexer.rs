@@ -97,8 +97,11 @@ impl<'t> Lexer<'t> {
                 if length > 0 {
                     return self.read_word(&rest[..length]);
                 }
-                // C++'s own signs are tried after the longer ones that begin alike.
-                if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+                let known = |sign: &&&str| {
+                    rest.starts_with(**sign)
+                        && (self.dialect == Dialect::Cpp || !["&&", "||"].contains(*sign))
+                };
+                if let Some(sign) = SIGNS.iter().find(known) {
                     return (Kind::Sign(sign), sign.len());
                 }
                 if self.dialect == Dialect::Cpp && first == '!' {
@@ -233,6 +236,7 @@ fn word_length(rest: &str) -> usize {
                 1
             }
             b':' if byte(at + 1) == b':' => 2 + usize::from(byte(at + 2) == b'~'),
+            b'.' if starts(byte(at + 1)) => 1,
             b'@' if decorated => 1,
             b'\'' if after_module => 1,
             _ => break,

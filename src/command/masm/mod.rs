@@ -84,7 +84,10 @@ impl Failure {
     }
 
     fn told(self, text: &str) -> Error {
-        let rest = text.get(self.at..).unwrap_or_default();
+        let rest = match text.get(self.at..).unwrap_or_default() {
+            "" => "<EOL>",
+            rest => rest,
+        };
         let told = match self.says {
             Complaint::Syntax => format!("Syntax error at '{rest}'"),
             Complaint::CouldNotResolve => format!("Couldn't resolve error at '{rest}'"),
@@ -92,7 +95,7 @@ impl Failure {
             Complaint::Memory => format!("Memory access error at '{rest}'"),
             Complaint::Operand => format!("Operand error at '{rest}'"),
             Complaint::Overflow => format!("Overflow error at '{rest}'"),
-            Complaint::Missing => "Numeric expression missing from '<EOL>'".to_string(),
+            Complaint::Missing => format!("Numeric expression missing from '{rest}'"),
             Complaint::TooDeep => format!(
                 "Expression nested more than {} levels deep at '{rest}'",
                 parser::MAX_DEPTH

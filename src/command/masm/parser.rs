@@ -50,7 +50,7 @@ pub(super) fn parse(text: &str, settings: Settings) -> Result<Parsed, Failure> {
         steps: Vec::new(),
         depth: 0,
         end: 0,
-        closed_at: None,
+        last: 0,
     };
     parser.expression(0)?;
     Ok(Parsed {
@@ -66,8 +66,8 @@ struct Parser<'t> {
     depth: usize,
     /// The end of the last token that was taken.
     end: usize,
-    /// Where the last token begins, when it is a closing bracket.
-    closed_at: Option<usize>,
+    /// The start of the last token that was taken: where kd quotes from when memory cannot be read (`poi(0)` fails "at ')'").
+    last: usize,
 }
 
 impl Parser<'_> {
@@ -86,7 +86,7 @@ impl Parser<'_> {
             None => self.lexer.next(),
         };
         self.end = token.end;
-        self.closed_at = (token.kind == Kind::Sign(")")).then_some(token.start);
+        self.last = token.start;
         token
     }
 
@@ -106,7 +106,7 @@ impl Parser<'_> {
             self.steps.push(Step::Binary {
                 operator,
                 dialect,
-                at: token.start,
+                at: self.last,
             });
         }
     }
@@ -129,7 +129,7 @@ impl Parser<'_> {
             self.operand()?;
             self.steps.push(Step::Unary {
                 operator,
-                at: self.closed_at.unwrap_or(self.end),
+                at: self.last,
             });
             return Ok(());
         }
@@ -152,8 +152,8 @@ impl Parser<'_> {
                 Some(function) => return self.call(function, at),
                 None => Step::Name { name, at },
             },
-            Kind::End => return Err(Failure::new(Complaint::Missing, at)),
-            Kind::Text(_) | Kind::Sign(_) | Kind::Strange => {
+            Kind::End | Kind::Sign(_) => return Err(Failure::new(Complaint::Missing, at)),
+            Kind::Text(_) | Kind::Strange => {
                 return Err(Failure::new(Complaint::Syntax, at));
             }
         };

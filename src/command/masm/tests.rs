@@ -107,6 +107,9 @@ fn numbers() {
         ("0n", 0),
         ("0y", 0),
         ("add", 0xadd),
+        ("ah", 10),
+        ("1`", 1),
+        ("1`1", 0x11),
         ("fffff807`47f50000", 0xffff_f807_47f5_0000),
         ("fffff80747f50000", 0xffff_f807_47f5_0000),
         ("ffffffff`ffffffff", u64::MAX),
@@ -257,7 +260,7 @@ fn the_other_language_inside() {
     assert_eq!(error("@@c++(sizeof(int))"), "Syntax error at '(int))'");
     assert_eq!(
         error("@@c++(-9223372036854775808 / 0)"),
-        "Operand error at '/ 0)'"
+        "Operand error at '0)'"
     );
 }
 
@@ -271,14 +274,20 @@ fn errors_quote_the_rest_of_the_line() {
         ("1 + nope!x + 2", "Couldn't resolve error at 'nope!x + 2'"),
         ("", "Numeric expression missing from '<EOL>'"),
         ("5 +", "Numeric expression missing from '<EOL>'"),
-        ("(5", "Syntax error at ''"),
-        (")", "Syntax error at ')'"),
+        ("(5", "Syntax error at '<EOL>'"),
+        (")", "Numeric expression missing from ')'"),
+        ("*1", "Numeric expression missing from '*1'"),
+        ("1 && 2", "Numeric expression missing from '& 2'"),
+        ("!1", "Couldn't resolve error at '!1'"),
+        ("nt!1", "Couldn't resolve error at 'nt!1'"),
+        ("`1", "Syntax error at '`1'"),
+        ("poi 1", "Memory access error at '1'"),
         ("5 5", "Extra character error in '5'"),
         ("\"x\"", "Syntax error at '\"x\"'"),
         ("poi(0)", "Memory access error at ')'"),
         ("poi(0) + 1", "Memory access error at ') + 1'"),
-        ("5 / 0", "Operand error at '/ 0'"),
-        ("5 mod 0", "Operand error at 'mod 0'"),
+        ("5 / 0", "Operand error at '0'"),
+        ("5 mod 0 + 1", "Operand error at '0 + 1'"),
         ("@foo", "Bad register error at '@foo'"),
         ("$s7", "Bad register error at '$s7'"),
         ("@$proc", "Bad register error at '@$proc'"),
@@ -286,7 +295,7 @@ fn errors_quote_the_rest_of_the_line() {
         ("$iment(0)", "Memory access error at '$iment(0)'"),
         ("$scmp(\"a\")", "Syntax error at ')'"),
         ("$scmp(1, 2)", "Syntax error at '1, 2)'"),
-        ("$vvalid", "Syntax error at ''"),
+        ("$vvalid", "Syntax error at '<EOL>'"),
         ("@#Base", "Syntax error at '@#Base'"),
         ("5 ; 6", "Extra character error in '; 6'"),
         ("ü", "Syntax error at 'ü'"),

@@ -1,0 +1,190 @@
+//! Running what was typed: a line is cut into commands, each is found in the table and run, and an error ends the command and not the line.
+
+use super::{Args, Command, Sink, Value, alias, head, split};
+use crate::command::{Record, Row};
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// What comes after a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The next one.
+    Continue,
+    /// Nothing: `q`.
+    Quit,
+}
+
+/// How deep commands may call commands (`.foreach` in `!for_each_module` in a script).
+const MAX_DEPTH: u32 = 32;
+
+/// Every command, in the order of the reference. The one place where this room looks at the next one.
+pub fn table() -> &'static head::Table {
+    crate::commands::ALL
+}
+
+/// Whether a line at the prompt is a kd command, and not Rhai; see [`head::is_command`].
+pub fn is_command(line: &str) -> bool {
+    head::is_command(table(), line)
+}
+
+/// Runs a line of commands.
+///
+/// A command that fails prints its error, as in kd, counts in [`Session::errors`], and the next one is run.
+///
+/// # Errors
+/// [`Error::Stopped`]: Ctrl-C, or nobody is there to read.
+pub fn run_line(session: &mut Session, line: &str, sink: &mut dyn Sink) -> Result<Flow> {
+    for part in split::parts(&expand(session, line)) {
+        match run_command(session, part, sink) {
+            Ok(Flow::Continue) if session.jump.is_some() => break,
+            Ok(Flow::Continue) => {}
+            Ok(Flow::Quit) => return Ok(Flow::Quit),
+            Err(Error::Stopped) => return Err(Error::Stopped),
+            Err(error) => sink.error(&error)?,
+        }
+    }
+    Ok(Flow::Continue)
+}
+
+/// The line with aliases replaced, except in the commands that make and unmake them.
+///
+/// Whoever shows each command of a line apart (one JSON document per command) takes this, [`split::parts`] and [`run_command`].
+pub fn expand(session: &Session, line: &str) -> String {
+    let first = line
+        .trim_start()
+        .split(char::is_whitespace)
+        .next()
+        .unwrap_or_default();
+    if session.aliases.is_empty() || matches!(first, "as" | "aS" | "ad" | "al") {
+        return line.to_string();
+    }
+    alias::substitute(line, &|name| session.aliases.get(name).cloned())
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// Whatever the command says, or kd's words for a name that no command has. Counted in [`Session::errors`].
+pub fn run_command(session: &mut Session, text: &str, sink: &mut dyn Sink) -> Result<Flow> {
+    if session.depth >= MAX_DEPTH {
+        return Err(Error::Syntax(format!(
+            "commands that call commands go more than {MAX_DEPTH} deep"
+        )));
+    }
+    session.depth += 1;
+    let outcome =
+        head::find(table(), text).and_then(|(command, args)| call(session, command, args, sink));
+    session.depth -= 1;
+    match outcome {
+        Ok(()) if session.quit => Ok(Flow::Quit),
+        Ok(()) => Ok(Flow::Continue),
+        Err(Error::Stopped) => Err(Error::Stopped),
+        Err(error) => {
+            session.errors += 1;
+            Err(error)
+        }
+    }
+}
+
+fn call(
+    session: &mut Session,
+    command: &'static Command,
+    mut args: Args,
+    sink: &mut dyn Sink,
+) -> Result<()> {
+    if let Some(text) = without_rhai_switch(&args.text) {
+        args.text = text;
+        return match rhai_call(command, &args) {
+            Some(call) => sink.row(&RhaiCall(call)),
+            None => Err(Error::Absent(format!(
+                "{} has no counterpart in Rhai",
+                command.name
+            ))),
+        };
+    }
+    (command.run)(session, &args, sink)
+}
+
+/// The arguments without the switch `--rhai`, when it is among them outside quotes.
+fn without_rhai_switch(text: &str) -> Option<String> {
+    let switch = "--rhai";
+    let mut from = 0;
+    while let Some(at) = text[from..].find(switch).map(|at| from + at) {
+        let (before, after) = (&text[..at], &text[at + switch.len()..]);
+        let alone = before.chars().next_back().is_none_or(char::is_whitespace)
+            && after.chars().next().is_none_or(char::is_whitespace);
+        if alone && before.matches('"').count().is_multiple_of(2) {
+            let glue = if before.trim_end().is_empty() || after.trim().is_empty() {
+                ""
+            } else {
+                " "
+            };
+            return Some(format!("{}{glue}{}", before.trim_end(), after.trim_start()));
+        }
+        from = at + switch.len();
+    }
+    None
+}
+
+/// The line of Rhai that gives the same rows: a family's member is called by its own name, where that is one in Rhai.
+pub fn rhai_call(command: &Command, args: &Args) -> Option<String> {
+    if command.rhai.is_empty() {
+        return None;
+    }
+    let own = args.name != command.name
+        && args
+            .name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let name = if own {
+        args.name.as_str()
+    } else {
+        command.rhai
+    };
+    let text = args.text.trim();
+    if text.is_empty() {
+        return Some(format!("{name}()"));
+    }
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    Some(format!("{name}(\"{escaped}\")"))
+}
+
+/// What `--rhai` prints.
+struct RhaiCall(String);
+
+impl Row for RhaiCall {
+    fn kind(&self) -> &'static str {
+        "rhai"
+    }
+    fn record(&self) -> Record {
+        vec![("call", Value::from(self.0.as_str()))]
+    }
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rhai_switch_is_found_outside_quotes() {
+        for (text, expected) in [
+            ("2 Leak --rhai", Some("2 Leak")),
+            ("--rhai 2 Leak", Some("2 Leak")),
+            ("2 --rhai Leak", Some("2 Leak")),
+            ("--rhai", Some("")),
+            ("2 Leak", None),
+            ("\"a --rhai b\"", None),
+            ("\"a --rhai b\" --rhai", Some("\"a --rhai b\"")),
+            ("x--rhai", None),
+            ("--rhaix", None),
+        ] {
+            assert_eq!(without_rhai_switch(text).as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A session as the world of expressions: its dump's memory and names, the registers of its current processor, its own pseudo-registers.
+
+use super::masm::{Scope, Width};
+use crate::addr::{PAGE_SIZE, Phys, Virt};
+use crate::error::{Error, Result};
+use crate::kernel::context::Context;
+use crate::session::Session;
+
+impl Scope for Session {
+    fn radix(&self) -> u32 {
+        self.radix
+    }
+
+    fn module_base(&self, name: &str) -> Option<Virt> {
+        self.kernel.module(name).map(|module| module.base)
+    }
+
+    fn symbol(&self, name: &str) -> Result<Virt> {
+        match name.split_once('!') {
+            Some(("", name)) => self.kernel.symbol(name),
+            Some((module, name)) => self.kernel.resolve(module, name),
+            None => self.kernel.symbol(name),
+        }
+    }
+
+    fn register(&self, name: &str) -> Option<Result<u64>> {
+        if name == "cr3" {
+            return Some(Ok(self.kernel.dump().header().directory_table_base));
+        }
+        match self.kernel.context(self.processor) {
+            Ok(context) => context.get(name).map(Ok),
+            Err(why) if Context::is_register(name) => Some(Err(why)),
+            Err(_) => None,
+        }
+    }
+
+    fn pseudo(&self, name: &str) -> Option<Result<u64>> {
+        if let Some(number) = name
+            .strip_prefix('t')
+            .and_then(|digits| digits.parse::<usize>().ok())
+        {
+            return self.pseudo.get(number).copied().map(Ok);
+        }
+        let kernel = &self.kernel;
+        let thread = || kernel.current_thread(self.processor);
+        let process = || kernel.current_process(self.processor);
+        Some(match name {
+            "ip" => self.register("rip")?,
+            "csp" | "sp" => self.register("rsp")?,
+            "retreg" => self.register("rax")?,
+            "proc" => process().map(|at| at.0),
+            "thread" => thread().map(|at| at.0),
+            "peb" => process().and_then(|at| kernel.field_u64(at, "_EPROCESS", "Peb")),
+            "teb" => thread().and_then(|at| kernel.field_u64(at, "_KTHREAD", "Teb")),
+            "tpid" => thread().and_then(|at| kernel.field_u64(at, "_ETHREAD", "Cid.UniqueProcess")),
+            "tid" => thread().and_then(|at| kernel.field_u64(at, "_ETHREAD", "Cid.UniqueThread")),
+            "ptrsize" => Ok(u64::from(self.pointer_size())),
+            "pagesize" => Ok(PAGE_SIZE),
+            "frame" => Ok(0),
+            "exp" => Ok(self.last_value),
+            "p" => Ok(self.cursor.last),
+            "dbgtime" => {
+                kernel.dump().header().system_time.ok_or_else(|| {
+                    Error::Absent("the dump does not say when it was written".into())
+                })
+            }
+            "ra" => Err(Error::Absent(
+                "the return address needs a stack walk, which rkd does not do".into(),
+            )),
+            _ => return None,
+        })
+    }
+
+    fn read(&self, at: Virt, width: Width) -> Result<u64> {
+        let mut bytes = [0; 8];
+        let length = width.bytes(self.pointer_size()) as usize;
+        self.kernel.space().read(at, &mut bytes[..length.min(8)])?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn read_physical(&self, at: Phys, width: Width) -> Result<u64> {
+        let mut value = 0;
+        for n in (0..u64::from(width.bytes(self.pointer_size()))).rev() {
+            value = value << 8 | u64::from(self.physical_byte(at + n)?);
+        }
+        Ok(value)
+    }
+
+    fn is_valid(&self, at: Virt, length: u64) -> bool {
+        let mut covered = 0;
+        for piece in self.kernel.space().mapped(at, length) {
+            if piece.va - at != covered {
+                return false;
+            }
+            covered += piece.bytes.len() as u64;
+        }
+        covered == length
+    }
+
+    fn entry_point(&self, base: Virt) -> Result<Virt> {
+        // e_lfanew of the DOS header, then AddressOfEntryPoint of the PE headers.
+        let space = self.kernel.space();
+        let headers = base + u64::from(space.read_u32(base + 0x3c)?);
+        if space.read_u32(headers)? != u32::from_le_bytes(*b"PE\0\0") {
+            return Err(Error::Absent(format!("there is no image at {base}")));
+        }
+        Ok(base + u64::from(space.read_u32(headers + 0x28)?))
+    }
+}
+
+impl Session {
+    /// A byte of physical memory.
+    ///
+    /// # Errors
+    /// When the dump holds no physical memory, or not this page.
+    pub fn physical_byte(&self, at: Phys) -> Result<u8> {
+        let memory = self.kernel.dump().physical();
+        let memory = memory.ok_or_else(|| {
+            Error::Absent("a triage dump holds blocks of virtual memory only".into())
+        })?;
+        let page = memory
+            .page(at.pfn())
+            .and_then(|page| page.get(at.page_offset() as usize));
+        page.copied()
+            .ok_or_else(|| Error::Absent(format!("page {} is not in the dump", at.pfn())))
+    }
+}

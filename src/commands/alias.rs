@@ -1,0 +1,105 @@
+//! `as`, `aS`, `ad`, `al`: names that stand for text.
+
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "as",
+    aliases: &["aS", "ad", "al"],
+    rhai: "",
+    topic: Topic::Session,
+    summary: "make, delete and list names that stand for text",
+    usage: "as [/x] Name Text | aS [/x] Name Text | ad Name | ad * | al",
+    help: "\
+as makes a name stand for the rest of the line, semicolons included; aS for the text up to the next semicolon. From the next
+line on, the name is replaced where it stands alone between blanks, and anywhere as ${name}. /x takes the value of an expression
+instead of its text. ad deletes one name or all (*), al lists them.
+
+${/d:name} is 1 where the name exists and 0 otherwise, ${/f:name} is empty where it does not exist.",
+    completes: Completes::Commands,
+    examples: &[Example {
+        line: "aS leak L?0x9000 \"Leak\"; al; ad leak",
+        shows: "a name for a range and a pattern",
+        output: "\
+  Alias            Value 
+ -------          ------- 
+ leak             L?0x9000 \"Leak\" ",
+    }],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    match args.name.as_str() {
+        "al" => list(session, out),
+        "ad" => delete(session, args.text.trim()),
+        _ => define(session, &args.text),
+    }
+}
+
+fn define(session: &mut Session, text: &str) -> Result<()> {
+    let (is_expression, text) = match text.strip_prefix("/x") {
+        Some(text) => (true, text.trim_start()),
+        None => (false, text),
+    };
+    if text.starts_with('/') {
+        return Err(Error::Absent(
+            "Of the switches of as only /x is done.".into(),
+        ));
+    }
+    let (name, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    if name.is_empty() {
+        return Err(Error::Syntax(format!(
+            "Syntax error: usage is {}",
+            COMMAND.usage
+        )));
+    }
+    let value = match is_expression {
+        true => format!("{:#x}", masm::evaluate(session, value)?),
+        false => value.trim().to_string(),
+    };
+    session.aliases.insert(name.to_string(), value);
+    Ok(())
+}
+
+fn delete(session: &mut Session, name: &str) -> Result<()> {
+    if name == "*" {
+        session.aliases.clear();
+        return Ok(());
+    }
+    match session.aliases.remove(name) {
+        Some(_) => Ok(()),
+        None => Err(Error::Absent(format!("There is no alias {name}."))),
+    }
+}
+
+fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
+    if session.aliases.is_empty() {
+        return out.text("No aliases");
+    }
+    out.text("  Alias            Value \n -------          ------- ")?;
+    session
+        .aliases
+        .iter()
+        .try_for_each(|(name, value)| out.row(&Alias { name, value }))
+}
+
+struct Alias<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+impl Row for Alias<'_> {
+    fn kind(&self) -> &'static str {
+        "alias"
+    }
+
+    fn record(&self) -> Record {
+        vec![("name", self.name.into()), ("value", self.value.into())]
+    }
+
+    fn text(&self) -> String {
+        format!(" {:<16} {} ", self.name, self.value)
+    }
+}

@@ -1,0 +1,27 @@
+//! `.cls`: an empty screen.
+
+use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::error::Result;
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: ".cls",
+    aliases: &[],
+    rhai: "",
+    topic: Topic::Session,
+    summary: "clear the screen",
+    usage: ".cls",
+    help: "Clears the screen. It does nothing when the output is no terminal, and never touches the log.",
+    completes: Completes::Nothing,
+    examples: &[Example {
+        line: ".cls",
+        shows: "an empty screen",
+        output: "",
+    }],
+    run,
+};
+
+fn run(_: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
+    out.clear()
+}

@@ -1,0 +1,90 @@
+//! `?`: what an expression comes to.
+
+use crate::addr::Virt;
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
+use crate::error::Result;
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "?",
+    aliases: &[],
+    rhai: "evaluate",
+    topic: Topic::Expressions,
+    summary: "evaluate a MASM expression",
+    usage: "? Expression",
+    help: "\
+Evaluates an expression of kd's own language, MASM, and shows the value as a signed decimal number and in hexadecimal.
+Without an expression it lists the commands, like help.
+
+Numbers are hexadecimal unless n says otherwise: 0x 0n 0t 0y choose hexadecimal, decimal, octal, binary, and so does an h
+at the end. Back-ticks may stand anywhere (fffff807`47f50000). A word that can be read as a number is one; then it is a
+module (its base), a symbol (nt!Name or Name), a register. @ makes a register of it, $ is for pseudo-registers.
+
+  + -  not  hi low             (in front) sign, 1 for zero, bits 16 to 31, bits 0 to 15
+  by wo dwo qwo poi            (in front) the byte, word, dword, qword, pointer at an address; $pby .. $ppoi: at a physical one
+  * / mod %    + -    << >> >>>    = == != < > <= >=    & and    ^ xor    | or        from tight to loose
+  $iment(a)  $vvalid(a, n)  $scmp(\"a\", \"b\")  $sicmp  $spat(\"text\", \"pattern\")  $fnsucc(f, value, flag)
+  @@c++( )  @@masm( )          the inside in the other language: C++ numbers are decimal and signed
+  $t0 .. $t19  $ip $csp $proc $thread $teb $peb $tpid $tid $ptrsize $pagesize $exp $p $dbgtime
+
+All arithmetic is that of unsigned 64-bit numbers and wraps.",
+    completes: Completes::Symbols,
+    examples: &[
+        Example {
+            line: "? fffff807`47f59000 - fffff807`47f50000",
+            shows: "the size of a module",
+            output: "Evaluate expression: 36864 = 00000000`00009000",
+        },
+        Example {
+            line: "? nt",
+            shows: "the base of a module",
+            output: "Evaluate expression: -8765451534336 = fffff807`22600000",
+        },
+        Example {
+            line: "? wo(nt) = 5a4d and 0n10 + 0y101 = f",
+            shows: "whether an image begins with MZ, and some arithmetic",
+            output: "Evaluate expression: 1 = 00000000`00000001",
+        },
+    ],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    if args.text.trim().is_empty() {
+        return super::help::list(out);
+    }
+    let value = masm::evaluate(session, &args.text)?;
+    session.last_value = value;
+    out.row(&Evaluated {
+        expression: args.text.trim().to_string(),
+        value,
+    })
+}
+
+struct Evaluated {
+    expression: String,
+    value: u64,
+}
+
+impl Row for Evaluated {
+    fn kind(&self) -> &'static str {
+        "value"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("expression", self.expression.as_str().into()),
+            ("value", Virt(self.value).into()),
+            ("signed", (self.value as i64).into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "Evaluate expression: {} = {}",
+            self.value as i64,
+            Virt(self.value)
+        )
+    }
+}

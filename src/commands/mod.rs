@@ -1,0 +1,69 @@
+//! COMMANDS: one file each. This list is the index of the tool: the prompt, `help`, completion, Rhai and the tests read it.
+
+pub mod alias;
+pub mod block;
+pub mod branch;
+pub mod bugcheck;
+pub mod cls;
+pub mod display;
+pub mod echo;
+pub mod evaluate;
+pub mod for_each_module;
+pub mod foreach;
+pub mod formats;
+pub mod help;
+pub mod log;
+pub mod loops;
+pub mod n;
+pub mod poolused;
+pub mod printf;
+pub mod processor;
+pub mod quit;
+pub mod registers;
+pub mod time;
+pub mod tz;
+pub mod version;
+pub mod vertarget;
+pub mod vm;
+
+use crate::command::Command;
+
+/// Every command, by topic.
+pub static ALL: &[&Command] = &[
+    // Pool
+    &poolused::COMMAND,
+    &vm::COMMAND,
+    // Modules
+    &for_each_module::COMMAND,
+    // Memory
+    &display::COMMAND,
+    // Expressions
+    &evaluate::COMMAND,
+    &formats::COMMAND,
+    &n::COMMAND,
+    // Target
+    &vertarget::COMMAND,
+    &version::COMMAND,
+    &time::COMMAND,
+    &bugcheck::COMMAND,
+    &processor::COMMAND,
+    &registers::COMMAND,
+    // Session
+    &foreach::COMMAND,
+    &block::COMMAND,
+    &branch::COMMAND,
+    &loops::COMMAND,
+    &printf::COMMAND,
+    &echo::COMMAND,
+    &alias::COMMAND,
+    &log::COMMAND,
+    &tz::COMMAND,
+    &cls::COMMAND,
+    &help::COMMAND,
+    &quit::COMMAND,
+];
+
+/// The command of this name or alias.
+pub fn find(name: &str) -> Option<&'static Command> {
+    crate::command::head::named(ALL, name)
+}

@@ -1,0 +1,61 @@
+//! `n`: the base of numbers without a prefix.
+
+use crate::command::masm::{Numbers, evaluate};
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "n",
+    aliases: &[],
+    rhai: "",
+    topic: Topic::Expressions,
+    summary: "show or set the base of numbers: 16, 10 or 8",
+    usage: "n [8 | 10 | 16]",
+    help: "\
+Shows the base in which numbers without a prefix are read, or sets it to 8, 10 or 16; the number is always read as decimal.
+It is 16 at the start. Prefixes (0x, 0n, 0t, 0y) and output are not changed by it.",
+    completes: Completes::Nothing,
+    examples: &[
+        Example { line: "n", shows: "the base at the start", output: "base is 16" },
+        Example {
+            line: "n 10; ? 10 + 0x10; n 16",
+            shows: "decimal for a while",
+            output: "base is 10\nEvaluate expression: 26 = 00000000`0000001a\nbase is 16",
+        },
+    ],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let text = args.text.trim();
+    if !text.is_empty() {
+        session.radix = match evaluate(&Numbers { radix: 10 }, text) {
+            Ok(radix @ (8 | 10 | 16)) => radix as u32,
+            _ => {
+                return Err(Error::Syntax(format!(
+                    "Syntax error at '{}': the base is 8, 10 or 16",
+                    args.text
+                )));
+            }
+        };
+    }
+    out.row(&Base(session.radix))
+}
+
+struct Base(u32);
+
+impl Row for Base {
+    fn kind(&self) -> &'static str {
+        "base"
+    }
+
+    fn record(&self) -> Record {
+        vec![("base", self.0.into())]
+    }
+
+    fn text(&self) -> String {
+        format!("base is {}", self.0)
+    }
+}

@@ -1,0 +1,126 @@
+//! `~`: the processors, and which one is looked at.
+
+use crate::command::{
+    Args, Command, Completes, Example, Flow, Record, Row, Sink, Topic, Value, run_command,
+};
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "~",
+    aliases: &[],
+    rhai: "processors",
+    topic: Topic::Target,
+    summary: "list the processors, choose one, or run a command on one",
+    usage: "~ | ~N[s] | ~N Command | ~* Command",
+    help: "\
+Without an argument it lists the processors with what they were executing; the current one is marked with a dot, the one that
+wrote the dump with a number sign. ~2s (or ~2) makes processor 2 the current one, whose number the prompt shows and whose
+registers expressions and r use. ~2 Command runs a command on processor 2, ~* Command on each in turn.
+Processors are counted in decimal.",
+    completes: Completes::Nothing,
+    examples: &[Example { line: "~0s", shows: "look at processor 0", output: "" }],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let text = args.text.trim();
+    if text.is_empty() {
+        return list(session, out);
+    }
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    let number = match (number, rest.strip_prefix('*')) {
+        ("", Some(rest)) => {
+            for processor in 0..session.kernel.processors() {
+                on(session, processor, rest.trim(), out)?;
+            }
+            return Ok(());
+        }
+        (number, _) => number
+            .parse::<u32>()
+            .map_err(|_| Error::Syntax(format!("Syntax error at '{text}'")))?,
+    };
+    let processors = session.kernel.processors();
+    if number >= processors {
+        return Err(Error::Absent(format!(
+            "There is no processor {number}: this machine has {processors}, numbered from 0."
+        )));
+    }
+    match rest.trim() {
+        "" | "s" => {
+            session.processor = number;
+            Ok(())
+        }
+        command => on(session, number, command, out),
+    }
+}
+
+/// Runs a command with another processor as the current one.
+fn on(session: &mut Session, processor: u32, command: &str, out: &mut dyn Sink) -> Result<()> {
+    let current = std::mem::replace(&mut session.processor, processor);
+    let outcome = run_command(session, command, out);
+    session.processor = current;
+    outcome.map(|_: Flow| ())
+}
+
+fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
+    let kernel = session.kernel.clone();
+    let writer = kernel.current_processor();
+    for number in 0..kernel.processors() {
+        let at = kernel
+            .context(number)
+            .map(|context| context.get("rip").unwrap_or(0));
+        let at = at.map(|rip| {
+            kernel.nearest(crate::addr::Virt(rip)).map_or_else(
+                || crate::addr::Virt(rip).to_string(),
+                |near| near.to_string(),
+            )
+        });
+        out.row(&Processor {
+            number,
+            is_current: number == session.processor,
+            is_writer: number == writer,
+            at,
+        })?;
+    }
+    Ok(())
+}
+
+struct Processor {
+    number: u32,
+    is_current: bool,
+    is_writer: bool,
+    at: Result<String>,
+}
+
+impl Row for Processor {
+    fn kind(&self) -> &'static str {
+        "processor"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("number", self.number.into()),
+            ("is_current", self.is_current.into()),
+            ("wrote_the_dump", self.is_writer.into()),
+            ("at", Value::or_absent(self.at.as_deref())),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let mark = match (self.is_current, self.is_writer) {
+            (true, _) => '.',
+            (false, true) => '#',
+            (false, false) => ' ',
+        };
+        let at = match &self.at {
+            Ok(at) => at.clone(),
+            Err(why) => format!("({why})"),
+        };
+        format!("{mark}{:>3}  {at}", self.number)
+    }
+}

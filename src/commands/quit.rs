@@ -1,0 +1,28 @@
+//! `q`: the end.
+
+use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::error::Result;
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "q",
+    aliases: &["qq", "qd"],
+    rhai: "",
+    topic: Topic::Session,
+    summary: "leave rkd",
+    usage: "q",
+    help: "Leaves at once; the dump is never changed. q, qq and qd are the same here.",
+    completes: Completes::Nothing,
+    examples: &[Example {
+        line: "q",
+        shows: "the end of the session",
+        output: "",
+    }],
+    run,
+};
+
+fn run(session: &mut Session, _: &Args, _: &mut dyn Sink) -> Result<()> {
+    session.quit = true;
+    Ok(())
+}

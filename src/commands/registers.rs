@@ -1,0 +1,209 @@
+//! `r`: the registers of the current processor, and the pseudo-registers.
+
+use crate::addr::Virt;
+use crate::command::masm::{Scope, evaluate};
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::kernel::context::{Context, WHOLE};
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "r",
+    aliases: &[],
+    rhai: "registers",
+    topic: Topic::Target,
+    summary: "show registers, or set a pseudo-register",
+    usage: "r [Register[, Register]] | r $tN = Expression",
+    help: "\
+Shows the registers of the current processor: those of the dump's header for the processor that wrote the dump, and what
+Windows saved of the others when they were stopped (~Ns chooses one). With names it shows these only: whole registers, their
+parts (eax, r8d, al), flags (zf), and pseudo-registers ($ip, $proc, $t0).
+
+r $t0 = Expression sets one of the twenty pseudo-registers $t0 to $t19, which expressions read as @$t0. The registers
+themselves belong to the dump and cannot be set.",
+    completes: Completes::Nothing,
+    examples: &[
+        Example { line: "r $t0 = nt + 10; r $t0", shows: "a pseudo-register", output: "$t0=fffff80722600010" },
+        Example {
+            line: "r rsx",
+            shows: "a name that is none",
+            output: "Bad register error in 'r rsx'",
+        },
+    ],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let text = args.text.trim();
+    if text.is_empty() {
+        let kernel = session.kernel.clone();
+        let context = kernel.context(session.processor)?;
+        return out.row(&All {
+            processor: session.processor,
+            context,
+            kernel: &kernel,
+        });
+    }
+    let bad = || Error::Syntax(format!("Bad register error in 'r {text}'"));
+    if let Some((name, expression)) = text.split_once('=') {
+        return set(session, name.trim(), expression, bad);
+    }
+    for name in text.split(',').map(str::trim) {
+        let name = name.strip_prefix('@').unwrap_or(name).to_ascii_lowercase();
+        let value = match name.strip_prefix('$') {
+            Some(pseudo) => session.pseudo(pseudo),
+            None => session.register(&name),
+        };
+        match value {
+            None => return Err(bad()),
+            Some(Err(why)) => {
+                return Err(Error::Refused {
+                    text: bad().to_string(),
+                    why: Box::new(why),
+                });
+            }
+            Some(Ok(value)) => out.row(&One { name, value })?,
+        }
+    }
+    Ok(())
+}
+
+fn set(session: &mut Session, name: &str, expression: &str, bad: impl Fn() -> Error) -> Result<()> {
+    let name = name.strip_prefix('@').unwrap_or(name).to_ascii_lowercase();
+    let slot = name
+        .strip_prefix("$t")
+        .and_then(|digits| digits.parse::<usize>().ok())
+        .filter(|slot| *slot < session.pseudo.len());
+    let Some(slot) = slot else {
+        return Err(match Context::is_register(&name) {
+            true => Error::Absent(format!(
+                "{name} belongs to the dump and cannot be set; $t0 to $t19 can."
+            )),
+            false => bad(),
+        });
+    };
+    let value = evaluate(session, expression)?;
+    if let Some(place) = session.pseudo.get_mut(slot) {
+        *place = value;
+    }
+    Ok(())
+}
+
+/// One register: as wide as the register, without a back-tick.
+struct One {
+    name: String,
+    value: u64,
+}
+
+impl Row for One {
+    fn kind(&self) -> &'static str {
+        "register"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("name", self.name.as_str().into()),
+            ("value", Virt(self.value).into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let width = width(&self.name);
+        format!("{}={:0width$x}", self.name, self.value)
+    }
+}
+
+/// Hexadecimal digits of a register.
+fn width(name: &str) -> usize {
+    match name {
+        "cs" | "ds" | "es" | "fs" | "gs" | "ss" | "ax" | "bx" | "cx" | "dx" | "si" | "di"
+        | "sp" | "bp" | "ip" => 4,
+        "efl" | "eflags" | "mxcsr" => 8,
+        "iopl" | "cf" | "pf" | "af" | "zf" | "sf" | "if" | "df" | "of" => 1,
+        name if name.starts_with('e') => 8,
+        name if name.starts_with('r') && name.ends_with('d') => 8,
+        name if name.starts_with('r') && name.ends_with('w') => 4,
+        name if name.starts_with('r') && name.ends_with('b') => 2,
+        name if name.ends_with(['l', 'h']) => 2,
+        _ => 16,
+    }
+}
+
+/// Everything, as at a stop.
+struct All<'a> {
+    processor: u32,
+    context: Context,
+    kernel: &'a Kernel,
+}
+
+impl All<'_> {
+    fn get(&self, name: &str) -> u64 {
+        self.context.get(name).unwrap_or(0)
+    }
+
+    fn flags(&self) -> String {
+        let word = |name, set, clear| if self.get(name) == 1 { set } else { clear };
+        [
+            word("of", "ov", "nv"),
+            word("df", "dn", "up"),
+            word("if", "ei", "di"),
+            word("sf", "ng", "pl"),
+            word("zf", "zr", "nz"),
+            word("af", "ac", "na"),
+            word("pf", "pe", "po"),
+            word("cf", "cy", "nc"),
+        ]
+        .join(" ")
+    }
+
+    fn place(&self) -> Option<String> {
+        self.kernel
+            .nearest(Virt(self.get("rip")))
+            .map(|near| near.to_string())
+    }
+}
+
+impl Row for All<'_> {
+    fn kind(&self) -> &'static str {
+        "registers"
+    }
+
+    fn record(&self) -> Record {
+        let mut record: Record = vec![("processor", self.processor.into())];
+        record.extend(
+            WHOLE
+                .iter()
+                .map(|(name, _)| (*name, Virt(self.get(name)).into())),
+        );
+        record.extend(
+            ["cs", "ss", "ds", "es", "fs", "gs", "efl"].map(|name| (name, self.get(name).into())),
+        );
+        record.push(("at", self.place().into()));
+        record
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for (number, (name, _)) in WHOLE.iter().enumerate() {
+            text.push_str(&format!("{name:>3}={:016x}", self.get(name)));
+            text.push(if number % 3 == 2 { '\n' } else { ' ' });
+        }
+        let text = text.trim_end();
+        let segments: Vec<String> = ["cs", "ss", "ds", "es", "fs", "gs"]
+            .iter()
+            .map(|name| format!("{name}={:04x}", self.get(name)))
+            .collect();
+        let place = self
+            .place()
+            .map_or(String::new(), |place| format!("\n{place}:"));
+        format!(
+            "{text}\niopl={:x}         {}\n{}             efl={:08x}{place}",
+            self.get("iopl"),
+            self.flags(),
+            segments.join("  "),
+            self.get("efl")
+        )
+    }
+}

@@ -1,0 +1,139 @@
+//! `.tz`: the zone in which times are shown. Ours: kd knows only the zone of its own machine.
+
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, clock};
+use crate::error::{Error, Result};
+use crate::session::Session;
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: ".tz",
+    aliases: &[],
+    rhai: "",
+    topic: Topic::Session,
+    summary: "show or set the time zone in which times are shown",
+    usage: ".tz [Zone | local]",
+    help: "\
+kd shows every time in the zone of the machine that it runs on, so that the same dump gives different text in different
+places. .tz shows the zone in use, and sets another one: a name (Asia/Shanghai, UTC), a distance to UTC (+8, -5:30), or
+local for the zone of this machine (which the variable TZ overrides).",
+    completes: Completes::Nothing,
+    examples: &[
+        Example { line: ".tz", shows: "the zone in use", output: "Time zone: Asia/Shanghai (UTC + 8:00)" },
+        Example {
+            line: ".tz -5:30; .time; .tz Asia/Shanghai",
+            shows: "the same moment elsewhere",
+            output: "...",
+        },
+    ],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let text = args.text.trim();
+    if !text.is_empty() {
+        session.time_zone = parse(text)?;
+    }
+    let ticks = session.kernel.dump().header().system_time;
+    out.row(&Zone {
+        zone: &session.time_zone,
+        at: ticks.and_then(clock::moment).unwrap_or_else(Timestamp::now),
+    })
+}
+
+/// A zone by what a person calls it.
+///
+/// # Errors
+/// [`Error::Absent`] for a name that this machine's list of zones does not hold.
+pub fn parse(text: &str) -> Result<TimeZone> {
+    if text.eq_ignore_ascii_case("local") {
+        return Ok(TimeZone::system());
+    }
+    if let Some(seconds) = distance(text) {
+        return Ok(TimeZone::fixed(seconds));
+    }
+    TimeZone::get(text).map_err(|_| {
+        Error::Absent(format!(
+            "There is no time zone '{text}': try Asia/Shanghai, UTC, +8, -5:30 or local."
+        ))
+    })
+}
+
+/// `+8`, `-5:30`, `UTC+8`.
+fn distance(text: &str) -> Option<Offset> {
+    let text = text.strip_prefix("UTC").unwrap_or(text).trim_start();
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest
+        .trim_start()
+        .split_once(':')
+        .unwrap_or((rest.trim(), "0"));
+    let (hours, minutes): (i32, i32) = (
+        hours.parse::<u8>().ok()?.into(),
+        minutes.parse::<u8>().ok()?.into(),
+    );
+    Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
+}
+
+struct Zone<'a> {
+    zone: &'a TimeZone,
+    at: Timestamp,
+}
+
+impl Zone<'_> {
+    fn distance(&self) -> i32 {
+        self.zone.to_offset(self.at).seconds()
+    }
+}
+
+impl Row for Zone<'_> {
+    fn kind(&self) -> &'static str {
+        "time_zone"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("name", self.zone.iana_name().into()),
+            ("utc_offset_seconds", i64::from(self.distance()).into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let name = self
+            .zone
+            .iana_name()
+            .map_or(String::new(), |name| format!("{name} "));
+        format!("Time zone: {name}({})", clock::distance(self.distance()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_to_utc() {
+        for (text, seconds) in [
+            ("+8", 28800),
+            ("-5:30", -19800),
+            ("UTC+8", 28800),
+            ("UTC + 8:00", 28800),
+            ("+0", 0),
+            ("- 3", -10800),
+        ] {
+            assert_eq!(
+                distance(text).map(|offset| offset.seconds()),
+                Some(seconds),
+                "{text}"
+            );
+        }
+        for text in ["8", "+", "+x", "+99", "é", "+1:2:3", "+300"] {
+            assert_eq!(distance(text), None, "{text}");
+        }
+        assert!(parse("Nowhere/Atall").is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! `version`: which Windows the dump is of, and which rkd reads it.
+
+use super::vertarget;
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::error::Result;
+use crate::kernel::target::Target;
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "version",
+    aliases: &[],
+    rhai: "version",
+    topic: Topic::Target,
+    summary: "the version of the target and of rkd",
+    usage: "version",
+    help: "Shows what vertarget shows, and below it the version of rkd and where nt's symbols come from.",
+    completes: Completes::Nothing,
+    examples: &[Example {
+        line: "version",
+        shows: "the target and the tool",
+        output: "...",
+    }],
+    run,
+};
+
+fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
+    out.text(&vertarget::lines(session, &Target::of(&session.kernel)).join("\n"))?;
+    let symbols = match session.kernel.table() {
+        Ok(table) => table.source().to_string(),
+        Err(_) => "none".into(),
+    };
+    out.row(&Version { symbols })
+}
+
+struct Version {
+    symbols: String,
+}
+
+impl Row for Version {
+    fn kind(&self) -> &'static str {
+        "version"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("rkd", env!("CARGO_PKG_VERSION").into()),
+            ("nt_symbols", self.symbols.as_str().into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "rkd version {}\nSymbols of nt: {}",
+            env!("CARGO_PKG_VERSION"),
+            self.symbols
+        )
+    }
+}

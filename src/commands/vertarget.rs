@@ -1,0 +1,154 @@
+//! `vertarget`: which Windows the dump is of. The start-up banner prints the same lines.
+
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, clock};
+use crate::error::Result;
+use crate::kernel::target::Target;
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "vertarget",
+    aliases: &[],
+    rhai: "vertarget",
+    topic: Topic::Target,
+    summary: "which Windows the dump is of",
+    usage: "vertarget",
+    help: "\
+Shows the version of Windows, the number of processors, product and suite, the build lab, where the kernel and its list of
+modules lie, when the dump was written and how long Windows had run: the lines of the start-up banner.
+
+The name is the debugger's, by the build number: Windows 11 is Windows 10 to kd. Lines that the dump has nothing for are
+left out.",
+    completes: Completes::Nothing,
+    examples: &[Example { line: "vertarget", shows: "the machine of the practice dump", output: "..." }],
+    run,
+};
+
+fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
+    let target = Target::of(&session.kernel);
+    let text = lines(session, &target).join("\n");
+    out.row(&Version { target, text })
+}
+
+/// The lines from `Windows 10 Kernel Version` to `System Uptime`.
+pub fn lines(session: &Session, target: &Target) -> Vec<String> {
+    let pack = target
+        .service_pack
+        .map_or(String::new(), |pack| format!(" (Service Pack {pack})"));
+    let processors = match target.processors {
+        1 => "UP".to_string(),
+        number => format!("MP ({number} procs)"),
+    };
+    let built = if target.checked { "Checked" } else { "Free" };
+    let mut lines = vec![format!(
+        "{} Kernel Version {}{pack} {processors} {built} {}",
+        target.name, target.build, target.machine
+    )];
+    if let Some(product) = target.product {
+        let suites = if target.suites.is_empty() {
+            String::new()
+        } else {
+            format!(", suite: {}", target.suites.join(" "))
+        };
+        lines.push(format!("Product: {product}{suites}"));
+    }
+    if let Some(lab) = &target.build_lab {
+        lines.push(format!("Edition build lab: {lab}"));
+    }
+    if let Some(base) = target.kernel_base {
+        lines.push(format!(
+            "Kernel base = 0x{base} PsLoadedModuleList = 0x{}",
+            target.module_list
+        ));
+    }
+    lines.extend(times(session, target));
+    lines
+}
+
+/// The lines with the two times.
+pub fn times(session: &Session, target: &Target) -> Vec<String> {
+    let written = target
+        .time
+        .filter(|ticks| *ticks != 0)
+        .and_then(|ticks| clock::filetime(ticks, &session.time_zone));
+    written
+        .map(|time| format!("Debug session time: {time}"))
+        .into_iter()
+        .chain(
+            target
+                .uptime
+                .map(|ticks| format!("System Uptime: {}", clock::uptime(ticks))),
+        )
+        .collect()
+}
+
+struct Version {
+    target: Target,
+    text: String,
+}
+
+impl Row for Version {
+    fn kind(&self) -> &'static str {
+        "target"
+    }
+
+    fn record(&self) -> Record {
+        let target = &self.target;
+        let absent = |what: &str| Value::Absent(format!("{what} is not in the dump"));
+        vec![
+            ("name", target.name.into()),
+            ("build", target.build.into()),
+            (
+                "service_pack",
+                target
+                    .service_pack
+                    .map_or_else(|| Value::Absent("none".into()), Value::from),
+            ),
+            ("processors", target.processors.into()),
+            ("machine", target.machine.into()),
+            (
+                "product",
+                target
+                    .product
+                    .map_or_else(|| absent("the product"), Value::from),
+            ),
+            (
+                "suites",
+                target
+                    .suites
+                    .iter()
+                    .map(|suite| Value::from(*suite))
+                    .collect::<Vec<_>>()
+                    .into(),
+            ),
+            (
+                "build_lab",
+                target
+                    .build_lab
+                    .clone()
+                    .map_or_else(|| absent("the build lab"), Value::from),
+            ),
+            (
+                "kernel_base",
+                target
+                    .kernel_base
+                    .map_or_else(|| absent("the kernel's base"), Value::from),
+            ),
+            ("module_list", target.module_list.into()),
+            (
+                "written_filetime",
+                target.time.map_or_else(|| absent("the time"), Value::from),
+            ),
+            (
+                "uptime_100ns",
+                target
+                    .uptime
+                    .map_or_else(|| absent("the time"), Value::from),
+            ),
+        ]
+    }
+
+    fn text(&self) -> String {
+        self.text.clone()
+    }
+}
