@@ -1,5 +1,7 @@
 //! Scripts as a person uses them: at the prompt, from files, on the practice dumps.
 
+#[path = "script/commands.rs"]
+mod commands;
 #[path = "script/memory.rs"]
 mod memory;
 #[path = "script/prompt.rs"]

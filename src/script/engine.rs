@@ -3,7 +3,7 @@
 use super::host::Host;
 use super::registry::Registry;
 use super::resolver::{Resolver, Shelf};
-use super::{addr, memory, output, row};
+use super::{addr, bridge, flow, kernel, memory, output, row, typed};
 use rhai::{Dynamic, Engine, Token};
 use std::sync::Arc;
 
@@ -34,7 +34,11 @@ pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
     addr::register(&mut r);
     row::register(&mut r);
     memory::register(&mut r, host);
+    kernel::register(&mut r, host);
+    typed::register(&mut r, host);
+    bridge::register(&mut r, host, crate::commands::ALL);
     output::register(&mut r, host);
+    flow::register(&mut r, host);
     r
 }
 
@@ -49,17 +53,20 @@ fn limits(engine: &mut Engine) {
     engine.set_strict_variables(true);
 }
 
-/// Rhai reserves words for languages that it might become one day. `module` and `thread` are what a debugger talks
-/// about, so they are ordinary names here; `eval`, which runs text as a script, becomes kd's evaluator.
+/// Words that Rhai keeps for a language that it might become one day, and that a debugger needs: rows have such columns,
+/// and `module` is a function.
+const ORDINARY: &[&str] = &[
+    "call", "default", "match", "module", "new", "package", "shared", "static", "thread",
+];
+
+/// Makes those words names, and `eval`, which would run text as a script, kd's evaluator.
 fn names(engine: &mut Engine) {
     #[expect(
         deprecated,
         reason = "Rhai marks what may change so, and says itself that this is not deprecated"
     )]
     engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(name) if matches!(name.as_str(), "module" | "thread") => {
-            Token::Identifier(name)
-        }
+        Token::Reserved(name) if ORDINARY.contains(&name.as_str()) => Token::Identifier(name),
         Token::Reserved(name) if name.as_str() == "eval" => {
             Token::Identifier(Box::new("masm".into()))
         }

@@ -1,8 +1,10 @@
 //! What went wrong in a script, and where: the line, a caret under the place, and who called.
 
+use super::flow::GaveUp;
+use super::host::Host;
 use super::sources::{PROMPT, Sources};
 use crate::error::Error;
-use rhai::{EvalAltResult, ParseError, Position};
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 use std::fmt;
 
 /// Why a script did not come to its end.
@@ -12,6 +14,8 @@ pub enum Failure {
     Stopped,
     /// The script is wrong, or a function that it called failed and nothing caught it.
     Script(Box<Report>),
+    /// The script gave up, with a sentence that says why (`give_up`): nothing is wrong with the script.
+    GaveUp(String),
     /// The world around it: a file that cannot be read, an output that cannot be written.
     Outside(Error),
 }
@@ -57,24 +61,31 @@ const MOST_CALLS: usize = 8;
 
 impl Failure {
     /// Makes a failure of Rhai's error.
-    pub(super) fn of(error: &EvalAltResult, main: &str, sources: &Sources) -> Failure {
+    pub(super) fn of(error: &EvalAltResult, main: &str, host: &Host) -> Failure {
         if is_stop(error) {
             return Failure::Stopped;
+        }
+        if let Some(why) = gave_up(error) {
+            return Failure::GaveUp(why);
         }
         let mut report = Report {
             message: String::new(),
             place: None,
             calls: Vec::new(),
         };
-        walk(error, main, Position::NONE, sources, &mut report);
+        walk(error, main, Position::NONE, host, &mut report);
         Failure::Script(Box::new(report))
     }
 
     /// Makes a failure of a text that does not parse.
-    pub(super) fn of_parse(error: &ParseError, main: &str, sources: &Sources) -> Failure {
+    pub(super) fn of_parse(error: &ParseError, main: &str, host: &Host) -> Failure {
+        let message = match error.err_type() {
+            ParseErrorType::VariableUndefined(name) => no_variable(name, host),
+            other => capital(&other.to_string()),
+        };
         Failure::Script(Box::new(Report {
-            message: capital(&error.err_type().to_string()),
-            place: place(error.position(), main, sources),
+            message,
+            place: place(error.position(), main, &host.sources),
             calls: Vec::new(),
         }))
     }
@@ -99,14 +110,21 @@ pub(super) fn is_stop(error: &EvalAltResult) -> bool {
     }
 }
 
+/// The sentence of `give_up`, however deep it was called.
+fn gave_up(error: &EvalAltResult) -> Option<String> {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) => {
+            value.clone().try_cast::<GaveUp>().map(|why| why.0)
+        }
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
+        | EvalAltResult::ErrorInModule(_, inner, _) => gave_up(inner),
+        _ => None,
+    }
+}
+
 /// Goes inwards: every level but the last is a call.
-fn walk(
-    error: &EvalAltResult,
-    source: &str,
-    outer: Position,
-    sources: &Sources,
-    report: &mut Report,
-) {
+fn walk(error: &EvalAltResult, source: &str, outer: Position, host: &Host, report: &mut Report) {
+    let sources = &host.sources;
     match error {
         EvalAltResult::ErrorInFunctionCall(function, inside, inner, at) => {
             report.calls.insert(
@@ -117,7 +135,7 @@ fn walk(
                 },
             );
             let inside = if inside.is_empty() { source } else { inside };
-            walk(inner, inside, *at, sources, report);
+            walk(inner, inside, *at, host, report);
         }
         EvalAltResult::ErrorInModule(module, inner, at) => {
             report.calls.insert(
@@ -127,11 +145,11 @@ fn walk(
                     place: place(*at, source, sources),
                 },
             );
-            walk(inner, module, *at, sources, report);
+            walk(inner, module, *at, host, report);
         }
         other => {
             let at = other.position();
-            report.message = message(other);
+            report.message = message(other, host);
             // A native function that was handed over as a callback has no position of its own.
             report.place = place(if at.is_none() { outer } else { at }, source, sources);
         }
@@ -150,21 +168,15 @@ fn place(at: Position, source: &str, sources: &Sources) -> Option<Place> {
 }
 
 /// Rhai's text without its own position, and plainer where it helps.
-fn message(error: &EvalAltResult) -> String {
+fn message(error: &EvalAltResult, host: &Host) -> String {
     match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
             "The script gave up (throw without a value)".into()
         }
         EvalAltResult::ErrorRuntime(value, _) => capital(&super::value::display(value)),
         EvalAltResult::ErrorParsing(why, _) => capital(&why.to_string()),
-        EvalAltResult::ErrorVariableNotFound(name, _) => {
-            format!(
-                "There is no variable '{name}' here (a function sees only its parameters, not the variables around it)"
-            )
-        }
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-            format!("There is no function {}", plain(signature))
-        }
+        EvalAltResult::ErrorVariableNotFound(name, _) => no_variable(name, host),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => no_function(signature, host),
         EvalAltResult::ErrorModuleNotFound(name, _) => format!("There is no module '{name}'"),
         EvalAltResult::ErrorStackOverflow(_) => "Too many functions call each other".into(),
         other => {
@@ -178,19 +190,44 @@ fn message(error: &EvalAltResult) -> String {
     }
 }
 
-/// Rhai's names of types in the words of the documentation.
-fn plain(signature: &str) -> String {
-    let signature = signature
-        .replace("i64", "INT")
-        .replace("f64", "FLOAT")
-        .replace("&str | ImmutableString | String", "text");
-    signature
-        .replace("ImmutableString", "text")
-        .replace("string", "text")
-        .replace("(text", "(text")
+fn no_variable(name: &str, host: &Host) -> String {
+    match host.usages(name).first() {
+        Some(usage) => format!("There is no variable '{name}'; the function is called as {usage}"),
+        None => format!(
+            "There is no variable '{name}' here (a function sees its parameters only, not the variables around it)"
+        ),
+    }
 }
 
+/// With what there is instead: the same function with other arguments, or a name that looks like it.
+fn no_function(signature: &str, host: &Host) -> String {
+    let name = signature.split([' ', '(']).next().unwrap_or_default();
+    let missing = format!("There is no function {}", plain(signature));
+    let known = host.usages(name);
+    if !known.is_empty() {
+        return format!("{missing}; there is {}", known.join(", "));
+    }
+    match host.similar(name) {
+        Some(usage) => format!("{missing}; did you mean {usage}?"),
+        None => missing,
+    }
+}
+
+/// Rhai's names of types in the words of the documentation.
+fn plain(signature: &str) -> String {
+    signature
+        .replace("&str | ImmutableString | String", "text")
+        .replace("string", "text")
+        .replace("i64", "INT")
+        .replace("f64", "FLOAT")
+}
+
+/// A sentence begins with a capital letter, unless it begins with a name (`eval() takes ..`).
 fn capital(text: &str) -> String {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    if !word.chars().all(|c| c.is_alphabetic() || c == ',') {
+        return text.to_string();
+    }
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()
@@ -202,6 +239,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Stopped => f.write_str("stopped"),
             Failure::Script(report) => report.fmt(f),
+            Failure::GaveUp(why) => f.write_str(why),
             Failure::Outside(error) => error.fmt(f),
         }
     }

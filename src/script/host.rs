@@ -17,7 +17,7 @@
 
 use super::addr::Answer;
 use super::failure::Failure;
-use super::registry::{fail, stopped};
+use super::registry::{Entry, fail, stopped};
 use super::sources::Sources;
 use crate::command::{Kept, Sink};
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ use crate::session::Session;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 /// The script's stack. Rhai recurses on it, several kilobytes for each function of the script that calls another;
@@ -47,6 +47,8 @@ pub(super) struct Host {
     link: Mutex<Option<Link>>,
     /// The texts that are running.
     pub sources: Sources,
+    /// What can be called, to help with what cannot.
+    pub entries: OnceLock<Vec<Entry>>,
 }
 
 /// The line to the owner, while a script runs.
@@ -169,6 +171,13 @@ impl Host {
             .ok_or_else(stopped)
     }
 
+    /// The session looks at something else from now on.
+    pub fn look_at(&self, kernel: Arc<Kernel>) {
+        if let Some(link) = &mut *self.link() {
+            link.kernel = kernel;
+        }
+    }
+
     /// The kernel's memory.
     pub fn space(&self) -> Answer<AddressSpace> {
         Ok(self.kernel()?.space().clone())
@@ -187,6 +196,27 @@ impl Host {
         self.link().as_ref().is_none_or(|link| {
             link.stop.load(Ordering::Relaxed) || link.closed.load(Ordering::Relaxed)
         })
+    }
+
+    /// How a function of this name is written.
+    pub fn usages(&self, name: &str) -> Vec<&str> {
+        let entries = self.entries.get().map_or(&[][..], Vec::as_slice);
+        entries
+            .iter()
+            .filter(|entry| entry.name() == name)
+            .map(|entry| entry.usage.as_str())
+            .collect()
+    }
+
+    /// How the function is written whose name is most like `name`, when one is like enough to be a slip of the finger.
+    pub fn similar(&self, name: &str) -> Option<&str> {
+        let entries = self.entries.get()?;
+        let near = entries
+            .iter()
+            .map(|entry| (strsim::damerau_levenshtein(entry.name(), name), entry));
+        near.filter(|(distance, entry)| *distance * 3 <= entry.name().len())
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, entry)| entry.usage.as_str())
     }
 
     fn link(&self) -> MutexGuard<'_, Option<Link>> {

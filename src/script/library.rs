@@ -1,5 +1,7 @@
 //! What comes with the program: the modules of the standard library and the ready investigations, by name.
 
+use super::registry::{Entry, Group};
+
 /// A text that is part of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Embedded {
@@ -53,6 +55,39 @@ pub fn summary(text: &str) -> String {
         .join(" ")
 }
 
+/// Describes the functions of the standard library, from the comments above them.
+pub(super) fn describe(entries: &mut Vec<Entry>) {
+    for module in MODULES {
+        for (signature, text) in functions(module.text) {
+            entries.push(Entry {
+                usage: format!("{}::{signature}", module.name),
+                text,
+                group: Group::Module,
+            });
+        }
+    }
+}
+
+/// The public functions of a module, each as `name(parameters)`, and what stands above it in `///`.
+fn functions(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut about: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("///") {
+            about.push(comment.trim());
+        } else {
+            if let Some(signature) = line
+                .strip_prefix("fn ")
+                .and_then(|rest| rest.split_once(" {"))
+            {
+                found.push((signature.0.trim().to_string(), about.join(" ")));
+            }
+            about.clear();
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +107,20 @@ mod tests {
                 .collect();
             let listed: BTreeSet<String> = listed.iter().map(|e| e.name.to_string()).collect();
             assert_eq!(files, listed, "{}", folder.display());
+        }
+    }
+
+    #[test]
+    fn every_public_function_is_described() {
+        for module in MODULES {
+            assert!(!functions(module.text).is_empty(), "{}", module.path);
+            for (signature, about) in functions(module.text) {
+                assert!(
+                    about.ends_with(['.', '`']),
+                    "{}: {signature} is not described",
+                    module.path
+                );
+            }
         }
     }
 

@@ -5,10 +5,13 @@
 //! reaches the session and the screen.
 
 mod addr;
+mod bridge;
 mod complete;
 mod engine;
 mod failure;
+mod flow;
 mod host;
+mod kernel;
 pub mod library;
 mod memory;
 mod names;
@@ -17,6 +20,7 @@ mod registry;
 mod resolver;
 mod row;
 mod sources;
+mod typed;
 mod value;
 
 use crate::command::Sink;
@@ -47,7 +51,6 @@ pub struct Script {
     functions: AST,
     /// The names of the modules that were imported at the prompt.
     imports: Vec<String>,
-    entries: Vec<Entry>,
 }
 
 impl Default for Script {
@@ -67,7 +70,10 @@ impl Script {
     pub fn with_modules(directory: Option<PathBuf>) -> Script {
         let host = Arc::new(Host::default());
         let resolver = Arc::new(Resolver::new(Arc::clone(&host)));
-        let equipped = engine::equip(&host, &resolver);
+        let mut equipped = engine::equip(&host, &resolver);
+        library::describe(&mut equipped.entries);
+        // The first and only setting.
+        let _ = host.entries.set(equipped.entries);
         Script {
             engine: equipped.engine,
             host,
@@ -76,7 +82,6 @@ impl Script {
             scope: Scope::new(),
             functions: AST::empty(),
             imports: Vec::new(),
-            entries: equipped.entries,
         }
     }
 
@@ -103,7 +108,7 @@ impl Script {
         // Functions stay even when the line failed further on.
         self.functions = whole.clone_functions_only();
         self.keep_imports(&ast);
-        outcome.map_err(|error| Failure::of(&error, PROMPT, &self.host.sources))
+        outcome.map_err(|error| Failure::of(&error, PROMPT, &self.host))
     }
 
     /// Runs a script: a file, or an investigation of [`library::SCRIPTS`] by its name. The script sees `args`, and
@@ -130,7 +135,7 @@ impl Script {
         ast.set_source(name.as_str());
         let Script { engine, host, .. } = self;
         let outcome = host.run(session, sink, || evaluate(engine, host, &mut scope, &ast))?;
-        outcome.map_err(|error| Failure::of(&error, &name, &self.host.sources))
+        outcome.map_err(|error| Failure::of(&error, &name, &self.host))
     }
 
     /// Whether a text is whole, or more lines are wanted.
@@ -141,7 +146,7 @@ impl Script {
     /// The names that Tab can offer: functions, methods, modules, and what was defined at the prompt.
     pub fn complete_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
-            .entries
+            .entries()
             .iter()
             .map(|entry| entry.name().to_string())
             .collect();
@@ -155,13 +160,13 @@ impl Script {
 
     /// The descriptions of all that a script can call, for `help` and the reference.
     pub fn entries(&self) -> &[Entry] {
-        &self.entries
+        self.host.entries.get().map_or(&[], Vec::as_slice)
     }
 
     fn compile(&self, scope: &Scope, text: &str, name: &str) -> Result<AST, Failure> {
         self.engine
             .compile_with_scope(scope, text)
-            .map_err(|error| Failure::of_parse(&error, name, &self.host.sources))
+            .map_err(|error| Failure::of_parse(&error, name, &self.host))
     }
 
     /// Rhai forgets imports at the end of a run. Those of the prompt are made modules of the engine instead, so that

@@ -103,6 +103,7 @@ pub(super) fn type_name(value: &Dynamic) -> &'static str {
         "Fn" => "a function",
         name if name.ends_with("Virt") => "an address",
         name if name.ends_with("RowObject") => "a row",
+        name if name.ends_with("StructObject") => "a structure",
         name if name.ends_with("Hits") => "search hits",
         name if name.contains("Range") => "a range",
         _ => "a value of another type",

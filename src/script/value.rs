@@ -5,7 +5,7 @@ use super::names;
 use super::row::RowObject;
 use crate::addr::Virt;
 use crate::command::{Kept, Record, Value};
-use rhai::{Array, Blob, Dynamic, INT, Map};
+use rhai::{Array, Blob, Dynamic, Map};
 
 /// How deep arrays in arrays are followed. Rhai's parser allows no deeper literals; a loop can build them.
 const DEEPEST: usize = 32;
@@ -172,10 +172,4 @@ pub(super) fn rows(value: &Dynamic) -> Vec<Kept> {
         record: vec![("value", from_dynamic(value))],
         text: display(value),
     }]
-}
-
-/// An integer argument that counts something.
-pub(super) fn count(value: INT, what: &str) -> super::addr::Answer<u64> {
-    u64::try_from(value)
-        .map_err(|_| super::registry::fail(format!("{what} cannot be negative ({value})")))
 }

@@ -103,7 +103,26 @@ fn errors_stand_under_their_line() {
             "let x = ;",
             "Unexpected ';'\n    let x = ;\n            ^\n",
         ),
-        ("x + 1", "Undefined variable: x\n    x + 1\n    ^\n"),
+        (
+            "x + 1",
+            "There is no variable 'x' here (a function sees its parameters only, not the variables around it)\n    x + 1\n    ^\n",
+        ),
+        (
+            "read_u8(1, 2)",
+            "There is no function read_u8 (INT, INT); there is read_u8(address)\n    read_u8(1, 2)\n    ^\n",
+        ),
+        (
+            "let n = poolused;",
+            "There is no variable 'poolused'; the function is called as poolused(..)\n    let n = poolused;\n            ^\n",
+        ),
+        (
+            "poolusd(2)",
+            "There is no function poolusd (INT); did you mean poolused(..)?\n    poolusd(2)\n    ^\n",
+        ),
+        (
+            "give_up(\"this dump has no pool\")",
+            "this dump has no pool\n",
+        ),
         ("throw \"no\"", "No\n    throw \"no\"\n    ^\n"),
         ("1 / 0", "Division by zero: 1 / 0\n    1 / 0\n      ^\n"),
         (
@@ -185,7 +204,7 @@ fn the_sandbox_holds() {
     let table = [
         (
             "eval(5)",
-            "There is no function masm (INT)\n    eval(5)\n    ^\n",
+            "eval() takes the text of an expression, not a number\n    eval(5)\n    ^\n",
         ),
         (
             "import \"/etc/passwd\" as p;",
@@ -223,7 +242,10 @@ fn names_that_rhai_reserves_are_ordinary() {
         talk(&["let module = 5; let thread = 6; module + thread"]),
         "11\n"
     );
-    assert_eq!(talk(&["let m = #{}; m[\"module\"] = 7; m.module"]), "7\n");
+    assert_eq!(
+        talk(&["let m = #{module: 7, call: 1}; m.module + m.call"]),
+        "8\n"
+    );
 }
 
 #[test]

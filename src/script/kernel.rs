@@ -1,0 +1,172 @@
+//! What the kernel in the dump is: symbols, modules, tags, and the dump itself.
+
+use super::addr::{Answer, address};
+use super::host::{Host, refused};
+use super::registry::{Registry, fail, type_name};
+use super::row::RowObject;
+use crate::addr::Virt;
+use crate::command::{Kept, Record, Value, masm};
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::kernel::pool::Tag;
+use crate::kernel::target::Target;
+use rhai::{Dynamic, INT};
+use std::sync::Arc;
+
+/// Registers the functions.
+pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
+    symbols(r, host);
+    tags(r);
+    r.function(
+        "dump_info()",
+        "The dump as a row: its path and kind, the build of Windows, the processors, the bug check, times as FILETIMEs.",
+    );
+    let of = Arc::clone(host);
+    r.engine
+        .register_fn("dump_info", move || -> Answer<RowObject> {
+            Ok(dump_info(&*of.kernel()?))
+        });
+}
+
+fn symbols(r: &mut Registry, host: &Arc<Host>) {
+    r.function(
+        "sym(name)",
+        "The address of a symbol: `sym(\"nt!PoolTrackTable\")`; without a module it is one of nt's. A module's name alone is its base.",
+    );
+    let of = Arc::clone(host);
+    r.engine.register_fn("sym", move |name: &str| {
+        symbol(&*of.kernel()?, name).map_err(refused)
+    });
+
+    r.function("name_of(address)", "What an address is called: `\"nt!KiPageFault+0x41e\"`, `\"myfault+0x1559\"`; `()` outside all modules.");
+    let of = Arc::clone(host);
+    r.engine
+        .register_fn("name_of", move |at: Dynamic| -> Answer<Dynamic> {
+            let kernel = of.kernel()?;
+            let near = kernel.nearest(address(&at)?);
+            Ok(near.map_or(Dynamic::UNIT, |near| Dynamic::from(near.to_string())))
+        });
+
+    r.function(
+        "eval(text)",
+        "What an expression of kd comes to, as after `?`: `eval(\"poi(nt!PoolTrackTable) + 10\")`. Always an `Addr`, because kd counts without a sign.",
+    );
+    // The name under which the parser hands `eval` over: see `engine::names`.
+    let of = Arc::clone(host);
+    r.engine
+        .register_fn("masm", move |text: Dynamic| -> Answer<Virt> {
+            let kind = type_name(&text);
+            let text = text.into_string().map_err(|_| {
+                fail(format!(
+                    "eval() takes the text of an expression, not {kind}"
+                ))
+            })?;
+            of.ask(move |session, _| masm::evaluate(session, &text).map(Virt))
+        });
+}
+
+fn symbol(kernel: &Kernel, name: &str) -> Result<Virt, Error> {
+    match name.split_once('!') {
+        Some(("", name)) => kernel.symbol(name),
+        Some((module, name)) => kernel.resolve(module, name),
+        None => match kernel.module(name) {
+            Some(module) => Ok(module.base),
+            None => kernel.symbol(name),
+        },
+    }
+}
+
+fn tags(r: &mut Registry) {
+    r.function(
+        "tag(x)",
+        "A pool tag as the number that code passes to the pool (`tag(\"Leak\")` is 0x6b61654c), or the text of such a number.",
+    );
+    r.engine.register_fn("tag", |text: &str| {
+        Tag::parse(text)
+            .map(|tag| INT::from(tag.to_u32()))
+            .map_err(refused)
+    });
+    r.engine.register_fn("tag", |value: INT| {
+        u32::try_from(value)
+            .map(|value| Tag::from_u32(value).to_string())
+            .map_err(|_| {
+                fail(format!(
+                    "a pool tag has four bytes: {value:#x} is no pool tag"
+                ))
+            })
+    });
+}
+
+/// The dump in one row.
+fn dump_info(kernel: &Kernel) -> RowObject {
+    let dump = kernel.dump();
+    let header = dump.header();
+    let target = Target::of(kernel);
+    let absent = |why: &str| Value::Absent(why.to_string());
+    let record: Record = vec![
+        ("path", dump.path().display().to_string().into()),
+        ("kind", dump.kind().description().into()),
+        ("has_page_tables", dump.physical().is_some().into()),
+        ("system", target.name.into()),
+        ("build", target.build.into()),
+        (
+            "build_lab",
+            target
+                .build_lab
+                .map_or(absent("nt's build string is not in the dump"), Value::Str),
+        ),
+        ("machine", target.machine.into()),
+        ("processors", target.processors.into()),
+        (
+            "kernel_base",
+            target
+                .kernel_base
+                .map_or(absent("where nt was loaded cannot be told"), Value::Addr),
+        ),
+        ("bugcheck_code", header.bugcheck_code.into()),
+        (
+            "bugcheck_parameters",
+            Value::List(
+                header
+                    .bugcheck_parameters
+                    .iter()
+                    .map(|p| Value::Addr(Virt(*p)))
+                    .collect(),
+            ),
+        ),
+        (
+            "time_filetime",
+            target
+                .time
+                .map_or(absent("the header does not say"), Value::U64),
+        ),
+        (
+            "uptime_100ns",
+            target
+                .uptime
+                .map_or(absent("the header does not say"), Value::U64),
+        ),
+        (
+            "physical_pages",
+            dump.physical()
+                .map_or(absent("a triage dump holds no pages"), |p| {
+                    p.present_pages().into()
+                }),
+        ),
+        (
+            "notes",
+            Value::List(
+                kernel
+                    .notes()
+                    .iter()
+                    .map(|note| note.as_str().into())
+                    .collect(),
+            ),
+        ),
+    ];
+    RowObject::new(Kept {
+        kind: "dump",
+        record,
+        text: String::new(),
+    })
+}
