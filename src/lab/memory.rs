@@ -125,4 +125,13 @@ impl Arena {
         self.next = at + size;
         Virt(at)
     }
+
+    /// The same for a block that lies within one page, if it can.
+    pub fn take_in_page(&mut self, size: u64, align: u64) -> Virt {
+        let at = self.next.next_multiple_of(align.max(1));
+        if size <= PAGE_SIZE && at % PAGE_SIZE + size > PAGE_SIZE {
+            self.next = at.next_multiple_of(PAGE_SIZE);
+        }
+        self.take(size, align)
+    }
 }

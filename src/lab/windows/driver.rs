@@ -1,0 +1,338 @@
+//! Drivers like others: an image with real code that allocates and frees pool under the driver's tags, in the ways in
+//! which compilers and the driver framework do it.
+
+use super::kernel::{COMMON, Exports};
+use crate::addr::Rva;
+use crate::lab::code::{CallStyle, Code};
+use crate::lab::dice::Dice;
+use crate::lab::image::{DATA, Fate, INIT, Image, Import, PAGE, RDATA, RSRC, TEXT};
+use crate::lab::plan::{Driver, Module, Style};
+use crate::lab::version;
+
+const PAGE_SIZE: u32 = 0x1000;
+/// Functions of KMDF 1.15.
+const FRAMEWORK_FUNCTIONS: u32 = 444;
+/// `WdfMemoryCreate` in that table.
+const WDF_MEMORY_CREATE: u32 = 192;
+/// The name under which the framework's table is noted.
+const FRAMEWORK_TABLE: &str = "WdfFunctions";
+
+/// Where the parts of a driver lie.
+struct Places {
+    text: u32,
+    rdata: u32,
+    data: u32,
+    pdata: u32,
+}
+
+/// The driver's variables.
+const FUNCTIONS_AT: u32 = 0x40;
+const GLOBALS_AT: u32 = 0x48;
+const LISTS_AT: u32 = 0x80;
+const POINTERS_AT: u32 = 0xa00;
+/// The framework's own table of functions, in its `.data`.
+const TABLE_AT: u32 = 0x10;
+
+/// What the code of a driver refers to.
+struct Context<'a> {
+    places: Places,
+    imports: &'a [Import],
+    /// The slot of the control flow guard's dispatcher.
+    guard: Rva,
+    style: Style,
+    allocator: &'static str,
+}
+
+impl Context<'_> {
+    fn slot(&self, name: &str) -> Rva {
+        let index = self
+            .imports
+            .iter()
+            .position(|import| import.name == name)
+            .unwrap_or(0) as u32;
+        Rva(self.places.rdata + 8 * index)
+    }
+
+    fn variable(&self, offset: u32) -> Rva {
+        Rva(self.places.data + offset)
+    }
+}
+
+/// Makes the image, and notes what it exports.
+pub(super) fn image(module: &Module, driver: &Driver, exports: &mut Exports) -> Image {
+    let mut image = Image::new(module.base, module.size);
+    image.time_stamp = module.time_stamp;
+    image.checksum = module.checksum;
+    let places = sections(&mut image, module, driver);
+    let imports = imports(module, driver, exports);
+    let guard = Rva(places.rdata + 8 * (imports.len() as u32 + 1));
+    let allocator = allocator(driver.style, exports);
+    let context = Context {
+        places,
+        imports: &imports,
+        guard,
+        style: driver.style,
+        allocator,
+    };
+    let mut code = Code::new(Rva(context.places.text));
+    let dispatch = emit_helpers(&mut code);
+    let mut exported = Vec::new();
+    for &name in driver.exports {
+        code.begin(0x28);
+        exported.push((name, Rva(code.here().0 - 4)));
+        code.emit(&[0x33, 0xc0]).end();
+    }
+    for (index, tag) in driver.tags.iter().enumerate() {
+        emit_user_of(&mut code, &context, *tag, index as u32);
+    }
+    let (bytes, functions) = code.finish();
+    let places = context.places;
+    image.put(Rva(places.text), bytes);
+    let mut at = put_load_config(&mut image, guard, dispatch);
+    at += image.unwind(Rva(places.pdata), Rva(at), &functions);
+    if driver.style == Style::Framework {
+        at += put_framework_record(&mut image, &places, Rva(at.next_multiple_of(16))) + 16;
+    }
+    at = at.next_multiple_of(16);
+    at += put_debug_record(&mut image, module, Rva(at));
+    if !exported.is_empty() {
+        image.exports(Rva(at.next_multiple_of(16)), &module.name, &exported);
+        for (name, rva) in exported {
+            exports.add(name, module.base + rva);
+        }
+    }
+    put_variables(&mut image, driver, &places, exports, dispatch);
+    let init = image
+        .sections()
+        .iter()
+        .find(|section| section.name == "INIT")
+        .map_or(places.text, |s| s.rva.0);
+    image.entry = Rva(init + 0x10);
+    image.imports(
+        Rva(init + 0x100),
+        Rva(places.rdata),
+        &[("ntoskrnl.exe", imports)],
+    );
+    image
+}
+
+/// The slot of the control flow guard's dispatcher, and the load configuration that names it. Returns the end.
+fn put_load_config(image: &mut Image, guard: Rva, dispatch: Rva) -> u32 {
+    image.put(guard, (image.base + dispatch).0.to_le_bytes().to_vec());
+    let slot = (image.base + guard).0.to_le_bytes();
+    let mut config = 0x94_u32.to_le_bytes().to_vec();
+    config.resize(0x70, 0);
+    config.extend_from_slice(&slot);
+    config.extend_from_slice(&slot);
+    config.resize(0x94, 0);
+    let at = Rva((guard.0 + 8).next_multiple_of(16));
+    image.load_config(at, config);
+    at.0 + 0xa0
+}
+
+/// `WDF_BIND_INFO`: how the framework's loader finds the driver's pointer to the table of functions.
+fn put_framework_record(image: &mut Image, places: &Places, at: Rva) -> u32 {
+    let name: Vec<u8> = "KmdfLibrary\0"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let name_at = Rva(at.0 + 0x30);
+    let mut record = 0x30_u64.to_le_bytes().to_vec();
+    record.extend_from_slice(&(image.base + name_at).0.to_le_bytes());
+    for value in [1, 15, 0, FRAMEWORK_FUNCTIONS] {
+        record.extend_from_slice(&value.to_le_bytes());
+    }
+    record.extend_from_slice(
+        &(image.base + Rva(places.data + FUNCTIONS_AT))
+            .0
+            .to_le_bytes(),
+    );
+    record.extend_from_slice(&[0; 8]);
+    record.extend_from_slice(&name);
+    let used = record.len() as u32;
+    image.put(at, record);
+    used
+}
+
+fn put_debug_record(image: &mut Image, module: &Module, at: Rva) -> u32 {
+    let mut dice = Dice::named(&module.name);
+    let mut guid = [0; 16];
+    guid[..8].copy_from_slice(&dice.roll().to_le_bytes());
+    guid[8..].copy_from_slice(&dice.roll().to_le_bytes());
+    let stem = module
+        .name
+        .rsplit_once('.')
+        .map_or(module.name.as_str(), |(stem, _)| stem);
+    image.debug_record(at, guid, 1, &format!("{stem}.pdb"))
+}
+
+/// The pointer to the framework's table; in the framework itself, the table.
+fn put_variables(
+    image: &mut Image,
+    driver: &Driver,
+    places: &Places,
+    exports: &mut Exports,
+    dispatch: Rva,
+) {
+    let data = Rva(places.data);
+    if driver.exports.contains(&"WdfVersionBind") {
+        let entry = (image.base + Rva(dispatch.0 & !0xf)).0.to_le_bytes();
+        image.put(
+            Rva(data.0 + TABLE_AT),
+            entry.repeat(FRAMEWORK_FUNCTIONS as usize),
+        );
+        exports.add(FRAMEWORK_TABLE, image.base + Rva(data.0 + TABLE_AT));
+    }
+    if let Some(table) = exports
+        .other(FRAMEWORK_TABLE)
+        .filter(|_| driver.style == Style::Framework)
+    {
+        image.put(Rva(data.0 + FUNCTIONS_AT), table.0.to_le_bytes().to_vec());
+    }
+}
+
+/// One page each of what stays in memory, and as much pageable code as the image is large.
+fn sections(image: &mut Image, module: &Module, driver: &Driver) -> Places {
+    let pages = module.size / PAGE_SIZE;
+    let text_pages = if driver.exports.len() + driver.tags.len() * 2 > 50 {
+        2
+    } else {
+        1
+    };
+    let mut at = PAGE_SIZE;
+    let mut next = |name, count: u32, flags, fate| {
+        let start = at;
+        image.section(name, start, count * PAGE_SIZE, flags, fate);
+        at += count * PAGE_SIZE;
+        start
+    };
+    let places = Places {
+        text: next(".text", text_pages, TEXT, Fate::Resident),
+        rdata: next(".rdata", 1, RDATA, Fate::Resident),
+        data: next(".data", 1, DATA, Fate::Resident),
+        pdata: next(".pdata", 1, RDATA, Fate::Resident),
+    };
+    let resources = if driver.version.is_some() {
+        Fate::Resident
+    } else {
+        Fate::PagedOut
+    };
+    let rest = pages.saturating_sub(text_pages + 4);
+    if rest > 3 {
+        next("PAGE", rest - 3, PAGE, Fate::PagedOut);
+    }
+    next("INIT", 1, INIT, Fate::Discarded);
+    if rest > 1 {
+        let place = next(".rsrc", 1, RSRC, resources);
+        if rest > 2 {
+            next(".reloc", 1, RSRC, Fate::Discarded);
+        }
+        if let Some(version) = &driver.version {
+            image.resources(Rva(place), version::resources(version, place));
+        }
+    }
+    places
+}
+
+/// What the driver imports: some of what every driver does, and the functions that its style needs.
+fn imports(module: &Module, driver: &Driver, exports: &Exports) -> Vec<Import> {
+    let mut dice = Dice::named(&module.name);
+    let mut names: Vec<&str> = COMMON.into_iter().filter(|_| dice.below(3) > 0).collect();
+    if !driver.tags.is_empty() && driver.style != Style::Framework {
+        names.push(allocator(driver.style, exports));
+        names.push("ExFreePoolWithTag");
+        if driver.style == Style::Lookaside {
+            names.push("ExInitializeNPagedLookasideList");
+        }
+    }
+    let known = names.into_iter();
+    known
+        .filter_map(|name| {
+            Some(Import {
+                name: name.to_owned(),
+                target: exports.kernel(name)?,
+            })
+        })
+        .collect()
+}
+
+fn allocator(style: Style, exports: &Exports) -> &'static str {
+    if style == Style::Modern && exports.kernel("ExAllocatePool2").is_some() {
+        "ExAllocatePool2"
+    } else {
+        "ExAllocatePoolWithTag"
+    }
+}
+
+/// `jmp rax`, to which calls through the guard's dispatcher go where the guard is off, and a plain function.
+fn emit_helpers(code: &mut Code) -> Rva {
+    code.begin(0x28).emit(&[0x33, 0xc0]).end();
+    let aligned = Rva(code.here().0.next_multiple_of(16));
+    code.pad_to(aligned).emit(&[0xff, 0xe0]);
+    aligned
+}
+
+/// A function that allocates under the tag and, for every second tag, one that frees.
+fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32) {
+    let value = u32::from_le_bytes(tag);
+    let mut dice = Dice::new(u64::from(value));
+    let size = (dice.between(2, 64) * 16) as u32;
+    match context.style {
+        Style::Framework => emit_framework_call(code, context, value, size),
+        Style::Lookaside => {
+            let list = context.variable(LISTS_AT + 0x80 * (index % 16));
+            code.begin(0x48)
+                .emit(&[0x66, 0xc7, 0x44, 0x24, 0x30, 0, 0])
+                .mov_stack(0x28, value);
+            code.emit(&[0x48, 0xc7, 0x44, 0x24, 0x20])
+                .emit(&size.to_le_bytes());
+            code.emit(&[0x45, 0x33, 0xc9, 0x45, 0x33, 0xc0, 0x33, 0xd2])
+                .lea_rcx(list);
+            code.call(
+                context.slot("ExInitializeNPagedLookasideList"),
+                CallStyle::Plain,
+            )
+            .end();
+        }
+        Style::Classic | Style::Modern => {
+            let call = if context.style == Style::Modern {
+                CallStyle::Patchable
+            } else {
+                CallStyle::Plain
+            };
+            // POOL_FLAG_NON_PAGED; PagedPool, NonPagedPoolNx
+            let kind = match context.allocator {
+                "ExAllocatePool2" => 0x40,
+                _ if dice.below(3) == 0 => 1,
+                _ => 0x200,
+            };
+            let pointer = context.variable(POINTERS_AT + 8 * index);
+            code.begin(0x28).mov_r8d(value).mov_edx(size).mov_ecx(kind);
+            code.call(context.slot(context.allocator), call);
+            code.emit(&[0x48, 0x89, 0x05]).relative(pointer).end();
+            if index % 2 == 0 {
+                code.begin(0x28)
+                    .mov_edx(value)
+                    .emit(&[0x48, 0x8b, 0x0d])
+                    .relative(pointer);
+                code.call(context.slot("ExFreePoolWithTag"), call).end();
+            }
+        }
+    }
+}
+
+/// `WdfMemoryCreate(WDF_NO_OBJECT_ATTRIBUTES, NonPagedPoolNx, tag, size, &memory, NULL)`.
+fn emit_framework_call(code: &mut Code, context: &Context<'_>, tag: u32, size: u32) {
+    code.begin(0x38)
+        .emit(&[0x48, 0xc7, 0x44, 0x24, 0x28, 0, 0, 0, 0]);
+    code.emit(&[0x48, 0xc7, 0x44, 0x24, 0x20])
+        .emit(&size.to_le_bytes());
+    code.mov_r9d(tag).mov_r8d(0x200).emit(&[0x33, 0xd2]);
+    code.emit(&[0x48, 0x8b, 0x05])
+        .relative(context.variable(FUNCTIONS_AT));
+    code.emit(&[0x48, 0x8b, 0x80])
+        .emit(&(8 * WDF_MEMORY_CREATE).to_le_bytes());
+    code.emit(&[0x48, 0x8b, 0x0d])
+        .relative(context.variable(GLOBALS_AT));
+    code.call(context.guard, CallStyle::Plain).end();
+}
