@@ -205,7 +205,7 @@ impl Image {
                 lookup.extend_from_slice(&u64::from(text_at).to_le_bytes());
                 text.extend_from_slice(&[0, 0]);
                 text_at += 2 + add_text(&mut text, &import.name);
-                if text_at % 2 == 1 {
+                if !text_at.is_multiple_of(2) {
                     text.push(0);
                     text_at += 1;
                 }
@@ -219,7 +219,7 @@ impl Image {
                 table.extend_from_slice(&value.to_le_bytes());
             }
             text_at += add_text(&mut text, dll);
-            if text_at % 2 == 1 {
+            if !text_at.is_multiple_of(2) {
                 text.push(0);
                 text_at += 1;
             }

@@ -310,7 +310,7 @@ fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32
             code.begin(0x28).mov_r8d(value).mov_edx(size).mov_ecx(kind);
             code.call(context.slot(context.allocator), call);
             code.emit(&[0x48, 0x89, 0x05]).relative(pointer).end();
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 code.begin(0x28)
                     .mov_edx(value)
                     .emit(&[0x48, 0x8b, 0x0d])
