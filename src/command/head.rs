@@ -59,7 +59,7 @@ pub fn suggest(table: &Table, word: &str) -> Option<&'static str> {
         .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()))
         .filter(|name| bare(name).len() > 1)
         .map(|name| (strsim::damerau_levenshtein(&bare(name), &wanted), name))
-        .filter(|(distance, name)| *distance * 3 <= bare(name).len().max(wanted.len()))
+        .filter(|(distance, name)| *distance * 3 < bare(name).len().max(wanted.len()))
         .min_by_key(|(distance, name)| (*distance, name.chars().next() != word.chars().next()))
         .map(|(_, name)| name)
 }
@@ -265,11 +265,8 @@ mod tests {
                 "Couldn't resolve error at '\u{1F980} x'",
                 None,
             ),
-            (
-                "lmx",
-                "Couldn't resolve error at 'lmx'",
-                Some("did you mean lm ?"),
-            ),
+            ("lmx", "Couldn't resolve error at 'lmx'", None),
+            ("!vvmm", "No export vvmm found", None),
             (".", "Couldn't resolve error at '.'", None),
             ("!", "No export  found", None),
         ] {

@@ -131,17 +131,14 @@ pub fn rhai_call(command: &Command, args: &Args) -> Option<String> {
     if command.rhai.is_empty() {
         return None;
     }
-    let own = args.name != command.name
-        && args
-            .name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let name = if own {
-        args.name.as_str()
-    } else {
-        command.rhai
-    };
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let text = args.text.trim();
+    let (name, text) = match &args.name {
+        name if *name == command.name => (command.rhai, text.to_string()),
+        name if is_name(name) => (name.as_str(), text.to_string()),
+        // `!dd` has no name of its own in Rhai: the line is run as it stands.
+        name => ("kd_rows", format!("{name} {text}")),
+    };
     if text.is_empty() {
         return Some(format!("{name}()"));
     }

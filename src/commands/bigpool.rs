@@ -40,7 +40,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     match args.words().as_slice() {
         [] => by_tag(session, &kernel, &table, out),
         [tag] => blocks(session, &kernel, &table, &TagPattern::parse(tag)?, out),
-        _ => Err(Error::Syntax(format!("!bigpool takes one tag\nUsage: {}", COMMAND.usage))),
+        _ => Err(Error::Syntax(format!(
+            "!bigpool takes one tag\nUsage: {}",
+            COMMAND.usage
+        ))),
     }
 }
 
@@ -59,10 +62,16 @@ fn each(
         out.progress(seen, table.entries, "entries")?;
         missing += batch.missing;
         why = why.or(batch.why);
-        batch.blocks.into_iter().try_for_each(|block| found(block, out))?;
+        batch
+            .blocks
+            .into_iter()
+            .try_for_each(|block| found(block, out))?;
     }
     match why {
-        Some(fault) => out.note(&format!("{missing} of the table's {} entries are missing: {fault}", table.entries)),
+        Some(fault) => out.note(&format!(
+            "{missing} of the table's {} entries are missing: {fault}",
+            table.entries
+        )),
         None => Ok(()),
     }
 }
@@ -78,7 +87,13 @@ fn by_tag(session: &Session, kernel: &Kernel, table: &BigTable, out: &mut dyn Si
     tags.sort_by_key(|(_, (_, bytes))| std::cmp::Reverse(*bytes));
     out.text(" Tag  Pool        Blocks         Used")?;
     for ((tag, paged), (blocks, bytes)) in tags {
-        out.row(&TagSum { tag, paged, blocks, bytes, description: session.tag_names.describe(tag) })?;
+        out.row(&TagSum {
+            tag,
+            paged,
+            blocks,
+            bytes,
+            description: session.tag_names.describe(tag),
+        })?;
     }
     Ok(())
 }
@@ -108,11 +123,20 @@ impl Row for TagSum {
 
     fn text(&self) -> String {
         let pool = if self.paged { "Paged" } else { "Nonpaged" };
-        format!(" {} {pool:<8} {:>9} {:>12}\t{}", self.tag, self.blocks, self.bytes, self.description)
+        format!(
+            " {} {pool:<8} {:>9} {:>12}\t{}",
+            self.tag, self.blocks, self.bytes, self.description
+        )
     }
 }
 
-fn blocks(session: &Session, kernel: &Kernel, table: &BigTable, pattern: &TagPattern, out: &mut dyn Sink) -> Result<()> {
+fn blocks(
+    session: &Session,
+    kernel: &Kernel,
+    table: &BigTable,
+    pattern: &TagPattern,
+    out: &mut dyn Sink,
+) -> Result<()> {
     let mut sizes: BTreeMap<u64, u64> = BTreeMap::new();
     let mut contents = Contents::new(kernel);
     each(session, kernel, table, out, |block, out| {
@@ -150,7 +174,15 @@ impl Row for BlockRow {
             ("va", self.block.va.into()),
             ("tag", self.block.tag.to_string().into()),
             ("bytes", self.block.bytes.into()),
-            ("pool", if self.block.is_paged() { "paged" } else { "nonpaged" }.into()),
+            (
+                "pool",
+                if self.block.is_paged() {
+                    "paged"
+                } else {
+                    "nonpaged"
+                }
+                .into(),
+            ),
             ("pool_type", self.block.pool_type.into()),
             ("pages", self.block.pages().into()),
             ("pages_in_dump", self.present.into()),
@@ -159,7 +191,13 @@ impl Row for BlockRow {
 
     fn text(&self) -> String {
         let block = &self.block;
-        format!("{:x} : tag {}, size {:>#9x}, {}", block.va, block.tag, block.bytes, block.pool())
+        format!(
+            "{:x} : tag {}, size {:>#9x}, {}",
+            block.va,
+            block.tag,
+            block.bytes,
+            block.pool()
+        )
     }
 }
 
@@ -174,11 +212,20 @@ impl Row for SizeRow {
     }
 
     fn record(&self) -> Record {
-        vec![("size_bytes", self.size.into()), ("blocks", self.blocks.into()), ("bytes", self.size.wrapping_mul(self.blocks).into())]
+        vec![
+            ("size_bytes", self.size.into()),
+            ("blocks", self.blocks.into()),
+            ("bytes", self.size.wrapping_mul(self.blocks).into()),
+        ]
     }
 
     fn text(&self) -> String {
-        format!(" {:>#12x} {:>9} {:>12}", self.size, self.blocks, self.size.wrapping_mul(self.blocks))
+        format!(
+            " {:>#12x} {:>9} {:>12}",
+            self.size,
+            self.blocks,
+            self.size.wrapping_mul(self.blocks)
+        )
     }
 }
 
@@ -193,9 +240,18 @@ struct Contents<'a> {
 
 impl<'a> Contents<'a> {
     fn new(kernel: &'a Kernel) -> Contents<'a> {
-        let mut modules: Vec<_> = kernel.modules().iter().map(|m| (m.base.0, m.end().0, m.name.as_str())).collect();
+        let mut modules: Vec<_> = kernel
+            .modules()
+            .iter()
+            .map(|m| (m.base.0, m.end().0, m.name.as_str()))
+            .collect();
         modules.sort_unstable();
-        Contents { modules, pages: 0, present: 0, pointers: BTreeMap::new() }
+        Contents {
+            modules,
+            pages: 0,
+            present: 0,
+            pointers: BTreeMap::new(),
+        }
     }
 
     /// Looks through a block; answers how many of its pages are in the dump.
@@ -205,9 +261,15 @@ impl<'a> Contents<'a> {
             sink::check(&session.stop)?;
             bytes += piece.bytes.len() as u64;
             for (index, word) in piece.bytes.chunks_exact(8).enumerate() {
-                let value = u64::from_le_bytes([word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7]]);
+                let value = u64::from_le_bytes([
+                    word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7],
+                ]);
                 if let Some(module) = self.module_of(value) {
-                    let entry = self.pointers.entry(module).or_insert((0, Virt(value), piece.va + 8 * index as u64));
+                    let entry = self.pointers.entry(module).or_insert((
+                        0,
+                        Virt(value),
+                        piece.va + 8 * index as u64,
+                    ));
                     entry.0 += 1;
                 }
             }
@@ -223,7 +285,10 @@ impl<'a> Contents<'a> {
         if value < first || value >= last {
             return None;
         }
-        let (_, end, name) = self.modules[self.modules.partition_point(|(base, ..)| *base <= value).checked_sub(1)?];
+        let (_, end, name) = self.modules[self
+            .modules
+            .partition_point(|(base, ..)| *base <= value)
+            .checked_sub(1)?];
         (value < end).then_some(name)
     }
 
@@ -234,9 +299,17 @@ impl<'a> Contents<'a> {
             out.text("\nPointers into modules, found in those blocks:")?;
         }
         for (module, (count, value, at)) in pointers {
-            out.row(&PointerRow { module, count, value, at })?;
+            out.row(&PointerRow {
+                module,
+                count,
+                value,
+                at,
+            })?;
         }
-        out.note(&format!("{} of the {} pages of these blocks are in the dump", self.present, self.pages))
+        out.note(&format!(
+            "{} of the {} pages of these blocks are in the dump",
+            self.present, self.pages
+        ))
     }
 }
 
@@ -253,10 +326,18 @@ impl Row for PointerRow<'_> {
     }
 
     fn record(&self) -> Record {
-        vec![("module", self.module.into()), ("pointers", self.count.into()), ("first_value", self.value.into()), ("first_at", self.at.into())]
+        vec![
+            ("module", self.module.into()),
+            ("pointers", self.count.into()),
+            ("first_value", self.value.into()),
+            ("first_at", self.at.into()),
+        ]
     }
 
     fn text(&self) -> String {
-        format!(" {:<16} {:>9}  {} at {}", self.module, self.count, self.value, self.at)
+        format!(
+            " {:<16} {:>9}  {} at {}",
+            self.module, self.count, self.value, self.at
+        )
     }
 }

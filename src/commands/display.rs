@@ -164,6 +164,7 @@ impl Show<'_> {
         let unit = self.form.unit;
         let total = length.unwrap_or(LONGEST_TEXT);
         let mut done = 0;
+        // Nobody wants pages of question marks: without a length, text ends where memory does.
         loop {
             sink::check(&self.session.stop)?;
             let at = self.start + done;
@@ -173,7 +174,9 @@ impl Show<'_> {
             let row = Text::new(at, &bytes, unit);
             let characters = row.length() as u64;
             self.out.row(&row)?;
-            let is_over = row.is_ended || characters < LINE || done + characters * unit >= total;
+            let is_lost = length.is_none() && self.memory.fault().is_some();
+            let is_over =
+                is_lost || row.is_ended || characters < LINE || done + characters * unit >= total;
             done += (characters + u64::from(row.is_ended)) * unit;
             self.session.cursor.next = self.start + done;
             if is_over {

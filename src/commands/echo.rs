@@ -28,7 +28,11 @@ fn run(_: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         Some(inside) => inside.split('"').next().unwrap_or_default(),
         None => args.text.trim_end(),
     };
-    out.row(&Echo(text))
+    if text.is_empty() {
+        out.text("")
+    } else {
+        out.row(&Echo(text))
+    }
 }
 
 struct Echo<'a>(&'a str);

@@ -151,7 +151,7 @@ impl Row for Formats {
 
 /// C's `%g` as the debugger's old C library writes it: six significant digits, exponents of three digits, its own words for
 /// what is no number.
-fn general(value: f64) -> String {
+pub fn general(value: f64) -> String {
     if value.to_bits() == 0xfff8_0000_0000_0000 {
         return "-1.#IND".into();
     }

@@ -1,6 +1,7 @@
 //! COMMANDS: one file each. This list is the index of the tool: the prompt, `help`, completion, Rhai and the tests read it.
 
 pub mod alias;
+pub mod bigpool;
 pub mod block;
 pub mod branch;
 pub mod bugcheck;
@@ -8,6 +9,7 @@ pub mod cls;
 pub mod display;
 pub mod echo;
 pub mod evaluate;
+pub mod evaluate_cpp;
 pub mod for_each_module;
 pub mod foreach;
 pub mod formats;
@@ -15,6 +17,8 @@ pub mod help;
 pub mod log;
 pub mod loops;
 pub mod n;
+pub mod poolfind;
+pub mod poolscan;
 pub mod poolused;
 pub mod printf;
 pub mod processor;
@@ -32,6 +36,9 @@ use crate::command::Command;
 pub static ALL: &[&Command] = &[
     // Pool
     &poolused::COMMAND,
+    &poolfind::COMMAND,
+    &bigpool::COMMAND,
+    &poolscan::COMMAND,
     &vm::COMMAND,
     // Modules
     &for_each_module::COMMAND,
@@ -39,6 +46,7 @@ pub static ALL: &[&Command] = &[
     &display::COMMAND,
     // Expressions
     &evaluate::COMMAND,
+    &evaluate_cpp::COMMAND,
     &formats::COMMAND,
     &n::COMMAND,
     // Target

@@ -51,15 +51,25 @@ impl Request {
                 "-global" | "-tag" => {}
                 "0" if tag.is_some() => paged = Some(false),
                 "1" if tag.is_some() => paged = Some(true),
-                option if option.starts_with('-') => return Err(usage(format!("rkd's !poolfind has no {option}"))),
+                option if option.starts_with('-') => {
+                    return Err(usage(format!("rkd's !poolfind has no {option}")));
+                }
                 typed if tag.is_none() => tag = Some(typed.to_string()),
                 other => return Err(usage(format!("'{other}' is one argument too many"))),
             }
         }
         let typed = tag.ok_or_else(|| usage("!poolfind wants a tag".into()))?;
-        let number = typed.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let number = typed
+            .strip_prefix("0x")
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
         let typed = number.map_or(typed.clone(), |value| Tag::from_u32(value).to_string());
-        Ok(Request { pattern: TagPattern::parse(&typed)?, typed, paged, small, large })
+        Ok(Request {
+            pattern: TagPattern::parse(&typed)?,
+            typed,
+            paged,
+            small,
+            large,
+        })
     }
 
     fn wants_pool(&self, paged: bool) -> bool {
@@ -80,14 +90,23 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let (blocks, mut found) = large(session, &kernel, &table, &request, out)?;
     let mut pages = 0;
     if request.small {
-        for region in regions(&kernel)?.into_iter().filter(|region| request.wants_pool(region.paged)) {
+        for region in regions(&kernel)?
+            .into_iter()
+            .filter(|region| request.wants_pool(region.paged))
+        {
             pages += small(session, &kernel, region, &blocks, &request, &mut found, out)?;
         }
     }
     account(&kernel, &request, found, pages, out)
 }
 
-fn large(session: &Session, kernel: &Kernel, table: &BigTable, request: &Request, out: &mut dyn Sink) -> Result<(LargeBlocks, u64)> {
+fn large(
+    session: &Session,
+    kernel: &Kernel,
+    table: &BigTable,
+    request: &Request,
+    out: &mut dyn Sink,
+) -> Result<(LargeBlocks, u64)> {
     if request.large {
         out.text(&format!(
             "\nScanning large pool allocation table for {} ({:x} : {:x})\n",
@@ -101,9 +120,18 @@ fn large(session: &Session, kernel: &Kernel, table: &BigTable, request: &Request
         sink::check(&session.stop)?;
         for block in batch.blocks {
             all.push(block);
-            if request.large && request.wants_pool(block.is_paged()) && request.pattern.matches(block.tag) {
+            if request.large
+                && request.wants_pool(block.is_paged())
+                && request.pattern.matches(block.tag)
+            {
                 found += 1;
-                out.row(&Found { va: block.va, tag: block.tag, bytes: block.bytes, pool: block.pool(), source: "big_page_table" })?;
+                out.row(&Found {
+                    va: block.va,
+                    tag: block.tag,
+                    bytes: block.bytes,
+                    pool: block.pool(),
+                    source: "big_page_table",
+                })?;
             }
         }
     }
@@ -122,7 +150,11 @@ fn small(
     let layout = HeaderLayout::of(kernel)?;
     let name = if region.paged { "paged" } else { "nonpaged" };
     let end = region.start + region.bytes;
-    out.text(&format!("\nSearching {name} pool ({:x} : {end:x}) for {}\n", region.start, request.title()))?;
+    out.text(&format!(
+        "\nSearching {name} pool ({:x} : {end:x}) for {}\n",
+        region.start,
+        request.title()
+    ))?;
     let mut seen = 0;
     scan(kernel, region, blocks, |page, bytes| {
         sink::check(&session.stop)?;
@@ -132,26 +164,54 @@ fn small(
         }
         for block in layout.candidates(page, bytes, region, |tag| request.pattern.matches(tag)) {
             *found += 1;
-            let pool = if block.paged { "Paged pool" } else { "Nonpaged pool" };
-            out.row(&Found { va: block.header + GRANULE, tag: block.tag, bytes: block.bytes, pool, source: "header" })?;
+            let pool = if block.paged {
+                "Paged pool"
+            } else {
+                "Nonpaged pool"
+            };
+            out.row(&Found {
+                va: block.header + GRANULE,
+                tag: block.tag,
+                bytes: block.bytes,
+                pool,
+                source: "header",
+            })?;
         }
         Ok(())
     })
 }
 
 /// How many blocks there should be.
-fn account(kernel: &Kernel, request: &Request, found: u64, pages: u64, out: &mut dyn Sink) -> Result<()> {
+fn account(
+    kernel: &Kernel,
+    request: &Request,
+    found: u64,
+    pages: u64,
+    out: &mut dyn Sink,
+) -> Result<()> {
     let counted: u64 = tracker(kernel)?
         .tags
         .iter()
         .filter(|tag| request.pattern.matches(tag.tag))
         .map(|tag| {
-            let pool = |paged: bool, outstanding: u64| if request.wants_pool(paged) { outstanding } else { 0 };
+            let pool = |paged: bool, outstanding: u64| {
+                if request.wants_pool(paged) {
+                    outstanding
+                } else {
+                    0
+                }
+            };
             pool(false, tag.nonpaged.outstanding()) + pool(true, tag.paged.outstanding())
         })
         .sum();
-    let searched = if request.small { format!("; small blocks were looked for in the {pages} pages of pool that are in the dump") } else { String::new() };
-    out.note(&format!("found {found} of the {counted} blocks that the tracker counts as outstanding{searched}"))
+    let searched = if request.small {
+        format!("; small blocks were looked for in the {pages} pages of pool that are in the dump")
+    } else {
+        String::new()
+    };
+    out.note(&format!(
+        "found {found} of the {counted} blocks that the tracker counts as outstanding{searched}"
+    ))
 }
 
 /// A block.
@@ -180,7 +240,14 @@ impl Row for Found {
 
     /// kd prints a zero without its prefix.
     fn text(&self) -> String {
-        let size = if self.bytes == 0 { "0".to_string() } else { format!("{:#x}", self.bytes) };
-        format!("{:x} : tag {}, size {size:>9}, {}", self.va, self.tag, self.pool)
+        let size = if self.bytes == 0 {
+            "0".to_string()
+        } else {
+            format!("{:#x}", self.bytes)
+        };
+        format!(
+            "{:x} : tag {}, size {size:>9}, {}",
+            self.va, self.tag, self.pool
+        )
     }
 }

@@ -41,14 +41,25 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let pattern = match args.words().as_slice() {
         [] => None,
         [tag] => Some(TagPattern::parse(tag)?),
-        _ => return Err(Error::Syntax(format!("!poolscan takes one tag\nUsage: {}", COMMAND.usage))),
+        _ => {
+            return Err(Error::Syntax(format!(
+                "!poolscan takes one tag\nUsage: {}",
+                COMMAND.usage
+            )));
+        }
     };
     let kernel = session.kernel.clone();
     let wanted = |tag: Tag| pattern.as_ref().is_none_or(|pattern| pattern.matches(tag));
     let mut counts: BTreeMap<Tag, Count> = BTreeMap::new();
     for tag in tracker(&kernel)?.tags.iter().filter(|tag| wanted(tag.tag)) {
         let tracked = tag.nonpaged.outstanding() + tag.paged.outstanding();
-        counts.insert(tag.tag, Count { tracked, ..Count::default() });
+        counts.insert(
+            tag.tag,
+            Count {
+                tracked,
+                ..Count::default()
+            },
+        );
     }
     let table = BigTable::of(&kernel)?;
     let mut blocks = Vec::new();
@@ -80,9 +91,17 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         })?;
     }
     out.text(" Tag      Small     Large        Bytes    Tracked")?;
-    let mut rows: Vec<(Tag, Count)> = counts.into_iter().filter(|(_, count)| count.tracked + count.small + count.large != 0).collect();
+    let mut rows: Vec<(Tag, Count)> = counts
+        .into_iter()
+        .filter(|(_, count)| count.tracked + count.small + count.large != 0)
+        .collect();
     rows.sort_by_key(|(_, count)| std::cmp::Reverse(count.bytes));
-    rows.iter().try_for_each(|(tag, count)| out.row(&TagCount { tag: *tag, count: *count }))?;
+    rows.iter().try_for_each(|(tag, count)| {
+        out.row(&TagCount {
+            tag: *tag,
+            count: *count,
+        })
+    })?;
     out.note(&format!("{pages} pages of pool are in the dump; blocks in the others are counted by the tracker only"))
 }
 
@@ -107,7 +126,15 @@ impl Row for TagCount {
     }
 
     fn text(&self) -> String {
-        let Count { small, large, bytes, tracked } = self.count;
-        format!(" {} {small:>9} {large:>9} {bytes:>12} {tracked:>10}", self.tag)
+        let Count {
+            small,
+            large,
+            bytes,
+            tracked,
+        } = self.count;
+        format!(
+            " {} {small:>9} {large:>9} {bytes:>12} {tracked:>10}",
+            self.tag
+        )
     }
 }

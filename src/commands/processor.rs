@@ -1,5 +1,6 @@
 //! `~`: the processors, and which one is looked at.
 
+use crate::addr::Virt;
 use crate::command::{
     Args, Command, Completes, Example, Flow, Record, Row, Sink, Topic, Value, run_command,
 };
@@ -70,16 +71,17 @@ fn on(session: &mut Session, processor: u32, command: &str, out: &mut dyn Sink) 
 fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
     let kernel = session.kernel.clone();
     let writer = kernel.current_processor();
+    let mut missing = None;
     for number in 0..kernel.processors() {
-        let at = kernel
-            .context(number)
-            .map(|context| context.get("rip").unwrap_or(0));
-        let at = at.map(|rip| {
-            kernel.nearest(crate::addr::Virt(rip)).map_or_else(
-                || crate::addr::Virt(rip).to_string(),
-                |near| near.to_string(),
-            )
+        let at = kernel.context(number).map(|context| {
+            let rip = Virt(context.get("rip").unwrap_or(0));
+            kernel
+                .nearest(rip)
+                .map_or_else(|| rip.to_string(), |near| near.to_string())
         });
+        if let Err(why) = &at {
+            missing.get_or_insert_with(|| why.to_string());
+        }
         out.row(&Processor {
             number,
             is_current: number == session.processor,
@@ -87,7 +89,7 @@ fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
             at,
         })?;
     }
-    Ok(())
+    missing.map_or(Ok(()), |why| out.note(&why))
 }
 
 struct Processor {
@@ -119,7 +121,7 @@ impl Row for Processor {
         };
         let at = match &self.at {
             Ok(at) => at.clone(),
-            Err(why) => format!("({why})"),
+            Err(_) => "??".into(),
         };
         format!("{mark}{:>3}  {at}", self.number)
     }

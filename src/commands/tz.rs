@@ -103,11 +103,11 @@ impl Row for Zone<'_> {
     }
 
     fn text(&self) -> String {
-        let name = self
-            .zone
-            .iana_name()
-            .map_or(String::new(), |name| format!("{name} "));
-        format!("Time zone: {name}({})", clock::distance(self.distance()))
+        let distance = clock::distance(self.distance());
+        match self.zone.iana_name() {
+            Some(name) => format!("Time zone: {name} ({distance})"),
+            None => format!("Time zone: {distance}"),
+        }
     }
 }
 

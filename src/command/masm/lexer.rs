@@ -57,12 +57,12 @@ pub(super) struct Lexer<'t> {
 }
 
 impl<'t> Lexer<'t> {
-    pub fn new(text: &'t str, settings: Settings) -> Lexer<'t> {
+    pub fn new(text: &'t str, settings: Settings, dialect: Dialect) -> Lexer<'t> {
         Lexer {
             text,
             at: 0,
             settings,
-            dialect: Dialect::Masm,
+            dialect,
         }
     }
 

@@ -15,10 +15,19 @@ mod scope;
 pub use scope::{Numbers, Scope, Width};
 
 use crate::error::{Error, Result};
+use lexer::Dialect;
 
 /// What `text` comes to, when all of it is one expression.
 pub fn evaluate(scope: &dyn Scope, text: &str) -> Result<u64> {
-    let (value, rest) = evaluate_prefix(scope, text)?;
+    whole(evaluate_prefix(scope, text)?)
+}
+
+/// What `text` comes to in C++'s language: decimal, signed, and only numbers.
+pub fn evaluate_cpp(scope: &dyn Scope, text: &str) -> Result<u64> {
+    whole(evaluate_in(scope, text, Dialect::Cpp)?)
+}
+
+fn whole((value, rest): (u64, &str)) -> Result<u64> {
     if rest.trim().is_empty() {
         Ok(value)
     } else {
@@ -30,11 +39,15 @@ pub fn evaluate(scope: &dyn Scope, text: &str) -> Result<u64> {
 ///
 /// An expression goes on over blanks as long as operators join it: of `nt + 10 L20`, `L20` is left.
 pub fn evaluate_prefix<'t>(scope: &dyn Scope, text: &'t str) -> Result<(u64, &'t str)> {
+    evaluate_in(scope, text, Dialect::Masm)
+}
+
+fn evaluate_in<'t>(scope: &dyn Scope, text: &'t str, dialect: Dialect) -> Result<(u64, &'t str)> {
     let settings = lexer::Settings {
         radix: scope.radix(),
         sign_extends: scope.pointer_size() == 4,
     };
-    let parsed = parser::parse(text, settings).map_err(|failure| failure.told(text))?;
+    let parsed = parser::parse(text, settings, dialect).map_err(|failure| failure.told(text))?;
     let value = machine::run(scope, &parsed.steps).map_err(|failure| failure.told(text))?;
     Ok((
         value,

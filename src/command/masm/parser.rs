@@ -43,9 +43,9 @@ pub(super) struct Parsed {
     pub end: usize,
 }
 
-pub(super) fn parse(text: &str, settings: Settings) -> Result<Parsed, Failure> {
+pub(super) fn parse(text: &str, settings: Settings, dialect: Dialect) -> Result<Parsed, Failure> {
     let mut parser = Parser {
-        lexer: Lexer::new(text, settings),
+        lexer: Lexer::new(text, settings, dialect),
         ahead: None,
         steps: Vec::new(),
         depth: 0,

@@ -4,6 +4,7 @@ use super::form::{Form, Look, Target};
 use super::memory::{self, Memory};
 use crate::addr::Virt;
 use crate::command::{Record, Row, Value};
+use crate::commands::formats::general;
 use crate::kernel::Kernel;
 
 /// A byte as kd shows it beside numbers: itself where ASCII has a picture of it, a dot otherwise.
@@ -111,7 +112,7 @@ impl Row for Numbers {
 /// One unit, as wide as all units of its form are.
 fn cell(value: Option<u64>, form: &Form) -> String {
     match (value, form.look, form.unit) {
-        (Some(value), Look::Floats, unit) => format!("{:>16}", format!("{:e}", float(value, unit))),
+        (Some(value), Look::Floats, unit) => format!("{:>16}", general(float(value, unit))),
         (None, Look::Floats, _) => format!("{:>16}", "????????"),
         (Some(value), _, 8) => Virt(value).to_string(),
         (None, _, 8) => "????????`????????".into(),

@@ -1,0 +1,156 @@
+//! Sessions at the prompt, held to the letter: what is typed, and the whole of what comes back. The machine is one of two
+//! modules and a page of data; no symbols are known of it.
+
+#[path = "kd_lines/machine.rs"]
+mod machine;
+
+use machine::{DATA, play, say, session};
+use rkd::addr::Virt;
+use rkd::command::{Collect, run_line};
+use rkd::error::Error;
+use std::sync::atomic::Ordering;
+
+macro_rules! sessions {
+    ($($name:ident),* $(,)?) => {
+        $(#[test]
+        fn $name() {
+            play(include_str!(concat!("kd_lines/", stringify!($name), ".txt")));
+        })*
+    };
+}
+
+sessions! {
+    expressions,
+    bad_expressions,
+    numbers_in_memory,
+    text_and_pointers_in_memory,
+    memory_commands_refuse,
+    the_target,
+    processors,
+    lists_and_unknown_names,
+    modules_one_by_one,
+    aliases,
+    control_flow,
+    printf,
+    the_end,
+}
+
+#[test]
+fn physical_memory_is_the_same_bytes() {
+    let mut session = session();
+    let physical = session.kernel.space().translate(Virt(DATA)).unwrap().phys.0;
+    let virtual_line = say(&mut session, "dd ffff9000`00000010 L4");
+    let line = say(&mut session, &format!("!dd {:x} L4", physical + 0x10));
+    assert_eq!(
+        line.split_once(' ')
+            .map(|(_, rest)| rest.trim_start().split_once(' ').unwrap().1),
+        virtual_line.split_once("  ").map(|(_, rest)| rest)
+    );
+    assert_eq!(
+        say(&mut session, &format!("? $pdwo({:x})", physical + 0x10)),
+        "Evaluate expression: 319951120 = 00000000`13121110\n"
+    );
+    assert_eq!(
+        say(&mut session, "? $pby(fffffffffff)"),
+        "Memory access error at ')'\nnote: page ffffffff is not in the dump\n"
+    );
+}
+
+#[test]
+fn a_log_is_opened_named_and_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a log.txt");
+    let name = path.display().to_string();
+    let mut session = session();
+    assert_eq!(
+        say(&mut session, &format!(".logopen \"{name}\"")),
+        format!("Opened log file '{name}'\n")
+    );
+    assert!(session.log.lock().unwrap().is_some());
+    assert_eq!(
+        say(&mut session, &format!(".logappend \"{name}\"")),
+        format!("Closing open log file {name}\nOpened log file '{name}'\n")
+    );
+    assert_eq!(
+        say(&mut session, ".logclose"),
+        format!("Closing open log file {name}\n")
+    );
+    assert!(session.log.lock().unwrap().is_none());
+    assert_eq!(say(&mut session, ".logclose"), "No log file open\n");
+    let nowhere = folder.path().join("no/such/folder/log");
+    let refused = say(&mut session, &format!(".logopen {}", nowhere.display()));
+    assert!(
+        refused.starts_with(&format!("cannot open {}: ", nowhere.display())),
+        "{refused}"
+    );
+    assert!(say(&mut session, ".logopen small.dmp").contains("must not be overwritten"));
+    assert!(say(&mut session, ".logopen /u x").contains("UTF-8"));
+}
+
+#[test]
+fn failures_are_counted_and_the_line_goes_on() {
+    let mut session = session();
+    assert_eq!(
+        say(&mut session, "zork; .echo on; !nope"),
+        "Couldn't resolve error at 'zork'\non\nNo export nope found\n"
+    );
+    assert_eq!(session.errors, 2);
+    // A failure inside a block is the block's business: it counts once.
+    say(&mut session, ".block { zork }");
+    assert_eq!(session.errors, 3);
+}
+
+#[test]
+fn ctrl_c_ends_every_loop() {
+    let mut session = session();
+    session.stop.store(true, Ordering::Relaxed);
+    for line in [
+        ".while (1) { }",
+        "db ffff9000`00000000 L100",
+        "!for_each_module .echo x",
+        ".foreach (x { .echo a }) { .echo b }",
+    ] {
+        let mut out = Collect::default();
+        assert!(
+            matches!(run_line(&mut session, line, &mut out), Err(Error::Stopped)),
+            "{line}"
+        );
+        assert_eq!(out.screen, "", "{line}");
+    }
+}
+
+#[test]
+fn commands_that_call_themselves_end() {
+    let mut session = session();
+    let deep = format!("{}.echo x{}", ".block { ".repeat(100), " }".repeat(100));
+    assert_eq!(
+        say(&mut session, &deep),
+        "commands that call commands go more than 32 deep\n"
+    );
+    say(&mut session, "aS x .block { x }");
+    let screen = say(&mut session, "x");
+    assert!(screen.contains("go more than 32 deep"), "{screen}");
+    assert_eq!(session.depth, 0);
+}
+
+#[test]
+fn the_whole_list_of_commands_is_printed() {
+    let mut session = session();
+    let help = say(&mut session, "help");
+    assert_eq!(help, say(&mut session, "?"));
+    for command in rkd::commands::ALL {
+        assert!(
+            help.contains(&format!("\n  {:<18}{}\n", command.name, command.summary)),
+            "{}",
+            command.name
+        );
+        let own = say(&mut session, &format!("help {}", command.name));
+        assert!(
+            own.starts_with(&format!(
+                "{}  -  {}\n\nUsage: {}\n",
+                command.name, command.summary, command.usage
+            )),
+            "{own}"
+        );
+    }
+}
