@@ -8,6 +8,7 @@ pub mod facts;
 pub mod id;
 pub mod isf;
 pub mod path;
+pub mod pe;
 pub mod table;
 pub mod types;
 pub mod view;

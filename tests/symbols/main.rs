@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
+mod hostile;
+
 use rkd::addr::Rva;
 use rkd::symbols::{Guid, PdbId, Source, SymbolPath, SymbolTable, builtin_facts, facts, isf};
 use std::collections::{BTreeMap, BTreeSet};
