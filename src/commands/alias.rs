@@ -22,10 +22,7 @@ ${/d:name} is 1 where the name exists and 0 otherwise, ${/f:name} is empty where
     examples: &[Example {
         line: "aS leak L?0x9000 \"Leak\"; al; ad leak",
         shows: "a name for a range and a pattern",
-        output: "\
-  Alias            Value 
- -------          ------- 
- leak             L?0x9000 \"Leak\" ",
+        output: "  Alias            Value \n -------          ------- \n leak             L?0x9000 \"Leak\" ",
     }],
     run,
 };

@@ -17,7 +17,9 @@ pub static COMMAND: Command = Command {
 Shows the bug check code and its parameters, from the dump's header. A dump that was taken of a running system has none:
 the code is 0 or a code that stands for a live dump (161).",
     completes: Completes::Nothing,
-    examples: &[Example { line: ".bugcheck", shows: "the bug check of the practice dump", output: "..." }],
+    examples: &[Example { line: ".bugcheck", shows: "the bug check of the practice dump", output: "\
+Bugcheck code 000000E2
+Arguments 00000000`00000000 00000000`00000000 00000000`00000000 00000000`00000000" }],
     run,
 };
 

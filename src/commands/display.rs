@@ -56,6 +56,20 @@ What is not in the dump shows as ??, and a note says why.",
             output: "fffff807`22600000  5a4d",
         },
         Example {
+            line: "dps @rsp L2",
+            shows: "a stack",
+            output: "\
+ffffa500`00007d38  fffff807`34bf1009 kbdhid+0x1009
+ffffa500`00007d40  00000000`000000e2",
+        },
+        Example {
+            line: "da nt!NtBuildLabEx",
+            shows: "a text of the kernel",
+            output: "\
+fffff807`2324c1c0  \"19041.1.amd64fre.vb_release.1912\"
+fffff807`2324c1e0  \"06-1406\"",
+        },
+        Example {
             line: "dq 0 L2",
             shows: "memory that is not there",
             output: "00000000`00000000  ????????`???????? ????????`????????",

@@ -42,6 +42,11 @@ All arithmetic is that of unsigned 64-bit numbers and wraps.",
             output: "Evaluate expression: -8765451534336 = fffff807`22600000",
         },
         Example {
+            line: "? poi(nt!PoolTrackTable)",
+            shows: "a pointer behind a symbol",
+            output: "Evaluate expression: -122045789581312 = ffff9100`0010d000",
+        },
+        Example {
             line: "? wo(nt) = 5a4d and 0n10 + 0y101 = f",
             shows: "whether an image begins with MZ, and some arithmetic",
             output: "Evaluate expression: 1 = 00000000`00000001",

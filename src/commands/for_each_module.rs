@@ -29,11 +29,9 @@ Several commands stand in double quotes, which must not hold further quotes then
 Searching all modules for a pool tag:  !for_each_module s -a @#Base @#End \"Leak\"",
     completes: Completes::Commands,
     examples: &[Example {
-        line: "!for_each_module s -a @#Base @#End \"Leak\"",
-        shows: "the modules that hold a pool tag",
-        output: "\
-fffff807`47f51559  4c 65 61 6b 0f 42 c1 41-8d 49 fd 8b d0 ff 15 0c  Leak.B.A.I......
-fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3........",
+        line: "!for_each_module .if ($spat(\"${@#ImageName}\", \"*fault*\")) { dw @#Base L1 }",
+        shows: "the first bytes of the modules whose file is called like this",
+        output: "fffff807`47f50000  5a4d",
     }],
     run,
 };

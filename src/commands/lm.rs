@@ -49,20 +49,31 @@ fffff807`47f50000 fffff807`47f59000   myfault    (deferred)             ",
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let options = Options::parse(session, &args.text)?;
     let kernel = session.kernel.clone();
-    let mut modules: Vec<&Module> = kernel.modules().iter().filter(|module| options.wants(&kernel, module)).collect();
+    let mut modules: Vec<&Module> = kernel
+        .modules()
+        .iter()
+        .filter(|module| options.wants(&kernel, module))
+        .collect();
     match options.by_name {
         true => modules.sort_by_key(|module| module.name.to_lowercase()),
         false => modules.sort_by_key(|module| module.base),
     }
     if options.columns == Columns::NamesOnly {
-        return modules.iter().try_for_each(|module| out.row(&NameOnly(module)));
+        return modules
+            .iter()
+            .try_for_each(|module| out.row(&NameOnly(module)));
     }
     if options.narrowed() {
         out.text("Browse full module list")?;
     }
     out.text("start             end                 module name")?;
     for module in modules {
-        out.row(&ModuleRow { session, kernel: &kernel, module, options: &options })?;
+        out.row(&ModuleRow {
+            session,
+            kernel: &kernel,
+            module,
+            options: &options,
+        })?;
     }
     if options.unloaded() {
         unloaded(&kernel, &options, out)?;
@@ -79,8 +90,15 @@ fn unloaded(kernel: &Kernel, options: &Options, out: &mut dyn Sink) -> Result<()
         return Ok(());
     }
     out.text("\nUnloaded modules:")?;
-    for module in kernel.unloaded().iter().filter(|module| options.wants_unloaded(module)) {
-        out.row(&UnloadedRow { module, verbose: options.verbose })?;
+    for module in kernel
+        .unloaded()
+        .iter()
+        .filter(|module| options.wants_unloaded(module))
+    {
+        out.row(&UnloadedRow {
+            module,
+            verbose: options.verbose,
+        })?;
     }
     Ok(())
 }
@@ -88,7 +106,9 @@ fn unloaded(kernel: &Kernel, options: &Options, out: &mut dyn Sink) -> Result<()
 /// How kd writes the state of a module's symbols, and the file behind it.
 pub fn symbol_status(kernel: &Kernel, module: &Module) -> (&'static str, String) {
     match (kernel.base(), kernel.table()) {
-        (Ok(base), Ok(table)) if base == module.base => ("(pdb symbols)", table.source().to_string()),
+        (Ok(base), Ok(table)) if base == module.base => {
+            ("(pdb symbols)", table.source().to_string())
+        }
         (Ok(base), Err(_)) if base == module.base => ("(no symbols)", String::new()),
         _ => ("(deferred)", String::new()),
     }
@@ -109,7 +129,8 @@ impl Row for ModuleRow<'_> {
 
     fn record(&self) -> Record {
         let (status, file) = symbol_status(self.kernel, self.module);
-        let hex = |value: Option<u32>| value.map_or(Value::Absent("not in the dump".into()), Value::from);
+        let hex =
+            |value: Option<u32>| value.map_or(Value::Absent("not in the dump".into()), Value::from);
         vec![
             ("name", self.module.name.as_str().into()),
             ("start", self.module.base.into()),
@@ -130,12 +151,22 @@ impl Row for ModuleRow<'_> {
         let range = format!("{} {}   {:<8}", module.base, module.end(), module.name);
         let first = match self.options.columns {
             Columns::Symbols | Columns::NamesOnly => format!("{range}   {status:<23}{file}"),
-            Columns::ImageName => format!("{range} {:<12}{}", module.image_name, self.time_column()),
-            Columns::ImagePath => format!("{range} {:<12}{}", module.image_path, self.time_column()),
-            Columns::TimeStamp => format!("{range} {}", verbose::time_stamp(self.session, self.kernel, module)),
+            Columns::ImageName => {
+                format!("{range} {:<12}{}", module.image_name, self.time_column())
+            }
+            Columns::ImagePath => {
+                format!("{range} {:<12}{}", module.image_path, self.time_column())
+            }
+            Columns::TimeStamp => format!(
+                "{range} {}",
+                verbose::time_stamp(self.session, self.kernel, module)
+            ),
         };
         if self.options.verbose {
-            format!("{first}\n{}", verbose::block(self.session, self.kernel, module))
+            format!(
+                "{first}\n{}",
+                verbose::block(self.session, self.kernel, module)
+            )
         } else {
             first
         }
@@ -144,7 +175,14 @@ impl Row for ModuleRow<'_> {
 
 impl ModuleRow<'_> {
     fn time_column(&self) -> String {
-        if self.options.with_time { format!(" {}", verbose::time_stamp(self.session, self.kernel, self.module)) } else { String::new() }
+        if self.options.with_time {
+            format!(
+                " {}",
+                verbose::time_stamp(self.session, self.kernel, self.module)
+            )
+        } else {
+            String::new()
+        }
     }
 }
 
@@ -183,17 +221,28 @@ impl Row for UnloadedRow<'_> {
             ("start", self.module.start.into()),
             ("end", self.module.end.into()),
             ("size_bytes", (self.module.end.0.wrapping_sub(start)).into()),
-            ("unloaded_filetime", self.module.time.map_or(Value::Absent("a triage dump does not say".into()), Value::U64)),
+            (
+                "unloaded_filetime",
+                self.module.time.map_or(
+                    Value::Absent("a triage dump does not say".into()),
+                    Value::U64,
+                ),
+            ),
         ]
     }
 
     fn text(&self) -> String {
-        let line = format!("{} {}   {}", self.module.start, self.module.end, self.module.name);
+        let line = format!(
+            "{} {}   {}",
+            self.module.start, self.module.end, self.module.name
+        );
         if !self.verbose {
             return line;
         }
         let size = self.module.end - self.module.start;
-        format!("{line}\n    Timestamp: unavailable (00000000)\n    Checksum:  00000000\n    ImageSize:  {size:08X}")
+        format!(
+            "{line}\n    Timestamp: unavailable (00000000)\n    Checksum:  00000000\n    ImageSize:  {size:08X}"
+        )
     }
 }
 
@@ -205,16 +254,33 @@ impl Options {
             Which::User => !module.base.is_kernel(),
         };
         let deferred = symbol_status(kernel, module).0;
-        let state = (!self.loaded_symbols || deferred == "(pdb symbols)") && (!self.problems || deferred == "(no symbols)");
-        let name = self.name.as_ref().is_none_or(|pattern| pattern.matches(&module.name));
-        let path = self.path.as_ref().is_none_or(|pattern| pattern.matches(&module.image_path));
+        let state = (!self.loaded_symbols || deferred == "(pdb symbols)")
+            && (!self.problems || deferred == "(no symbols)");
+        let name = self
+            .name
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(&module.name));
+        let path = self
+            .path
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(&module.image_path));
         side && state && name && path && self.address.is_none_or(|va| module.contains(va))
     }
 
     fn wants_unloaded(&self, module: &Unloaded) -> bool {
-        let stem = module.name.rsplit_once('.').map_or(module.name.as_str(), |(stem, _)| stem);
-        let name = self.name.as_ref().is_none_or(|pattern| pattern.matches(stem));
+        let stem = module
+            .name
+            .rsplit_once('.')
+            .map_or(module.name.as_str(), |(stem, _)| stem);
+        let name = self
+            .name
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(stem));
         let held = |va: Virt| va >= module.start && va < module.end;
-        name && self.path.as_ref().is_none_or(|pattern| pattern.matches(&module.name)) && self.address.is_none_or(held)
+        name && self
+            .path
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(&module.name))
+            && self.address.is_none_or(held)
     }
 }

@@ -21,7 +21,25 @@ wrote the dump with a number sign. ~2s (or ~2) makes processor 2 the current one
 registers expressions and r use. ~2 Command runs a command on processor 2, ~* Command on each in turn.
 Processors are counted in decimal.",
     completes: Completes::Nothing,
-    examples: &[Example { line: "~0s", shows: "look at processor 0", output: "" }],
+    examples: &[
+        Example {
+            line: "~",
+            shows: "what the processors were executing",
+            output: "   0  nt!MmSizeOfMdl+0x4
+   1  nt!MmSizeOfMdl+0x4
+   2  nt!MmSizeOfMdl+0x4
+.  3  nt!KeBugCheckEx
+   4  nt!MmSizeOfMdl+0x4
+   5  nt!MmSizeOfMdl+0x4
+   6  nt!MmSizeOfMdl+0x4
+   7  nt!MmSizeOfMdl+0x4",
+        },
+        Example {
+            line: "~0s; r rip; ~3 r rip",
+            shows: "look at processor 0, and at 3 for one command",
+            output: "rip=fffff807229235a4\nrip=fffff807229fd640",
+        },
+    ],
     run,
 };
 

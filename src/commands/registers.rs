@@ -25,6 +25,20 @@ r $t0 = Expression sets one of the twenty pseudo-registers $t0 to $t19, which ex
 themselves belong to the dump and cannot be set.",
     completes: Completes::Nothing,
     examples: &[
+        Example {
+            line: "r",
+            shows: "the registers of the processor that wrote the dump",
+            output: "\
+rax=0000000000000000 rbx=0000000000000000 rcx=0000000000000000
+rdx=0000000000000000 rsi=0000000000000000 rdi=0000000000000000
+rip=fffff807229fd640 rsp=ffffa50000007d38 rbp=0000000000000000
+ r8=0000000000000000  r9=0000000000000000 r10=0000000000000000
+r11=0000000000000000 r12=0000000000000000 r13=0000000000000000
+r14=0000000000000000 r15=0000000000000000
+iopl=0         nv up ei pl zr na pe nc
+cs=0010  ss=0018  ds=002b  es=002b  fs=0053  gs=002b             efl=00000246
+nt!KeBugCheckEx:",
+        },
         Example { line: "r $t0 = nt + 10; r $t0", shows: "a pseudo-register", output: "$t0=fffff80722600010" },
         Example {
             line: "r rsx",

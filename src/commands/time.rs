@@ -18,7 +18,9 @@ pub static COMMAND: Command = Command {
 Shows when the dump was written, in the zone that .tz shows, and how long Windows had run until then. Both come from the
 dump's header; a line that the header has nothing for is left out, as in kd.",
     completes: Completes::Nothing,
-    examples: &[Example { line: ".time", shows: "the two times", output: "..." }],
+    examples: &[Example { line: ".time", shows: "the two times", output: "\
+Debug session time: Sun Dec 10 21:48:36.492 2023 (UTC + 8:00)
+System Uptime: 0 days 3:12:47.203" }],
     run,
 };
 

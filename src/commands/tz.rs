@@ -24,7 +24,11 @@ local for the zone of this machine (which the variable TZ overrides).",
         Example {
             line: ".tz -5:30; .time; .tz Asia/Shanghai",
             shows: "the same moment elsewhere",
-            output: "...",
+            output: "\
+Time zone: UTC - 5:30
+Debug session time: Sun Dec 10 08:18:36.492 2023 (UTC - 5:30)
+System Uptime: 0 days 3:12:47.203
+Time zone: Asia/Shanghai (UTC + 8:00)",
         },
     ],
     run,

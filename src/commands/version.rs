@@ -19,7 +19,15 @@ pub static COMMAND: Command = Command {
     examples: &[Example {
         line: "version",
         shows: "the target and the tool",
-        output: "...",
+        output: "\
+Windows 10 Kernel Version 19041 MP (8 procs) Free x64
+Product: WinNt, suite: TerminalServer SingleUserTS
+Edition build lab: 19041.1.amd64fre.vb_release.191206-1406
+Kernel base = 0xfffff807`22600000 PsLoadedModuleList = 0xfffff807`2322a360
+Debug session time: Sun Dec 10 21:48:36.492 2023 (UTC + 8:00)
+System Uptime: 0 days 3:12:47.203
+rkd version 0.1.0
+Symbols of nt: built-in facts",
     }],
     run,
 };

@@ -20,7 +20,13 @@ modules lie, when the dump was written and how long Windows had run: the lines o
 The name is the debugger's, by the build number: Windows 11 is Windows 10 to kd. Lines that the dump has nothing for are
 left out.",
     completes: Completes::Nothing,
-    examples: &[Example { line: "vertarget", shows: "the machine of the practice dump", output: "..." }],
+    examples: &[Example { line: "vertarget", shows: "the machine of the practice dump", output: "\
+Windows 10 Kernel Version 19041 MP (8 procs) Free x64
+Product: WinNt, suite: TerminalServer SingleUserTS
+Edition build lab: 19041.1.amd64fre.vb_release.191206-1406
+Kernel base = 0xfffff807`22600000 PsLoadedModuleList = 0xfffff807`2322a360
+Debug session time: Sun Dec 10 21:48:36.492 2023 (UTC + 8:00)
+System Uptime: 0 days 3:12:47.203" }],
     run,
 };
 

@@ -107,7 +107,12 @@ impl Options {
                     options.address = Some(Virt(masm::evaluate(session, rest.trim())?));
                     rest = "";
                 }
-                other => return Err(Error::Syntax(format!("'{other}' is no option of lm\nUsage: {}", super::COMMAND.usage))),
+                other => {
+                    return Err(Error::Syntax(format!(
+                        "'{other}' is no option of lm\nUsage: {}",
+                        super::COMMAND.usage
+                    )));
+                }
             }
         }
         if options.with_time && options.columns == Columns::Symbols {
@@ -134,7 +139,10 @@ fn word(rest: &mut &str, option: &str) -> Result<String> {
     let (word, behind) = text.split_at(end);
     *rest = behind;
     if word.is_empty() {
-        return Err(Error::Syntax(format!("{option} wants a pattern\nUsage: {}", super::COMMAND.usage)));
+        return Err(Error::Syntax(format!(
+            "{option} wants a pattern\nUsage: {}",
+            super::COMMAND.usage
+        )));
     }
     Ok(word.to_string())
 }

@@ -15,7 +15,10 @@ pub fn block(session: &Session, kernel: &Kernel, module: &Module) -> String {
     let repro = image.as_ref().is_some_and(Image::is_reproducible);
     let mut lines = Vec::new();
     if symbol_status(kernel, module).0 != "(deferred)" {
-        lines.push(format!("    Loaded symbol image file: {}", module.image_name));
+        lines.push(format!(
+            "    Loaded symbol image file: {}",
+            module.image_name
+        ));
     }
     lines.push(format!("    Image path: {}", module.image_path));
     lines.push(format!("    Image name: {}", module.image_name));
@@ -23,7 +26,10 @@ pub fn block(session: &Session, kernel: &Kernel, module: &Module) -> String {
     if repro {
         lines.push("    Image was built with /Brepro flag.".into());
     }
-    lines.push(format!("    Timestamp:        {}", stamp(session, module.time_stamp, repro)));
+    lines.push(format!(
+        "    Timestamp:        {}",
+        stamp(session, module.time_stamp, repro)
+    ));
     lines.push(match module.checksum {
         Some(checksum) => format!("    CheckSum:         {checksum:08X}"),
         None => "    CheckSum:         missing".into(),
@@ -44,7 +50,9 @@ fn stamp(session: &Session, seconds: Option<u32>, repro: bool) -> String {
     match seconds {
         None => "unavailable (FFFFFFFE)".into(),
         Some(0) => "unavailable (00000000)".into(),
-        Some(hash) if repro => format!("{hash:08X} (This is a reproducible build file hash, not a timestamp)"),
+        Some(hash) if repro => {
+            format!("{hash:08X} (This is a reproducible build file hash, not a timestamp)")
+        }
         Some(seconds) => match Timestamp::from_second(i64::from(seconds)) {
             Ok(time) => {
                 let local = time.to_zoned(session.time_zone.clone());
@@ -58,19 +66,49 @@ fn stamp(session: &Session, seconds: Option<u32>, repro: bool) -> String {
 /// The version resource, or kd's guess where its pages are missing.
 fn version(image: Option<&Image>) -> Vec<String> {
     let Some(Ok(version)) = image.map(Image::version_resource) else {
-        return vec![format!("    Translations:     {GUESSED_TRANSLATIONS}"), "    Information from resource tables:".into()];
+        return vec![
+            format!("    Translations:     {GUESSED_TRANSLATIONS}"),
+            "    Information from resource tables:".into(),
+        ];
     };
     let mut lines = Vec::new();
     if let Some(fixed) = &version.fixed {
         let dotted = |[a, b, c, d]: [u16; 4]| format!("{a}.{b}.{c}.{d}");
-        lines.push(format!("    File version:     {}", dotted(fixed.file_version)));
-        lines.push(format!("    Product version:  {}", dotted(fixed.product_version)));
-        lines.push(format!("    File flags:       {:X} (Mask {:X})", fixed.flags & fixed.flags_mask, fixed.flags_mask));
-        lines.push(format!("    File OS:          {:X} {}", fixed.os, os_name(fixed.os)));
-        lines.push(format!("    File type:        {:X}.{:X} {}", fixed.file_type, fixed.file_subtype, type_name(fixed.file_type)));
-        lines.push(format!("    File date:        {:08X}.{:08X}", fixed.date >> 32, fixed.date & 0xffff_ffff));
+        lines.push(format!(
+            "    File version:     {}",
+            dotted(fixed.file_version)
+        ));
+        lines.push(format!(
+            "    Product version:  {}",
+            dotted(fixed.product_version)
+        ));
+        lines.push(format!(
+            "    File flags:       {:X} (Mask {:X})",
+            fixed.flags & fixed.flags_mask,
+            fixed.flags_mask
+        ));
+        lines.push(format!(
+            "    File OS:          {:X} {}",
+            fixed.os,
+            os_name(fixed.os)
+        ));
+        lines.push(format!(
+            "    File type:        {:X}.{:X} {}",
+            fixed.file_type,
+            fixed.file_subtype,
+            type_name(fixed.file_type)
+        ));
+        lines.push(format!(
+            "    File date:        {:08X}.{:08X}",
+            fixed.date >> 32,
+            fixed.date & 0xffff_ffff
+        ));
     }
-    let translations: Vec<String> = version.translations.iter().map(|(language, page)| format!("{language:04x}.{page:04x}")).collect();
+    let translations: Vec<String> = version
+        .translations
+        .iter()
+        .map(|(language, page)| format!("{language:04x}.{page:04x}"))
+        .collect();
     if !translations.is_empty() {
         lines.push(format!("    Translations:     {}", translations.join(" ")));
     }
@@ -91,7 +129,11 @@ fn version(image: Option<&Image>) -> Vec<String> {
         "Comments",
     ];
     for key in SHOWN {
-        if let Some((_, text)) = version.strings.iter().find(|(name, text)| name == key && !text.is_empty()) {
+        if let Some((_, text)) = version
+            .strings
+            .iter()
+            .find(|(name, text)| name == key && !text.is_empty())
+        {
             lines.push(format!("        {:<18}{text}", format!("{key}:")));
         }
     }
