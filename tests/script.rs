@@ -1,10 +1,14 @@
 //! Scripts as a person uses them: at the prompt, from files, on the practice dumps.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "script/commands.rs"]
 mod commands;
 #[path = "script/memory.rs"]
 mod memory;
 #[path = "script/prompt.rs"]
 mod prompt;
+#[path = "script/stdlib.rs"]
+mod stdlib;
 #[path = "script/support.rs"]
 mod support;

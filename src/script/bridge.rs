@@ -101,7 +101,7 @@ fn append(line: &mut String, arg: &Dynamic) -> Answer<()> {
 }
 
 /// The rows of what `job` does.
-fn rows(
+pub(super) fn rows(
     host: &Host,
     job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send + 'static,
 ) -> Answer<Array> {

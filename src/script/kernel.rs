@@ -1,21 +1,23 @@
 //! What the kernel in the dump is: symbols, modules, tags, and the dump itself.
 
 use super::addr::{Answer, address};
+use super::bridge::rows;
 use super::host::{Host, refused};
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
 use crate::addr::Virt;
-use crate::command::{Kept, Record, Value, masm};
+use crate::command::{Kept, Record, Value, masm, run_command};
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::kernel::pool::Tag;
 use crate::kernel::target::Target;
-use rhai::{Dynamic, INT};
+use rhai::{Array, Dynamic, INT};
 use std::sync::Arc;
 
 /// Registers the functions.
 pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
     symbols(r, host);
+    modules(r, host);
     tags(r);
     r.function(
         "dump_info()",
@@ -63,6 +65,46 @@ fn symbols(r: &mut Registry, host: &Arc<Host>) {
             })?;
             of.ask(move |session, _| masm::evaluate(session, &text).map(Virt))
         });
+}
+
+fn modules(r: &mut Registry, host: &Arc<Host>) {
+    r.function("modules()", "The loaded modules, as the rows of `lm o`: name, start, end, size_bytes, image_name, image_path, time_stamp, checksum ...");
+    let of = Arc::clone(host);
+    r.engine.register_fn("modules", move || loaded(&of));
+
+    r.function("module(x)", "The loaded module of that name (in any case, without `.sys`), or the one that holds an address.");
+    let of = Arc::clone(host);
+    r.engine
+        .register_fn("module", move |x: Dynamic| -> Answer<Dynamic> {
+            let found = match x.as_immutable_string_ref() {
+                Ok(name) => of
+                    .kernel()?
+                    .module(&name)
+                    .map(|module| module.base)
+                    .ok_or_else(|| fail(format!("no module '{}' is loaded", *name)))?,
+                Err(_) => {
+                    let at = address(&x)?;
+                    of.kernel()?
+                        .module_at(at)
+                        .map(|module| module.base)
+                        .ok_or_else(|| fail(format!("no loaded module holds {at}")))?
+                }
+            };
+            let row = loaded(&of)?.into_iter().find(|row| {
+                row.clone()
+                    .try_cast::<RowObject>()
+                    .and_then(|row| row.addr("start"))
+                    == Some(found)
+            });
+            row.ok_or_else(|| fail(format!("the module at {found} is not in the list of lm")))
+        });
+}
+
+/// `lm o`: without the unloaded modules, of which nothing can be read.
+fn loaded(host: &Host) -> Answer<Array> {
+    rows(host, |session, sink| {
+        run_command(session, "lm o", sink).map(|_| ())
+    })
 }
 
 fn symbol(kernel: &Kernel, name: &str) -> Result<Virt, Error> {

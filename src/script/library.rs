@@ -24,7 +24,12 @@ macro_rules! embedded {
 }
 
 /// The standard library: `import "pool" as pool;`.
-pub static MODULES: &[Embedded] = embedded!["stdlib" / "format"];
+pub static MODULES: &[Embedded] = embedded![
+    "stdlib" / "check",
+    "stdlib" / "format",
+    "stdlib" / "modules",
+    "stdlib" / "pool"
+];
 
 /// The investigations: `rkd run pool-leak DUMP`.
 pub static SCRIPTS: &[Embedded] = embedded![];

@@ -111,6 +111,14 @@ fn texts(r: &mut Registry, host: &Arc<Host>) {
         });
 
     r.function(
+        "text(bytes)",
+        "The text that bytes hold, up to the first zero byte: `text(process.ImageFileName)`.",
+    );
+    r.engine.register_fn("text", |bytes: Blob| {
+        printable(bytes.split(|b| *b == 0).next().unwrap_or_default())
+    });
+
+    r.function(
         "read_utf16(address[, most])",
         "The same for UTF-16 text up to its zero character.",
     );
@@ -182,8 +190,12 @@ fn reason(space: &AddressSpace, at: Virt, count: INT) -> Answer<Dynamic> {
 }
 
 fn read_ascii(space: &AddressSpace, at: Virt, most: INT) -> Answer<String> {
-    let bytes = up_to_zero(space, at, length(most)?, 1)?;
-    Ok(bytes
+    up_to_zero(space, at, length(most)?, 1).map(|bytes| printable(&bytes))
+}
+
+/// kd's rule: what is no printable ASCII shows as a full stop.
+fn printable(bytes: &[u8]) -> String {
+    bytes
         .iter()
         .map(|&b| {
             if (0x20..0x7f).contains(&b) {
@@ -192,7 +204,7 @@ fn read_ascii(space: &AddressSpace, at: Virt, most: INT) -> Answer<String> {
                 '.'
             }
         })
-        .collect())
+        .collect()
 }
 
 fn read_utf16(space: &AddressSpace, at: Virt, most: INT) -> Answer<String> {

@@ -93,7 +93,7 @@ impl Script {
         sink: &mut dyn Sink,
     ) -> Result<(), Failure> {
         self.resolver
-            .look_in(self.own_modules.iter().cloned().collect());
+            .look_in(self.own_modules.iter().cloned().collect(), None);
         let text = self.host.sources.typed(source);
         let mut ast = self.compile(&self.scope, &text, PROMPT)?;
         ast.set_source(PROMPT);
@@ -121,12 +121,12 @@ impl Script {
         sink: &mut dyn Sink,
     ) -> Result<(), Failure> {
         let (name, text, directory) = read(path)?;
-        self.resolver.look_in(
-            directory
-                .into_iter()
-                .chain(self.own_modules.clone())
-                .collect(),
-        );
+        let running = directory
+            .as_ref()
+            .zip(path.file_name())
+            .map(|(directory, file)| directory.join(file));
+        let places = directory.into_iter().chain(self.own_modules.clone());
+        self.resolver.look_in(places.collect(), running);
         self.host.sources.keep(&name, &text);
         let mut scope = Scope::new();
         let args: Vec<Dynamic> = args.iter().map(|arg| Dynamic::from(arg.clone())).collect();

@@ -21,6 +21,8 @@ pub(super) struct Resolver {
 struct State {
     /// The directories to look in before the embedded modules, in order.
     places: Vec<PathBuf>,
+    /// The script that runs. It cannot mean itself: `pool.rhai` that imports `pool` wants the library's.
+    running: Option<PathBuf>,
     known: BTreeMap<String, Known>,
     /// What is being loaded, to see a circle.
     loading: Vec<String>,
@@ -67,9 +69,11 @@ impl Resolver {
         }
     }
 
-    /// Sets the directories that come before the embedded modules.
-    pub fn look_in(&self, places: Vec<PathBuf>) {
-        self.state().places = places;
+    /// Sets the directories that come before the embedded modules, and the file of the script that is about to run.
+    pub fn look_in(&self, places: Vec<PathBuf>, running: Option<PathBuf>) {
+        let mut state = self.state();
+        state.places = places;
+        state.running = running;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -147,13 +151,16 @@ impl Resolver {
             );
             return Err(Box::new(EvalAltResult::ErrorRuntime(why.into(), at)));
         }
-        let places = self.state().places.clone();
+        let (places, running) = {
+            let state = self.state();
+            (state.places.clone(), state.running.clone())
+        };
         for place in &places {
             let file = place.join(format!("{name}.rhai"));
             let Ok(about) = std::fs::metadata(&file) else {
                 continue;
             };
-            if !about.is_file() {
+            if !about.is_file() || running.as_ref() == Some(&file) {
                 continue;
             }
             let text = if about.len() > LONGEST {

@@ -156,6 +156,8 @@ pub(super) fn register(r: &mut Registry) {
         .register_type_with_name::<RowObject>("Row")
         // Rhai tries the indexer with the name when a property has no getter, so this is `row.name` as well.
         .register_indexer_get(|row: &mut RowObject, name: &str| row.get(name))
+        // Rhai gives every value a `tag` of its own, which would hide the most important column of all.
+        .register_get("tag", |row: &mut RowObject| row.get("tag"))
         .register_fn("to_string", |row: &mut RowObject| row.to_string())
         .register_fn("to_debug", |row: &mut RowObject| row.to_string())
         .register_fn("keys", |row: &mut RowObject| -> Array {

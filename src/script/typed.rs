@@ -9,6 +9,7 @@ use crate::kernel::Kernel;
 use crate::kernel::list::List;
 use crate::symbols::{Cell, Struct, Type};
 use rhai::{Array, Dynamic};
+use std::fmt;
 use std::sync::Arc;
 
 /// The longest array that becomes one of Rhai's; the address of a longer one is to be had with `address_of`.
@@ -16,7 +17,7 @@ const LONGEST: u64 = 4096;
 
 /// A structure of the target. Nothing is read until a field is asked for.
 #[derive(Clone)]
-struct StructObject {
+pub(super) struct StructObject {
     kernel: Arc<Kernel>,
     ty: String,
     at: Virt,
@@ -84,6 +85,12 @@ impl StructObject {
     }
 }
 
+impl fmt::Display for StructObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.ty, self.at)
+    }
+}
+
 fn has_sign(ty: &Type) -> bool {
     match ty {
         Type::Base(base) => base.signed,
@@ -98,12 +105,9 @@ pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
     r.engine
         .register_type_with_name::<StructObject>("Struct")
         .register_indexer_get(|s: &mut StructObject, path: &str| s.get(path).map_err(refused))
-        .register_fn("to_string", |s: &mut StructObject| {
-            format!("{} at {}", s.ty, s.at)
-        })
-        .register_fn("to_debug", |s: &mut StructObject| {
-            format!("{} at {}", s.ty, s.at)
-        })
+        .register_get("tag", |s: &mut StructObject| s.get("tag").map_err(refused))
+        .register_fn("to_string", |s: &mut StructObject| s.to_string())
+        .register_fn("to_debug", |s: &mut StructObject| s.to_string())
         .register_fn("address", |s: &mut StructObject| s.at)
         .register_fn(
             "address_of",

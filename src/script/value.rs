@@ -3,6 +3,7 @@
 use super::addr::number;
 use super::names;
 use super::row::RowObject;
+use super::typed::StructObject;
 use crate::addr::Virt;
 use crate::command::{Kept, Record, Value};
 use rhai::{Array, Blob, Dynamic, Map};
@@ -103,6 +104,9 @@ fn display_at(value: &Dynamic, depth: usize) -> String {
     }
     if let Some(row) = value.clone().try_cast::<RowObject>() {
         return row.to_string();
+    }
+    if let Some(structure) = value.clone().try_cast::<StructObject>() {
+        return structure.to_string();
     }
     if let Ok(list) = value.as_array_ref() {
         return display_list(&list, depth);

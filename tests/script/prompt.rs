@@ -279,6 +279,15 @@ fn files_see_their_arguments_and_their_neighbours() {
         run(&mut script),
         "main.rhai:2:20: Expecting ',' to separate the arguments to function call 'bad'\n    let x = near::bad(1;\n                       ^\n"
     );
+    let format = folder.path().join("format.rhai");
+    std::fs::write(&format, "import \"format\" as format; format::human(1024)").unwrap();
+    let mut out = Collect::default();
+    let outcome = script.run_file(&mut empty(), &format, &[], &mut out);
+    assert_eq!(
+        finish(out, outcome),
+        "1.0 KiB\n",
+        "a script never imports itself"
+    );
     assert_eq!(
         say(&mut script, &mut empty(), "import \"near\" as near;"),
         "There is no module 'near'\n    import \"near\" as near;\n           ^\n"

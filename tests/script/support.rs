@@ -4,11 +4,14 @@ use rkd::addr::{Pfn, Virt};
 use rkd::command::Collect;
 use rkd::dump::Dump;
 use rkd::kernel::{Kernel, Options};
+use rkd::lab;
 use rkd::lab::files::{self, Facts, Kind, Minidump, Snapshot};
 use rkd::lab::memory::Memory;
 use rkd::lab::ram::FrameRun;
 use rkd::script::{Failure, Script};
 use rkd::session::Session;
+use rkd::symbols::builtin_facts;
+use std::sync::OnceLock;
 
 /// A session with a machine that holds these bytes at these addresses.
 pub fn machine(contents: &[(u64, &[u8])]) -> Session {
@@ -85,4 +88,28 @@ pub fn finish(out: Collect, outcome: Result<(), Failure>) -> String {
         text += &format!("{why}\n");
     }
     text
+}
+
+/// The practice dump: the article's machine, made once.
+pub fn practice() -> Session {
+    static DUMP: OnceLock<Vec<u8>> = OnceLock::new();
+    let bytes = DUMP.get_or_init(|| {
+        let scenario = lab::scenario("notmyfault").unwrap();
+        let table = builtin_facts().by_version("19041.3570").unwrap();
+        let mut bytes = Vec::new();
+        lab::make(scenario, &table, &lab::Options::default(), &mut bytes).unwrap();
+        bytes
+    });
+    let dump = Dump::from_bytes("leak.dmp", bytes.clone()).unwrap();
+    Session::new(Kernel::open(dump, &Options::default()))
+}
+
+/// Lines of a conversation about the practice dump.
+pub fn practise(lines: &[&str]) -> String {
+    let mut script = Script::with_modules(None);
+    let mut session = practice();
+    lines
+        .iter()
+        .map(|line| say(&mut script, &mut session, line))
+        .collect()
 }
