@@ -4,10 +4,14 @@
 #[path = "kd_lines/machine.rs"]
 mod machine;
 
-use machine::{DATA, play, say, session};
+use jiff::tz::{TimeZone, offset};
+use machine::{DATA, play, play_on, say, session};
 use rkd::addr::Virt;
 use rkd::command::{Collect, run_line};
+use rkd::dump::Dump;
 use rkd::error::Error;
+use rkd::kernel::{Kernel, Options};
+use rkd::session::Session;
 use std::sync::atomic::Ordering;
 
 macro_rules! sessions {
@@ -33,6 +37,22 @@ sessions! {
     control_flow,
     printf,
     the_end,
+}
+
+/// A dump of a real machine: its processor stopped where the bug check's second parameter says.
+#[test]
+fn a_real_triage_dump() {
+    let dump = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../shared/data/dumps/triage_x64.dmp"
+    );
+    let Ok(dump) = Dump::open(dump.as_ref()) else {
+        eprintln!("SKIPPED: a_real_triage_dump needs {dump}");
+        return;
+    };
+    let mut session = Session::new(Kernel::open(dump, &Options::default()));
+    session.time_zone = TimeZone::fixed(offset(8));
+    play_on(&mut session, include_str!("kd_lines/real_triage.txt"));
 }
 
 #[test]

@@ -185,20 +185,23 @@ pub fn say(session: &mut Session, line: &str) -> String {
         .fold(out.screen, |screen, note| format!("{screen}note: {note}\n"))
 }
 
-/// Plays a session: lines behind `kd> ` are typed, and the whole must come out as it is written.
+/// Plays a session on the machine above.
 pub fn play(transcript: &str) {
-    let mut session = session();
+    play_on(&mut session(), transcript);
+}
+
+/// Plays a session: lines behind `kd> ` are typed, and the whole must come out as it is written.
+pub fn play_on(session: &mut Session, transcript: &str) {
     let mut played = String::new();
     for line in transcript
         .lines()
         .filter_map(|line| line.strip_prefix("kd> "))
     {
         played.push_str(&format!("kd> {line}\n"));
-        played.push_str(&say(&mut session, line));
+        played.push_str(&say(session, line));
     }
-    let expected = transcript.trim_start_matches('\n');
     assert!(
-        played == expected,
-        "--- expected\n{expected}--- played\n{played}---"
+        played == transcript,
+        "--- expected\n{transcript}--- played\n{played}---"
     );
 }
