@@ -1,7 +1,7 @@
 //! The session: the open target, and what the person at the prompt has set.
 
 use crate::addr::Virt;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::kernel::pool::TagNames;
 use jiff::tz::TimeZone;
@@ -49,6 +49,8 @@ pub struct Session {
     pub errors: u64,
     /// Set by `q`.
     pub quit: bool,
+    /// Whether commands may open files. A script that was not allowed to is run with this off, because it can run commands.
+    pub may_touch_files: bool,
     /// How deep commands are calling commands at the moment.
     pub depth: u32,
     /// How many loops of commands are running inside each other.
@@ -98,9 +100,23 @@ impl Session {
             last_value: 0,
             errors: 0,
             quit: false,
+            may_touch_files: true,
             depth: 0,
             loops: 0,
             jump: None,
+        }
+    }
+
+    /// Refuses a command that opens files, when it was called by a script that must not.
+    ///
+    /// # Errors
+    /// [`Error::Absent`], with what to do about it.
+    pub fn check_files(&self) -> Result<()> {
+        match self.may_touch_files {
+            true => Ok(()),
+            false => Err(Error::Absent(
+                "A script may not open files; --allow permits it.".into(),
+            )),
         }
     }
 

@@ -108,6 +108,68 @@ fn a_log_is_opened_named_and_closed() {
 }
 
 #[test]
+fn files_of_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let mut session = session();
+    let block = write(
+        "block.txt",
+        "* a comment\n.if (1)\n{\n .echo one;\n .echo two\n}\n.echo three\n",
+    );
+    assert_eq!(
+        say(&mut session, &format!("$$>a<{block}; .echo after")),
+        "one\ntwo\nthree\nafter\n"
+    );
+    assert_eq!(
+        say(&mut session, &format!("$$><{block}; .echo after")),
+        "0: kd> .if (1)\n{\n .echo one;\n .echo two\n}\none\ntwo\n0: kd> .echo three\nthree\nafter\n"
+    );
+    let lines = write(
+        "my lines.txt",
+        ".echo The first argument is ${$arg1}.\n.echo The fifth argument is ${$arg5}.\n",
+    );
+    assert_eq!(
+        say(
+            &mut session,
+            &format!("$$>a< \"{lines}\" \"First one\" Two; ? 1")
+        ),
+        "The first argument is First one.\nThe fifth argument is ${$arg5}.\nEvaluate expression: 1 = 00000000`00000001\n"
+    );
+    assert_eq!(
+        say(&mut session, &format!("$<{lines}")),
+        "0: kd> .echo The first argument is ${$arg1}.\nThe first argument is ${$arg1}.\n\
+         0: kd> .echo The fifth argument is ${$arg5}.\nThe fifth argument is ${$arg5}.\n"
+    );
+    let itself = write("itself.txt", "");
+    std::fs::write(&itself, format!("$$>a<{itself}")).unwrap();
+    assert_eq!(
+        say(&mut session, &format!("$$>a<{itself}")),
+        "commands that call commands go more than 32 deep\n"
+    );
+    assert_eq!(
+        say(&mut session, &format!("$$>a<{}", folder.path().display())),
+        format!("{}: it is not a file\n", folder.path().display())
+    );
+
+    session.may_touch_files = false;
+    for line in [
+        format!("$$>a<{block}"),
+        ".logopen x".into(),
+        ".logclose".into(),
+    ] {
+        assert_eq!(
+            say(&mut session, &line),
+            "A script may not open files; --allow permits it.\n",
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn failures_are_counted_and_the_line_goes_on() {
     let mut session = session();
     assert_eq!(

@@ -51,11 +51,17 @@ fn length(text: &str) -> usize {
             _ if quoted => {}
             '{' | '(' if blocks => depth += 1,
             '}' | ')' if blocks => depth = depth.saturating_sub(1),
-            ';' | '\n' if depth == 0 => return at,
+            ';' | '\n' if depth == 0 && !(blocks && goes_on(&text[at..])) => return at,
             _ => {}
         }
     }
     text.len()
+}
+
+/// Whether a block command goes on behind its end of line: with a block on a line of its own, or another branch.
+fn goes_on(text: &str) -> bool {
+    let rest = text.trim_start_matches(|c: char| c.is_whitespace() || c == ';');
+    rest.starts_with('{') || rest.starts_with(".else") || rest.starts_with(".elsif")
 }
 
 fn line_length(text: &str) -> usize {
@@ -129,6 +135,11 @@ mod tests {
                 &["!for_each_module \".echo a; .echo b\"", "q"],
             ),
             ("lm\n* note; x\n!vm", &["lm", "!vm"]),
+            (
+                ".if (1)\n{\n lm\n}\n.else\n{\n}\n!vm",
+                &[".if (1)\n{\n lm\n}\n.else\n{\n}", "!vm"],
+            ),
+            (".block\n;lm", &[".block", "lm"]),
             (".echo \"never closed; lm", &[".echo \"never closed; lm"]),
             ("? KiGlobal ", &["? KiGlobal "]),
         ] {

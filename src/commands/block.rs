@@ -30,14 +30,19 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     run_line(session, inside, out).map(|_| ())
 }
 
+/// The text without the blanks, line ends and semicolons in front of it: blocks may stand on lines of their own.
+fn skip(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c.is_whitespace() || c == ';')
+}
+
 /// The block in braces at the start of `text`, and what comes after it.
 ///
 /// # Errors
 /// kd's `Syntax error` where there is no block, or none that ends.
 pub fn braces(text: &str) -> Result<(&str, &str)> {
-    let text = text.trim_start();
+    let text = skip(text);
     split::block(text, '{', '}')
-        .map(|(inside, rest)| (inside, rest.trim_start()))
+        .map(|(inside, rest)| (inside, skip(rest)))
         .ok_or_else(|| syntax(text))
 }
 
@@ -46,9 +51,9 @@ pub fn braces(text: &str) -> Result<(&str, &str)> {
 /// # Errors
 /// As for [`braces`].
 pub fn brackets(text: &str) -> Result<(&str, &str)> {
-    let text = text.trim_start();
+    let text = skip(text);
     split::block(text, '(', ')')
-        .map(|(inside, rest)| (inside, rest.trim_start()))
+        .map(|(inside, rest)| (inside, skip(rest)))
         .ok_or_else(|| syntax(text))
 }
 
@@ -57,7 +62,7 @@ pub fn brackets(text: &str) -> Result<(&str, &str)> {
 /// # Errors
 /// kd's `Syntax error`.
 pub fn nothing_more(text: &str) -> Result<()> {
-    if text.trim().is_empty() {
+    if skip(text).is_empty() {
         Ok(())
     } else {
         Err(syntax(text))

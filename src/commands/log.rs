@@ -31,6 +31,7 @@ The log is text in UTF-8, as kd would print it, whatever the format on the scree
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    session.check_files()?;
     close(session, args.name == ".logclose", out)?;
     if args.name == ".logclose" {
         return Ok(());

@@ -24,6 +24,7 @@ pub mod printf;
 pub mod processor;
 pub mod quit;
 pub mod registers;
+pub mod script_file;
 pub mod time;
 pub mod tz;
 pub mod version;
@@ -62,6 +63,7 @@ pub static ALL: &[&Command] = &[
     &branch::COMMAND,
     &loops::COMMAND,
     &printf::COMMAND,
+    &script_file::COMMAND,
     &echo::COMMAND,
     &alias::COMMAND,
     &log::COMMAND,
