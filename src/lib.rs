@@ -9,6 +9,7 @@ pub mod kernel;
 pub mod lab;
 pub mod memory;
 pub mod render;
+pub mod scan;
 pub mod script;
 pub mod session;
 pub mod symbols;
