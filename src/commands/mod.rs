@@ -41,6 +41,9 @@ pub static ALL: &[&Command] = &[
     &bigpool::COMMAND,
     &poolscan::COMMAND,
     &vm::COMMAND,
+    &bigpool::COMMAND,
+    &poolfind::COMMAND,
+    &poolscan::COMMAND,
     // Modules
     &for_each_module::COMMAND,
     // Memory
