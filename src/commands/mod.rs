@@ -14,6 +14,7 @@ pub mod for_each_module;
 pub mod foreach;
 pub mod formats;
 pub mod help;
+pub mod lm;
 pub mod log;
 pub mod loops;
 pub mod n;
@@ -45,6 +46,7 @@ pub static ALL: &[&Command] = &[
     &poolfind::COMMAND,
     &poolscan::COMMAND,
     // Modules
+    &lm::COMMAND,
     &for_each_module::COMMAND,
     // Memory
     &display::COMMAND,

@@ -4,17 +4,15 @@
 use super::Kernel;
 use crate::addr::{Rva, Virt};
 use crate::error::{Error, Result};
+use crate::symbols::SymbolTable;
+use crate::symbols::pe::Image;
 use std::sync::OnceLock;
 
-/// The exports of each module, in the order of the modules.
+/// The exports of each module, in the order of the modules; empty where a module's export directory is not in the dump.
 #[derive(Debug, Default)]
 pub struct Names {
-    exports: Vec<OnceLock<Exports>>,
+    exports: Vec<OnceLock<Option<SymbolTable>>>,
 }
-
-/// One module's exports by address; empty when the image's export directory is not in the dump.
-#[derive(Debug, Default)]
-struct Exports(Vec<(Rva, String)>);
 
 /// What an address is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,14 +51,14 @@ impl Names {
 }
 
 impl Kernel {
-    fn exports(&self, index: usize) -> &[(Rva, String)] {
-        let (Some(slot), Some(module)) = (self.names.exports.get(index), self.modules.get(index))
-        else {
-            return &[];
+    fn exports(&self, index: usize) -> Option<&SymbolTable> {
+        let (slot, module) = (self.names.exports.get(index)?, self.modules.get(index)?);
+        let read = || {
+            Image::read(&self.space, module.base)
+                .ok()
+                .map(|image| image.export_symbols())
         };
-        let _ = module;
-        let exports = slot.get_or_init(Exports::default);
-        &exports.0
+        slot.get_or_init(read).as_ref()
     }
 
     fn is_nt(&self, base: Virt) -> bool {
@@ -85,9 +83,8 @@ impl Kernel {
             return Ok(at);
         }
         self.exports(index)
-            .iter()
-            .find(|(_, export)| export == name)
-            .map(|(rva, _)| base + *rva)
+            .and_then(|exports| exports.rva(name))
+            .map(|rva| base + rva)
             .ok_or_else(missing)
     }
 
@@ -101,12 +98,7 @@ impl Kernel {
             Some(table) if self.is_nt(module.base) => table.nearest(rva),
             _ => None,
         };
-        let from_exports = || {
-            let list = self.exports(index);
-            let (at, name) =
-                list.get(list.partition_point(|(at, _)| *at <= rva).checked_sub(1)?)?;
-            Some((name.as_str(), rva.0 - at.0))
-        };
+        let from_exports = || self.exports(index).and_then(|exports| exports.nearest(rva));
         let near = from_table.or_else(from_exports);
         let (symbol, offset) = near.map_or((None, offset), |(symbol, offset)| {
             (Some(symbol), u64::from(offset))

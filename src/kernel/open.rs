@@ -8,14 +8,15 @@ use crate::addr::Virt;
 use crate::dump::{Dump, MACHINE_X64};
 use crate::error::{Error, Result};
 use crate::memory::{AddressSpace, PteRules};
-use crate::symbols::{PdbId, SymbolTable, Type, builtin_facts};
+use crate::symbols::pe::Image;
+use crate::symbols::{PdbId, SymbolPath, SymbolTable, Type, builtin_facts};
 use std::sync::Arc;
 
 /// What a person says when opening a dump.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Where symbol files lie.
-    pub symbols: String,
+    pub symbols: SymbolPath,
 }
 
 /// What opening finds out, step by step.
@@ -98,7 +99,12 @@ impl Opening {
 
     fn find_symbols(&mut self, options: &Options) {
         let Some(base) = self.base else { return };
-        let id = identify::by_debugger_data(self.debugger_data.as_ref(), base, &mut self.notes);
+        let own = Image::read(&self.space, base)
+            .ok()
+            .and_then(|image| image.codeview());
+        let id = own.or_else(|| {
+            identify::by_debugger_data(self.debugger_data.as_ref(), base, &mut self.notes)
+        });
         match id {
             Some(id) => self.table = find_table(&id, &options.symbols, &mut self.notes).map(Arc::new),
             None => self.notes.push("which build of nt this is cannot be told: neither its debug directory nor a debugger data block of a known kernel is in the dump".into()),
@@ -227,7 +233,17 @@ impl Opening {
 }
 
 /// A symbol file with exactly this identity, or the facts that are built in.
-fn find_table(id: &PdbId, _path: &str, notes: &mut Vec<String>) -> Option<SymbolTable> {
+fn find_table(id: &PdbId, path: &SymbolPath, notes: &mut Vec<String>) -> Option<SymbolTable> {
+    let lookup = path.find(id);
+    // A file that was refused is always worth a word; a directory without a file only when nothing else was found.
+    let refused = lookup
+        .tried
+        .iter()
+        .filter(|tried| lookup.table.is_none() || tried.path.is_file());
+    notes.extend(refused.map(|tried| format!("symbols not taken from {tried}")));
+    if let Some(table) = lookup.table {
+        return Some(table);
+    }
     let facts = builtin_facts().find(id);
     if facts.is_none() {
         notes.push(format!("no symbols for {id}: it is not among the built-in kernels, and the symbol path has no file for it"));

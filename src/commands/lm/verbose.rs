@@ -12,7 +12,7 @@ const GUESSED_TRANSLATIONS: &str = "0000.04b0 0000.04e4 0409.04b0 0409.04e4";
 /// The lines behind the module's own.
 pub fn block(session: &Session, kernel: &Kernel, module: &Module) -> String {
     let image = Image::read(kernel.space(), module.base).ok();
-    let repro = image.as_ref().is_some_and(Image::is_reproducible);
+    let repro = image.as_ref().is_some_and(reproducible);
     let mut lines = Vec::new();
     if symbol_status(kernel, module).0 != "(deferred)" {
         lines.push(format!(
@@ -41,8 +41,12 @@ pub fn block(session: &Session, kernel: &Kernel, module: &Module) -> String {
 
 /// The time stamp as `lm t` and `lmv` print it.
 pub fn time_stamp(session: &Session, kernel: &Kernel, module: &Module) -> String {
-    let repro = Image::read(kernel.space(), module.base).is_ok_and(|image| image.is_reproducible());
+    let repro = Image::read(kernel.space(), module.base).is_ok_and(|image| reproducible(&image));
     stamp(session, module.time_stamp, repro)
+}
+
+fn reproducible(image: &Image) -> bool {
+    image.debug().value.reproducible
 }
 
 /// The stamp of a /Brepro image is a hash of its contents.
@@ -65,7 +69,7 @@ fn stamp(session: &Session, seconds: Option<u32>, repro: bool) -> String {
 
 /// The version resource, or kd's guess where its pages are missing.
 fn version(image: Option<&Image>) -> Vec<String> {
-    let Some(Ok(version)) = image.map(Image::version_resource) else {
+    let Some(version) = image.and_then(|image| image.version_resource().value) else {
         return vec![
             format!("    Translations:     {GUESSED_TRANSLATIONS}"),
             "    Information from resource tables:".into(),
@@ -129,11 +133,7 @@ fn version(image: Option<&Image>) -> Vec<String> {
         "Comments",
     ];
     for key in SHOWN {
-        if let Some((_, text)) = version
-            .strings
-            .iter()
-            .find(|(name, text)| name == key && !text.is_empty())
-        {
+        if let Some(text) = version.string(key).filter(|text| !text.is_empty()) {
             lines.push(format!("        {:<18}{text}", format!("{key}:")));
         }
     }
