@@ -84,23 +84,23 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     Ok(())
 }
 
-/// kd's heading stays when a pattern leaves no unloaded module.
+/// With a pattern or an address the heading is there only when something fits.
 fn unloaded(kernel: &Kernel, options: &Options, out: &mut dyn Sink) -> Result<()> {
-    if kernel.unloaded().is_empty() {
+    let wanted = kernel
+        .unloaded()
+        .iter()
+        .filter(|module| options.wants_unloaded(module));
+    let mut wanted = wanted.peekable();
+    if wanted.peek().is_none() {
         return Ok(());
     }
     out.text("\nUnloaded modules:")?;
-    for module in kernel
-        .unloaded()
-        .iter()
-        .filter(|module| options.wants_unloaded(module))
-    {
+    wanted.try_for_each(|module| {
         out.row(&UnloadedRow {
             module,
             verbose: options.verbose,
-        })?;
-    }
-    Ok(())
+        })
+    })
 }
 
 /// How kd writes the state of a module's symbols, and the file behind it.
