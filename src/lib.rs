@@ -1,4 +1,49 @@
-//! rkd: a kd-like debugger for Windows kernel dumps.
+//! rkd opens a Windows kernel dump on any machine and says which driver is eating the kernel pool, with proof.
+//!
+//! # The house
+//!
+//! Data flows through the rooms in one direction, and `tests/layers.rs` holds it:
+//!
+//! | room | what passes through it |
+//! |---|---|
+//! | [`dump`] | files: bytes on disk become pages of physical memory, or blocks of virtual memory |
+//! | [`memory`] | addresses: pages become address spaces, and every failed read has a reason |
+//! | [`symbols`] | names: ISF files, built-in facts and images become one table of symbols and types |
+//! | [`kernel`] | Windows: structures become plain values – modules, pool, counters, processes |
+//! | [`scan`] | search: many patterns over an address space in one pass, with coverage |
+//! | [`session`], [`command`] | grammar: what a command is, kd's lines and expressions |
+//! | [`commands`] | the commands, one file each |
+//! | [`render`] | looks: rows become kd's text, JSON, CSV |
+//! | [`script`] | Rhai: the same commands and the typed kernel as a language |
+//! | [`repl`] | the prompt |
+//! | [`lab`] | practice: a small made-up Windows that writes dumps, independent of the rooms that read them |
+//!
+//! # Three types to know
+//!
+//! A [`Kernel`](kernel::Kernel) is an opened dump with everything that could be found out about it. A
+//! [`Session`](session::Session) is what one person does with it. A command hands [`Row`](command::Row)s to a
+//! [`Sink`](command::Sink); it never prints.
+//!
+//! # From a dump to an answer
+//!
+//! ```
+//! use rkd::dump::Dump;
+//! use rkd::kernel::pool::tracker::tracker;
+//! use rkd::kernel::{Kernel, Options};
+//! use rkd::{lab, symbols::builtin_facts};
+//!
+//! // A practice dump; Dump::open(path) opens a real one.
+//! let case = lab::scenario("notmyfault").ok_or("no such scenario")?;
+//! let nt = builtin_facts().by_version("19041.3570").ok_or("no such kernel")?;
+//! let mut bytes = Vec::new();
+//! lab::make(case, &nt, &lab::Options::default(), &mut bytes)?;
+//!
+//! let kernel = Kernel::open(Dump::from_bytes("leak.dmp", bytes)?, &Options::default());
+//! let tags = tracker(&kernel)?.tags;
+//! let worst = tags.iter().max_by_key(|tag| tag.nonpaged.bytes).ok_or("no tags")?;
+//! assert_eq!((worst.tag.to_string().as_str(), worst.nonpaged.outstanding()), ("Leak", 119));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod addr;
 pub mod command;
