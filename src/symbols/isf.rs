@@ -1,6 +1,6 @@
 //! Reads Volatility's Intermediate Symbol Format (ISF 6.x): a PDB's symbols and types as JSON, usually packed with xz.
 //!
-//! The format's schema is public (`schema-6.2.0.json` of volatility3). Whole files are read into [`raw`] form first, because
+//! The format's schema is public (`schema-6.2.0.json` of volatility3). Whole files are read into raw form first, because
 //! types may be mentioned before they are defined.
 
 mod raw;
@@ -14,8 +14,9 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
-/// The largest file that is read, in bytes after unpacking. A kernel's is 7 MB.
-pub const LIMIT: u64 = 128 << 20;
+/// The largest file that is read, in bytes after unpacking. A kernel's is 7 MB; a file made of the shortest symbols that
+/// there can be takes six times its size while it is read.
+pub const LIMIT: u64 = 64 << 20;
 
 /// The most memory that the unpacker may take for its dictionary: what `xz -9` needs, and half as much again.
 const DICTIONARY_LIMIT: u64 = 96 << 20;

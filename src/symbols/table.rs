@@ -33,7 +33,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// The symbols and types of one image. Immutable; made by a [`TableBuilder`].
+/// The symbols and types of one image. Immutable; made by a [`TableBuilder`](super::TableBuilder).
 #[derive(Clone, Debug)]
 pub struct SymbolTable {
     pub(super) source: Source,

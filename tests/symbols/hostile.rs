@@ -171,7 +171,7 @@ fn a_file_that_unpacks_to_more_than_can_be_is_refused() {
     let message = isf::parse(Path::new("bomb"), &bomb)
         .unwrap_err()
         .to_string();
-    assert_eq!(message, "bomb: larger than 128 MiB when unpacked");
+    assert_eq!(message, "bomb: larger than 64 MiB when unpacked");
 }
 
 #[test]
