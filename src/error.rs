@@ -52,6 +52,24 @@ pub enum Why {
         /// The page of the virtual page file.
         page: u64,
     },
+    /// The page table below the named entry was written to a page file.
+    #[error("the page table below the {level} is paged out (page file {file}, page {page:#x})")]
+    TablePagedOut {
+        /// The entry that should lead to the table.
+        level: Level,
+        /// The page file's number.
+        file: u8,
+        /// The page in that file.
+        page: u64,
+    },
+    /// The page table below the named entry lies in the memory compression store.
+    #[error("the page table below the {level} is compressed (store page {page:#x})")]
+    TableCompressed {
+        /// The entry that should lead to the table.
+        level: Level,
+        /// The page of the virtual page file.
+        page: u64,
+    },
     /// Committed, but never touched: Windows would hand out a page of zeroes.
     #[error("demand zero: committed, never touched")]
     DemandZero,

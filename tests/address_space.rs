@@ -145,7 +145,8 @@ fn every_address_has_its_frame_or_its_reason() {
         (0xffff_fb00_0000_0018, Err(Why::NotMapped(Level::Ppe))),
         (
             0xffff_fc00_0000_0018,
-            Err(Why::PagedOut {
+            Err(Why::TablePagedOut {
+                level: Level::Pde,
                 file: 0,
                 page: 0x99,
             }),

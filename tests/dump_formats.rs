@@ -342,6 +342,31 @@ fn a_cut_file_gives_what_it_has_and_says_what_is_missing() {
     }
 }
 
+#[test]
+fn a_file_cut_inside_its_lists_says_so() {
+    let mut whole = Machine::of(1..4).write(Format::Bitmap(6));
+    whole.truncate(0x2038);
+    assert_eq!(
+        open(whole).notes(),
+        ["the file is cut short by 16328 bytes, inside its bitmap: all of its 3 pages are missing"]
+    );
+    let mut whole = Machine::of((1..40).map(|page| page * 2)).write(Format::Range(8));
+    whole.truncate(0x2030 + 16 * 39);
+    assert_eq!(
+        open(whole).notes(),
+        [
+            "the file is cut short by 163168 bytes: 39 of its 39 pages are missing (page frames 2, 4, 6, 8, 35 ranges more)",
+            "the list of memory has no end: the file ends inside it",
+        ]
+    );
+    let mut fewer = Machine::of(1..4).write(Format::Range(10));
+    put64(&mut fewer, 0x2028, 9);
+    assert_eq!(
+        open(fewer).notes(),
+        ["the header counts 1 ranges and 9 pages, the list holds 1 and 3"]
+    );
+}
+
 /// One page of memory, and numbers that lie about it.
 #[test]
 fn lying_numbers_cost_nothing_and_are_noted() {

@@ -44,7 +44,21 @@ impl Bitmap {
             ));
         };
         let len = bytes.len() as u64;
-        // The pages begin after the bitmap, so it cannot reach past the first of them, nor past the end of the file.
+        if len < first_page {
+            let missing = first_page.saturating_add(total.saturating_mul(PAGE_SIZE)) - len;
+            notes.push(format!(
+                "the file is cut short by {missing} bytes, inside its bitmap: all of its {total} pages are missing"
+            ));
+            let rank = Rank::build(&[], 0);
+            return Ok(Bitmap {
+                rank,
+                bitmap_bytes: 0,
+                first_page,
+                in_file: 0,
+                file: Arc::clone(&file),
+            });
+        }
+        // The pages begin after the bitmap, so it cannot reach past the first of them.
         let room = first_page
             .min(len)
             .saturating_sub(BITS)

@@ -136,10 +136,13 @@ impl Entry {
         }
         let page = value >> 32;
         let file = (value >> rules.page_file_low_bit.min(60) & 0xf) as u8;
-        Soft::Gone(match (page, file) {
-            (0, 0) => Why::DemandZero,
-            (page, file) if rules.virtual_store_file == Some(file) => Why::Compressed { page },
-            (page, file) => Why::PagedOut { file, page },
+        let stored = rules.virtual_store_file == Some(file);
+        Soft::Gone(match level {
+            _ if page == 0 && file == 0 => Why::DemandZero,
+            Level::Pte if stored => Why::Compressed { page },
+            Level::Pte => Why::PagedOut { file, page },
+            level if stored => Why::TableCompressed { level, page },
+            level => Why::TablePagedOut { level, file, page },
         })
     }
 
