@@ -6,8 +6,9 @@ mod machine;
 
 use jiff::tz::{TimeZone, offset};
 use machine::{DATA, play, play_on, say, session};
+use proptest::prelude::*;
 use rkd::addr::Virt;
-use rkd::command::{Collect, run_line};
+use rkd::command::{Collect, Row, Sink, run_line};
 use rkd::dump::Dump;
 use rkd::error::Error;
 use rkd::kernel::{Kernel, Options};
@@ -234,5 +235,54 @@ fn the_whole_list_of_commands_is_printed() {
             )),
             "{own}"
         );
+    }
+}
+
+/// A reader that leaves after a while: `db 0 L?ffffffffffffffff` is a long read.
+#[derive(Default)]
+struct Impatient(u32);
+
+impl Sink for Impatient {
+    fn row(&mut self, row: &dyn Row) -> rkd::error::Result<()> {
+        let _ = (row.text(), row.record());
+        self.text("")
+    }
+    fn text(&mut self, _: &str) -> rkd::error::Result<()> {
+        self.0 += 1;
+        if self.0 > 200 {
+            Err(Error::Stopped)
+        } else {
+            Ok(())
+        }
+    }
+    fn note(&mut self, _: &str) -> rkd::error::Result<()> {
+        Ok(())
+    }
+}
+
+proptest! {
+    /// Whatever is typed behind whatever command: an answer or a refusal, and the session is as usable as before.
+    #[test]
+    fn no_line_does_harm(
+        command in 0..1000usize,
+        arguments in r#"[0-9a-fxnL?@$`*/+,;(){}"'\\% .=#!~-]{0,40}"#,
+        blank in "[ ]?",
+    ) {
+        let names: Vec<&str> = rkd::commands::ALL
+            .iter()
+            .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()))
+            // These go on for ever when they are told to.
+            .filter(|name| ![".while", ".for", ".do"].contains(name))
+            .collect();
+        let mut session = session();
+        session.may_touch_files = false;
+        let line = format!("{}{blank}{arguments}", names[command % names.len()]);
+        let _ = run_line(&mut session, &line, &mut Impatient::default());
+        prop_assert_eq!(session.depth, 0);
+        prop_assert_eq!(session.loops, 0);
+        session.aliases.clear();
+        session.radix = 16;
+        session.quit = false;
+        prop_assert_eq!(say(&mut session, "? 1"), "Evaluate expression: 1 = 00000000`00000001\n");
     }
 }
