@@ -36,7 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "command",
         ],
     ),
-    ("render", &["addr", "error", "command"]),
+    ("render", &["addr", "error", "session", "command"]),
     (
         "script",
         &[

@@ -2,6 +2,7 @@
 
 use rkd::commands::ALL;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 #[test]
 fn every_name_means_one_command() {
@@ -68,4 +69,28 @@ fn names_in_rhai_are_names_in_rhai() {
         );
         assert!(seen.insert(name), "{name} is used twice");
     }
+}
+
+#[test]
+fn every_file_is_listed() {
+    let source = include_str!("../src/commands/mod.rs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() || stem == "mod" {
+            continue;
+        }
+        files += 1;
+        assert!(
+            source.contains(&format!("pub mod {stem};")),
+            "src/commands/{stem}.rs is not a module"
+        );
+        assert!(
+            source.contains(&format!("&{stem}::COMMAND,")),
+            "src/commands/{stem}.rs is not in the table"
+        );
+    }
+    assert_eq!(files, ALL.len());
 }

@@ -42,9 +42,6 @@ pub static ALL: &[&Command] = &[
     &bigpool::COMMAND,
     &poolscan::COMMAND,
     &vm::COMMAND,
-    &bigpool::COMMAND,
-    &poolfind::COMMAND,
-    &poolscan::COMMAND,
     // Modules
     &lm::COMMAND,
     &for_each_module::COMMAND,
