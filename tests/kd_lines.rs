@@ -13,6 +13,7 @@ use rkd::dump::Dump;
 use rkd::error::Error;
 use rkd::kernel::{Kernel, Options};
 use rkd::session::Session;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 macro_rules! sessions {
@@ -54,6 +55,47 @@ fn a_real_triage_dump() {
     let mut session = Session::new(Kernel::open(dump, &Options::default()));
     session.time_zone = TimeZone::fixed(offset(8));
     play_on(&mut session, include_str!("kd_lines/real_triage.txt"));
+}
+
+#[test]
+fn other_symbols_are_read_by_reload() {
+    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
+    let Ok(dump) = Dump::open(&data.join("dumps/triage_x64.dmp")) else {
+        eprintln!(
+            "SKIPPED: other_symbols_are_read_by_reload needs {}",
+            data.display()
+        );
+        return;
+    };
+    let mut session = Session::new(Kernel::open(dump, &Options::default()));
+    let path = data.join("isf").display().to_string();
+    assert_eq!(
+        say(&mut session, &format!(".sympath {path}")),
+        format!(
+            "Symbol search path is: {path}\nExpanded Symbol search path is: {path}\nnote: the new path is used from the next .reload on\n"
+        )
+    );
+    assert_eq!(
+        session.kernel.table().unwrap().source().to_string(),
+        "built-in facts"
+    );
+    let said = say(&mut session, ".reload");
+    let dots = format!(
+        "Loading Kernel Symbols\n{}\n{}\n{}\nLoading User Symbols\n\nLoading unloaded module list\n",
+        ".".repeat(63),
+        ".".repeat(64),
+        ".".repeat(24)
+    );
+    assert!(said.starts_with(&dots), "{said}");
+    assert!(
+        said.contains("5278AFF86C341677D7D7835C85B7B844-1.json.xz\n"),
+        "{said}"
+    );
+    // A symbol that only the whole table has.
+    assert_eq!(
+        say(&mut session, "? nt!ZwCreateFile - nt!NtCreateFile > 0"),
+        "Evaluate expression: 1 = 00000000`00000001\n"
+    );
 }
 
 #[test]

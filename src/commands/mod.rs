@@ -25,7 +25,9 @@ pub mod printf;
 pub mod processor;
 pub mod quit;
 pub mod registers;
+pub mod reload;
 pub mod script_file;
+pub mod symbol_path;
 pub mod time;
 pub mod tz;
 pub mod version;
@@ -59,6 +61,9 @@ pub static ALL: &[&Command] = &[
     &bugcheck::COMMAND,
     &processor::COMMAND,
     &registers::COMMAND,
+    // Symbols
+    &symbol_path::COMMAND,
+    &reload::COMMAND,
     // Session
     &foreach::COMMAND,
     &block::COMMAND,

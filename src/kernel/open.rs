@@ -32,7 +32,11 @@ struct Opening {
 impl Kernel {
     /// Finds out about the kernel in a dump. Whatever cannot be found out is left open, with a note that says why.
     pub fn open(dump: Dump, options: &Options) -> Kernel {
-        let dump = Arc::new(dump);
+        Kernel::of_dump(Arc::new(dump), options)
+    }
+
+    /// The same for a dump that is open already: with other symbols, everything is found out anew.
+    pub fn of_dump(dump: Arc<Dump>, options: &Options) -> Kernel {
         let space = match dump.triage() {
             Some(_) => AddressSpace::blocks(dump.clone()),
             None => AddressSpace::paged(dump.clone(), dump.header().directory_table_base),
