@@ -49,7 +49,7 @@ pub struct Session {
     pub errors: u64,
     /// Set by `q`.
     pub quit: bool,
-    /// Whether commands may open files. A script that was not allowed to is run with this off, because it can run commands.
+    /// Whether commands may open files. Scripts are run with this off, because they can run commands.
     pub may_touch_files: bool,
     /// How deep commands are calling commands at the moment.
     pub depth: u32,
@@ -115,7 +115,7 @@ impl Session {
         match self.may_touch_files {
             true => Ok(()),
             false => Err(Error::Absent(
-                "A script may not open files; --allow permits it.".into(),
+                "A script may not open files: type the command at the prompt.".into(),
             )),
         }
     }

@@ -206,7 +206,7 @@ fn files_of_commands() {
     ] {
         assert_eq!(
             say(&mut session, &line),
-            "A script may not open files; --allow permits it.\n",
+            "A script may not open files: type the command at the prompt.\n",
             "{line}"
         );
     }

@@ -233,12 +233,15 @@ fn serve(
     closed: &AtomicBool,
 ) -> Result<()> {
     let mut served = Ok(());
+    // A script can run commands, and some commands open files.
+    let may_touch_files = std::mem::replace(&mut session.may_touch_files, false);
     for job in inbox {
         if served.is_ok() {
             served = job(session, sink);
             closed.store(served.is_err(), Ordering::Relaxed);
         }
     }
+    session.may_touch_files = may_touch_files;
     served
 }
 

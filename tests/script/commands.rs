@@ -71,6 +71,10 @@ fn lines_of_kd_give_text_or_rows_or_go_straight_to_the_screen() {
             "No export vmm found\n",
         ),
         (
+            "kd(\".logopen x\")",
+            "A script may not open files: type the command at the prompt.\n    kd(\".logopen x\")\n    ^\n",
+        ),
+        (
             "kd(\"q\")",
             "A script does not leave the prompt: exit() ends the script\n    kd(\"q\")\n    ^\n",
         ),
