@@ -3,7 +3,7 @@
 
 use super::code::{Function, unwind_record};
 use super::memory::Memory;
-use super::paging::{Access, Full, paged_out};
+use super::paging::Access;
 use crate::addr::{PAGE_SIZE, Rva, Virt};
 use crate::error::Result;
 
@@ -307,12 +307,7 @@ impl Image {
     fn page_out(&self, memory: &mut Memory, section: &Section) -> Result<()> {
         let pages = u64::from(section.size).div_ceil(PAGE_SIZE);
         for page in 0..pages {
-            let at = self.base + section.rva + page * PAGE_SIZE;
-            let place = (at.0 >> 12) as u32 & 0x1f_ffff;
-            memory
-                .tables
-                .set_entry(&mut memory.ram, at, paged_out(0, place))
-                .map_err(|Full| Full)?;
+            memory.page_out(self.base + section.rva + page * PAGE_SIZE)?;
         }
         Ok(())
     }

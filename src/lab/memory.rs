@@ -1,6 +1,6 @@
 //! The virtual memory of the made-up machine: physical memory and page tables together, written to by address.
 
-use super::paging::{Access, Full, PageTables};
+use super::paging::{Access, Full, PageTables, paged_out};
 use super::ram::{FrameRun, Ram};
 use crate::addr::{PAGE_SIZE, Pfn, Virt};
 use crate::error::{Error, Result};
@@ -95,14 +95,21 @@ impl Memory {
             .is_some_and(|phys| self.ram.page(phys.pfn()).is_some())
     }
 
-    /// Maps `[at, at + len)` by 2 MiB pages; the frames exist only once they are written to.
-    pub fn map_large(&mut self, at: Virt, len: u64) -> Result<()> {
-        let mut page = at;
-        while page.0 < at.0 + len {
-            let frame: Pfn = self.ram.reserve_large().ok_or(Full)?;
-            self.tables.map_large(&mut self.ram, page, frame)?;
-            page += 0x20_0000;
+    /// Maps 2 MiB by a large page, all of which is in memory.
+    pub fn map_large(&mut self, at: Virt) -> Result<()> {
+        let frame = self.ram.reserve_large().ok_or(Full)?;
+        self.tables.map_large(&mut self.ram, at, frame)?;
+        for next in 0..512 {
+            self.ram.page_mut(Pfn(frame.0 + next));
         }
+        Ok(())
+    }
+
+    /// Marks a page as written to the first page file, somewhere.
+    pub fn page_out(&mut self, at: Virt) -> Result<()> {
+        let place = (at.0 >> 12) as u32 & 0x1f_ffff;
+        self.tables
+            .set_entry(&mut self.ram, at, paged_out(0, place))?;
         Ok(())
     }
 }

@@ -51,7 +51,11 @@ pub struct Full;
 impl PageTables {
     /// Empty tables whose root maps itself by entry `self_map` (256..512).
     pub fn new(ram: &mut Ram, self_map: u64) -> Result<PageTables, Full> {
-        let root = ram.allocate().ok_or(Full)?;
+        // Windows' loader puts the first one there, and tools look for it there.
+        let root = match ram.claim(Pfn(0x1ad)) {
+            Some(root) => root,
+            None => ram.allocate().ok_or(Full)?,
+        };
         let tables = PageTables { root, self_map };
         tables.write_self_map(ram);
         Ok(tables)

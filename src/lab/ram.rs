@@ -61,6 +61,19 @@ impl Ram {
         Some(pfn)
     }
 
+    /// This very frame, zeroed, if the machine has it and it lies outside the blocks from which frames are handed out.
+    pub fn claim(&mut self, pfn: Pfn) -> Option<Pfn> {
+        let block = pfn.0 & !(BLOCK - 1);
+        if self.machine_run(pfn.0).is_none()
+            || self.blocks.contains(&block)
+            || self.frames.contains_key(&pfn.0)
+        {
+            return None;
+        }
+        self.page_mut(pfn);
+        Some(pfn)
+    }
+
     /// 512 neighbouring frames on a 2 MiB boundary, none of which exists before it is written to.
     pub fn reserve_large(&mut self) -> Option<Pfn> {
         self.next_block().map(Pfn)

@@ -87,7 +87,8 @@ pub fn all(commit: u64, threads: u32) -> Vec<Process> {
                 session,
                 commit: dice.between(about * 7 / 10, about * 12 / 10),
                 shared_commit: dice.below(about / 4 + 1),
-                threads: dice.between(u64::from(each).div_ceil(2), u64::from(each)) as u32,
+                threads: dice.between((u64::from(each) * 3).div_ceil(4), u64::from(each) * 6 / 5)
+                    as u32,
                 handles: (u64::from(each) * dice.between(11, 40)) as u32,
                 started: 3 + index as u64 * index as u64 / 2 + dice.below(9),
             });

@@ -13,14 +13,20 @@ const NON_PAGED: &str = "\
     RxSCRxFcCscCNSIpsmbiDfsCFatFFatNBam AhcP360h360b360n360eUMBsIgdPIgdkHdAuPcCrPcNwPcSXDrmkKSBAKSobKScfHECI\
     PpmiIntAHidUHidPKbdHKbdCMouHMouCMoniDxgMDxgVLuaFwcifCldfHsmFSqFlBindLltdMsLlRspnWanANDuinwifCondQUICUlHT\
     UlURUlCOLBanMpsDSmbMSmb2LSnmLS2sMmcsNduMPeAuTRgWSstpNDpxAgil360CL2tpPpTpPPPoNDtaClpSCEApPdc Pcw WTRtSgrm\
-    AcpESSHeWppRFxDrFxLoFxIrWdLdKspkCngbCIcrWerkKsecPSHDTmTxTmRm";
+    AcpESSHeWppRFxDrFxLoFxIrWdLdKspkCngbCIcrWerkKsecPSHDTmTxTmRm\
+    AlEBAlHaAlInAlMsAlReAlSeArbrCMInCcBcCcEvCcPBCcWKCcWqCIhaDbCbDiDiEtwAEtwCEtwFEtwMEtwPEtwQEtwTEtwUEtwX\
+    EtwZExwoFSroFSunFstbGsemHalAHvlPImFiInPaIoBoIoDnIoEaIoErIoInIoKBIoReIoRiIoSDIoSeIoShIoSiIoTiIovAKPRC\
+    KSDOKeFiKeSIKiMhLpcMMmAcMmBkMmBuMmClMmCpMmDbMmDpMmEpMmEvMmExMmGcMmHnMmHtMmIRMmImMmLdMmLnMmMlMmNoMmPa\
+    MmPbMmPgMmPhObDmObScPcwCPfTtPpDiPsApPsCrPsExRtlASmMeTmRsVmEmWmiR";
 
 /// Paged tags, the greatest first.
 const PAGED: &str = "\
     CM31MmStNtfFCM25FMfnToke360fSeSdIoNmObDiNtffMmSmCM16CIcrFIcsUlURSeTlAlMsCMNbPsFnDxgKGtmpKey AtomWofnMuiA\
     CMVaObSqSeAcObNmIoFiSeAtPfRLSeLSCcFCFMslCMDaCMalWnf NtFsFsRcSymtUsqmPpRTMPcrRtlTPcicClfsCllbTmEnMntAVoSn\
     NpFrMsfsRxSCRxFcCscCAhcP360nHsmFBindUlCOSmbMSmb2LS2sPeAuRpcmRpcsLSbfBcryNtf9Ntf0Ntf4CMkbCMsbCMpaCMRmPsQb\
-    PsJbIoUsPnpDScPBViMmUsti";
+    PsJbIoUsPnpDScPBViMmUsti\
+    AlScAlViCMDeCMNoCMScCMUwCTStCLIDCSlsCSrsEcphIoLoIoNuMmPdMmRlMmSbMmScObHdObCiPfALPfDqPfFKPfSAPsHlPsPb\
+    RtUnSeHnSeLwSeObSePhSeRdSeUsSmEtTtcAUsKeWmiG";
 
 /// A tag that is not text: a terminal that prints it as it stands clears its screen.
 pub const ESCAPE: [u8; 4] = *b"\x1b[2J";
@@ -112,6 +118,18 @@ mod tests {
         assert!((35_000_000..52_000_000).contains(&non_paged), "{non_paged}");
         assert!((90_000_000..134_000_000).contains(&paged), "{paged}");
         assert!(tags.iter().all(|tag| tag.non_paged.bytes < 2_672_640));
+    }
+
+    #[test]
+    fn every_name_has_four_letters() {
+        for list in [NON_PAGED, PAGED] {
+            assert_eq!(list.len() % 4, 0);
+            let mut names: Vec<&[u8]> = list.as_bytes().chunks_exact(4).collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all);
+        }
     }
 
     #[test]

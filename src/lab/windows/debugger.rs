@@ -8,7 +8,7 @@ use crate::lab::dice::Dice;
 use crate::symbols::SymbolTable;
 
 /// Members that hold the address of a variable or function of the same name.
-const ADDRESSES: [(usize, &str); 69] = [
+const ADDRESSES: [(usize, &str); 68] = [
     (0x20, "RtlpBreakWithStatusInstruction"),
     (0x28, "KiSaveContext"),
     (0x38, "KiCallUserMode"),
@@ -55,7 +55,6 @@ const ADDRESSES: [(usize, &str); 69] = [
     (0x1d0, "MmSystemRangeStart"),
     (0x1d8, "MmUserProbeAddress"),
     (0x200, "MmLoadedUserImageList"),
-    (0x208, "NtBuildLab"),
     (0x210, "KiSystemCall64"),
     (0x218, "KiProcessorBlock"),
     (0x220, "MmUnloadedDrivers"),
@@ -161,6 +160,20 @@ pub(super) fn write(windows: &mut Windows<'_>, encoded: bool) -> Result<Vec<u8>>
             &windows.try_symbol(name).unwrap_or(Virt(0)).0.to_le_bytes(),
         );
     }
+    // the long text that names the build in newer kernels, the short one in older
+    let label = if table.rva("MmPteBase").is_some() {
+        "NtBuildLabEx"
+    } else {
+        "NtBuildLab"
+    };
+    put(
+        0x208,
+        &windows
+            .try_symbol(label)
+            .unwrap_or_default()
+            .0
+            .to_le_bytes(),
+    );
     put(0x36, &1_u16.to_le_bytes());
     put(0x138, &0x1000_u64.to_le_bytes());
     for (at, ty, path) in OFFSETS {

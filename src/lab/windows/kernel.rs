@@ -95,12 +95,9 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan, module: &Module) -> R
         guid[..4].reverse();
         guid[4..6].reverse();
         guid[6..8].reverse();
-        image.debug_record(
-            Rva((tail + used).next_multiple_of(16)),
-            guid,
-            id.age,
-            &id.name,
-        );
+        let behind_exports = Rva((tail + used).next_multiple_of(16));
+        let at = quiet_place(table).unwrap_or(behind_exports);
+        image.debug_record(at, guid, id.age, &id.name);
     }
     for (&name, &rva) in &places {
         image.put(rva, stub(name));
@@ -108,11 +105,9 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan, module: &Module) -> R
     let version = kernel_version(windows);
     let resources = version::resources(&version, module.size - 0x2_6000);
     image.resources(Rva(module.size - 0x2_6000), resources);
-    // Large pages cover what they can; the rest is mapped by small ones.
-    windows
-        .memory
-        .map_large(module.base, u64::from(module.size) & !0x1f_ffff)?;
+    map_large_parts(windows, module)?;
     image.load(&mut windows.memory)?;
+    page_out_the_rest(windows, &image)?;
     write_labels(windows, plan)?;
     let kernel = places
         .into_iter()
@@ -122,6 +117,43 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan, module: &Module) -> R
         kernel,
         others: BTreeMap::new(),
     })
+}
+
+/// Maps by large pages, and wholly into memory, the parts of the kernel that hold its headers and its variables.
+///
+/// Windows maps nearly all of itself so. Its code is left out here, because there is none to speak of.
+fn map_large_parts(windows: &mut Windows<'_>, module: &Module) -> Result<()> {
+    const LARGE: u32 = 0x20_0000;
+    let variables = windows
+        .table
+        .symbols()
+        .filter(|(name, _)| VARIABLES.contains(name));
+    let mut parts: BTreeSet<u32> = variables.map(|(_, rva)| rva.0 / LARGE).collect();
+    parts.insert(0);
+    parts.retain(|part| (part + 1) * LARGE <= module.size);
+    for part in parts {
+        windows
+            .memory
+            .map_large(module.base + u64::from(part * LARGE))?;
+    }
+    Ok(())
+}
+
+/// What was never written to is code that nobody ran lately, in the page file.
+fn page_out_the_rest(windows: &mut Windows<'_>, image: &Image) -> Result<()> {
+    for section in image
+        .sections()
+        .iter()
+        .filter(|section| section.fate == Fate::Sparse)
+    {
+        let pages = (section.size / 0x1000).into();
+        for at in (0..pages).map(|page| image.base + section.rva + page * 0x1000) {
+            if !windows.memory.is_present(at) {
+                windows.memory.page_out(at)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where each function lies: as the symbols say, and for the common ones that they do not know in a gap of the code.
@@ -163,6 +195,20 @@ fn widest_gap(table: &SymbolTable) -> u32 {
         last = Some(rva);
     }
     widest.1
+}
+
+/// Room for the debug record near the beginning, where linkers put it and tools look for it: between two symbols.
+fn quiet_place(table: &SymbolTable) -> Option<Rva> {
+    const ROOM: u32 = 0x80;
+    let mut end = 0x1000_u32;
+    for (_, rva) in table.symbols_by_rva().filter(|(_, rva)| rva.0 >= 0x1000) {
+        if rva.0 >= end.saturating_add(ROOM) {
+            return (end < 0x6_0000).then_some(Rva(end));
+        }
+        // what is known of a symbol is its start: leave it some room
+        end = (rva.0 + 0x40).next_multiple_of(16);
+    }
+    None
 }
 
 /// Sections by what lies where; returns the place of the export table.
