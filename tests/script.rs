@@ -6,6 +6,8 @@
 mod commands;
 #[path = "script/memory.rs"]
 mod memory;
+#[path = "script/practice.rs"]
+mod practice;
 #[path = "script/prompt.rs"]
 mod prompt;
 #[path = "script/stdlib.rs"]

@@ -183,14 +183,6 @@ impl Host {
         Ok(self.kernel()?.space().clone())
     }
 
-    /// The flag that ends what is running; for the scanner and other long native work.
-    pub fn stop_flag(&self) -> Arc<AtomicBool> {
-        self.link()
-            .as_ref()
-            .map(|link| Arc::clone(&link.stop))
-            .unwrap_or_default()
-    }
-
     /// Whether the script is to end: Ctrl-C, or an output that takes no more.
     pub fn is_stopped(&self) -> bool {
         self.link().as_ref().is_none_or(|link| {

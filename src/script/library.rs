@@ -28,11 +28,12 @@ pub static MODULES: &[Embedded] = embedded![
     "stdlib" / "check",
     "stdlib" / "format",
     "stdlib" / "modules",
-    "stdlib" / "pool"
+    "stdlib" / "pool",
+    "stdlib" / "sites",
 ];
 
 /// The investigations: `rkd run pool-leak DUMP`.
-pub static SCRIPTS: &[Embedded] = embedded![];
+pub static SCRIPTS: &[Embedded] = embedded!["scripts" / "pool-leak", "scripts" / "tag-everywhere"];
 
 /// A module of the standard library.
 pub fn module(name: &str) -> Option<&'static Embedded> {

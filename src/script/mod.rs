@@ -16,12 +16,15 @@ pub mod library;
 mod memory;
 mod names;
 mod output;
+mod patterns;
 mod registry;
 mod resolver;
 mod row;
+mod search;
 mod sources;
 mod typed;
 mod value;
+mod walk;
 
 use crate::command::Sink;
 use crate::error::Error;

@@ -5,9 +5,10 @@ use super::host::Host;
 use super::names;
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
-use super::value::{display, record, rows};
-use crate::command::Kept;
-use rhai::{Dynamic, Map};
+use super::search::hits;
+use super::value::{display, from_dynamic, record, rows};
+use crate::command::{Kept, Value};
+use rhai::{Dynamic, EvalAltResult, Map};
 use std::sync::Arc;
 
 /// Registers the functions.
@@ -32,8 +33,8 @@ pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
         .register_fn("show", move |x: Dynamic| show(&to, &x));
 
     r.function(
-        "emit(map[, line])",
-        "Hands over a row of the script's own making: JSON and CSV get the map, with its names as columns, the screen gets `line` (or one line for each name).",
+        "emit(cells[, line])",
+        "Hands over a row of the script's own making: an array of pairs `[[\"tag\", \"Leak\"], ..]`, or a map, whose columns stand in alphabetical order. JSON and CSV get the cells, the screen gets `line` (or one line for each cell).",
     );
     let to = Arc::clone(host);
     r.engine
@@ -49,6 +50,9 @@ pub(super) fn show(host: &Host, value: &Dynamic) -> Answer<()> {
     if value.is_unit() {
         return Ok(());
     }
+    if let Some(mut hits) = hits(value) {
+        return hits.try_for_each(|hit| show(host, &hit?));
+    }
     rows(value).into_iter().try_for_each(|row| host.row(row))
 }
 
@@ -63,9 +67,17 @@ fn emit(host: &Host, value: &Dynamic, line: Option<&str>) -> Answer<()> {
             text: String::new(),
         })
         .with_lines()
+    } else if let Ok(pairs) = value.as_array_ref() {
+        let record = pairs.iter().map(pair).collect::<Answer<_>>()?;
+        RowObject::new(Kept {
+            kind: "row",
+            record,
+            text: String::new(),
+        })
+        .with_lines()
     } else {
         return Err(fail(format!(
-            "emit() takes a map or a row, not {}",
+            "emit() takes pairs, a map or a row, not {}",
             type_name(value)
         )));
     };
@@ -75,9 +87,27 @@ fn emit(host: &Host, value: &Dynamic, line: Option<&str>) -> Answer<()> {
     host.row(kept)
 }
 
+/// A cell: its name and its value.
+fn pair(pair: &Dynamic) -> Answer<(&'static str, Value)> {
+    let wrong = || fail("emit() takes an array of pairs [name, value]");
+    let pair = pair.as_array_ref().map_err(|_| wrong())?;
+    let [name, value] = pair.as_slice() else {
+        return Err(wrong());
+    };
+    let name = name.as_immutable_string_ref().map_err(|_| wrong())?;
+    let kept = names::keep(&name).ok_or_else(|| no_column(&name))?;
+    Ok((kept, from_dynamic(value)))
+}
+
+fn no_column(name: &str) -> Box<EvalAltResult> {
+    fail(format!(
+        "'{name}' cannot be a column: it is too long, or the scripts invented too many names"
+    ))
+}
+
 /// Refuses a map whose names could not all be kept, rather than to lose a column.
 fn known(map: &Map) -> Answer<()> {
     map.keys()
         .find(|name| names::keep(name).is_none())
-        .map_or(Ok(()), |name| Err(fail(format!("'{name}' cannot be a column: it is too long, or the scripts invented too many names"))))
+        .map_or(Ok(()), |name| Err(no_column(name)))
 }

@@ -2,6 +2,7 @@
 
 use super::addr::number;
 use super::names;
+use super::registry::type_name;
 use super::row::RowObject;
 use super::typed::StructObject;
 use crate::addr::Virt;
@@ -128,7 +129,13 @@ fn display_at(value: &Dynamic, depth: usize) -> String {
             format!("{c:?}")
         };
     }
-    value.to_string()
+    // Rhai shows a type that it does not know by its path in our source.
+    let text = value.to_string();
+    if text.contains("::") && value.type_name() == text {
+        type_name(value).to_string()
+    } else {
+        text
+    }
 }
 
 fn display_list(list: &Array, depth: usize) -> String {
