@@ -145,6 +145,7 @@ fn properties(r: &mut Registry) {
         .register_get("high", |a: &mut Virt| (a.0 >> 32) as INT)
         .register_get("low", |a: &mut Virt| (a.0 & 0xffff_ffff) as INT)
         .register_fn("to_hex", |a: &mut Virt| format!("{:x}", a.0))
+        .register_fn("to_float", |a: &mut Virt| a.0 as f64)
         .register_fn("to_int", |a: &mut Virt| a.0 as INT);
     r.property(
         "Addr",
