@@ -11,6 +11,7 @@
 //! | [`symbols`] | names: ISF files, built-in facts and images become one table of symbols and types |
 //! | [`kernel`] | Windows: structures become plain values – modules, pool, counters, processes |
 //! | [`scan`] | search: many patterns over an address space in one pass, with coverage |
+//! | [`analysis`] | judgement: conclusions with their evidence |
 //! | [`session`], [`command`] | grammar: what a command is, kd's lines and expressions |
 //! | [`commands`] | the commands, one file each |
 //! | [`render`] | looks: rows become kd's text, JSON, CSV |
@@ -46,6 +47,7 @@
 //! ```
 
 pub mod addr;
+pub mod analysis;
 pub mod command;
 pub mod commands;
 pub mod dump;

@@ -18,6 +18,7 @@ pub mod lm;
 pub mod log;
 pub mod loops;
 pub mod n;
+pub mod pooldiff;
 pub mod poolfind;
 pub mod poolscan;
 pub mod poolused;
@@ -40,6 +41,7 @@ use crate::command::Command;
 pub static ALL: &[&Command] = &[
     // Pool
     &poolused::COMMAND,
+    &pooldiff::COMMAND,
     &poolfind::COMMAND,
     &bigpool::COMMAND,
     &poolscan::COMMAND,

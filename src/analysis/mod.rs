@@ -1,0 +1,3 @@
+//! JUDGEMENT: conclusions with their evidence.
+
+pub mod growth;
