@@ -8,11 +8,13 @@
 use criterion::Criterion;
 use kdmp_parser::gxa::Gpa;
 use kdmp_parser::parse::KernelDumpParser;
-use rkd::addr::Pfn;
+use rkd::addr::{Pfn, Virt};
 use rkd::dump::Dump;
+use rkd::memory::AddressSpace;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// 64 GiB, in pages.
@@ -101,6 +103,30 @@ fn compare(path: &Path) {
     );
 }
 
+/// Reads through page tables, on the practice dump.
+fn read(criterion: &mut Criterion) {
+    let table = rkd::symbols::builtin_facts()
+        .by_version("19041.3570")
+        .unwrap();
+    let case = rkd::lab::scenario("notmyfault").unwrap();
+    let mut bytes = Vec::new();
+    rkd::lab::make(case, &table, &rkd::lab::Options::default(), &mut bytes).unwrap();
+    let dump = Arc::new(Dump::from_bytes("notmyfault", bytes).unwrap());
+    let space = AddressSpace::paged(Arc::clone(&dump), dump.header().directory_table_base);
+    let everything = || space.mapped(Virt(0), u64::MAX);
+    let places: Vec<Virt> = everything().map(|piece| piece.va).collect();
+    let mut turn = 0;
+    criterion.bench_function("read 8 bytes through the page tables", |bench| {
+        bench.iter(|| {
+            turn = (turn + 7919) % places.len();
+            space.read_u64(places[turn])
+        });
+    });
+    let pages: usize = everything().map(|piece| piece.bytes.len() / 4096).sum();
+    let name = format!("enumerate all {pages} mapped pages of the practice dump");
+    criterion.bench_function(&name, |bench| bench.iter(|| everything().count()));
+}
+
 fn main() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     write_sparse(file.as_file_mut());
@@ -124,5 +150,6 @@ fn main() {
     criterion.bench_function("find a page, a map entry per page", |bench| {
         bench.iter(|| theirs.get(&Gpa::new(next() << 12)));
     });
+    read(&mut criterion);
     criterion.final_summary();
 }

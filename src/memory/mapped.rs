@@ -205,23 +205,22 @@ impl<'a> Tables<'a> {
             let Some(bytes) = self.inside[depth].map(|inside| inside.bytes) else {
                 break;
             };
-            let slot = ((va >> shift(depth)) & 0x1ff) * 8;
-            let entry = Entry(u64_at(bytes, slot).unwrap_or_default());
-            // Most entries of most tables are zero.
+            let index = (va >> shift(depth)) & 0x1ff;
+            let entry = Entry(u64_at(bytes, index * 8).unwrap_or_default());
             if entry.0 == 0 {
-                return Look::HoleUntil(after(va, shift(depth)));
+                return Look::HoleUntil(after(va, shift(depth), zeroes(bytes, index)));
             }
             match self.space.next(entry, depth, true) {
-                Next::Nothing(_) => return Look::HoleUntil(after(va, shift(depth))),
+                Next::Nothing(_) => return Look::HoleUntil(after(va, shift(depth), 1)),
                 Next::Page(start, _) => return self.page(va, last, depth, start.pfn()),
                 Next::Table(pfn) => {
                     if !self.enter(depth + 1, va, pfn) {
-                        return Look::HoleUntil(after(va, shift(depth)));
+                        return Look::HoleUntil(after(va, shift(depth), 1));
                     }
                 }
             }
         }
-        Look::HoleUntil(after(va, shift(3)))
+        Look::HoleUntil(after(va, shift(3), 1))
     }
 
     /// The depth of the innermost table that the address is inside of; tables that it has left are put away.
@@ -295,9 +294,15 @@ fn prefix(va: u64, depth: usize) -> u64 {
     va >> (shift(depth) + 9)
 }
 
-/// The first address after the entry that covers `va`.
-fn after(va: u64, shift: u32) -> Option<u64> {
-    ((va >> shift) + 1)
+/// How many entries from `index` on are zero, as most entries of most tables are.
+fn zeroes(table: &[u8; 4096], index: u64) -> u64 {
+    let entries = table.as_chunks::<8>().0.iter().skip(index as usize);
+    entries.take_while(|entry| **entry == [0; 8]).count() as u64
+}
+
+/// The first address after `entries` entries, of which the first covers `va`; `None` past the end of the address space.
+fn after(va: u64, shift: u32, entries: u64) -> Option<u64> {
+    ((va >> shift) + entries)
         .checked_shl(shift)
         .filter(|next| *next > va)
 }
