@@ -4,6 +4,8 @@
 
 #[path = "script/commands.rs"]
 mod commands;
+#[path = "script/docs.rs"]
+mod docs;
 #[path = "script/memory.rs"]
 mod memory;
 #[path = "script/practice.rs"]

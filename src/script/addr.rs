@@ -171,10 +171,10 @@ fn properties(r: &mut Registry) {
 fn constructors(r: &mut Registry) {
     r.function(
         "addr(x)",
-        "An address: from text as kd writes it (`addr(\"fffff807`47f50000\")`, hexadecimal unless `0n` says otherwise), or from an integer bit for bit.",
+        "An address: from text as kd writes it (``addr(\"fffff807`47f50000\")``, hexadecimal unless `0n` says otherwise), or from an integer bit for bit.",
     );
     r.engine.register_fn("addr", |x: Dynamic| address(&x));
-    r.function("num(text)", "The number that a text holds, as kd reads it: `num(\"1f\")`, `num(\"0n31\")`, `num(\"1`00000000\")`.");
+    r.function("num(text)", "The number that a text holds, as kd reads it: `num(\"1f\")`, `num(\"0n31\")`, ``num(\"1`00000000\")``.");
     r.engine.register_fn("num", |text: &str| {
         parse(text)
             .map(number)
