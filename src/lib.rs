@@ -48,6 +48,7 @@
 
 pub mod addr;
 pub mod analysis;
+pub mod cli;
 pub mod command;
 pub mod commands;
 pub mod dump;
@@ -56,6 +57,7 @@ pub mod kernel;
 pub mod lab;
 pub mod memory;
 pub mod render;
+pub mod repl;
 pub mod scan;
 pub mod script;
 pub mod session;

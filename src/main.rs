@@ -1,3 +1,7 @@
-//! The binary.
+//! The binary: everything is in the library, see `rkd::cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rkd::cli::main(std::env::args_os())
+}

@@ -36,6 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "command",
         ],
     ),
+    // The log belongs to the session.
     ("render", &["addr", "error", "session", "command"]),
     (
         "script",

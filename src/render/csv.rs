@@ -6,7 +6,7 @@
 
 use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Row, Sink, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::render::json::to_json;
 
 /// What makes a table one table: the kind of its rows and the names of their columns.
@@ -104,6 +104,10 @@ impl Sink for Csv {
         self.console.say(&painted)
     }
 
+    fn error(&mut self, error: &Error) -> Result<()> {
+        self.fail(error)
+    }
+
     fn progress(&mut self, done: u64, total: u64, unit: &'static str) -> Result<()> {
         self.console.progress(done, total, unit)
     }
@@ -151,7 +155,6 @@ impl Output for Csv {
 mod tests {
     use super::*;
     use crate::command::Kept;
-    use crate::error::Error;
     use crate::render::console::tests::Shared;
     use crate::render::json::tests::{hit, module};
 

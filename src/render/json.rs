@@ -14,7 +14,7 @@
 
 use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Record, Row, Sink, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
@@ -135,6 +135,10 @@ impl Sink for Json {
         Ok(())
     }
 
+    fn error(&mut self, error: &Error) -> Result<()> {
+        self.fail(error)
+    }
+
     fn progress(&mut self, done: u64, total: u64, unit: &'static str) -> Result<()> {
         self.console.progress(done, total, unit)
     }
@@ -210,6 +214,10 @@ impl Sink for JsonLines {
         self.console.say(&painted)
     }
 
+    fn error(&mut self, error: &Error) -> Result<()> {
+        self.fail(error)
+    }
+
     fn progress(&mut self, done: u64, total: u64, unit: &'static str) -> Result<()> {
         self.console.progress(done, total, unit)
     }
@@ -254,7 +262,6 @@ pub(crate) mod tests {
     use super::*;
     use crate::addr::Virt;
     use crate::command::Kept;
-    use crate::error::Error;
     use crate::render::console::tests::Shared;
 
     /// A row as `lm` has it; without a text when `name` is empty.

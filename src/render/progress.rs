@@ -49,12 +49,12 @@ impl Progress {
             ) {
                 bar.set_style(style.progress_chars("=> "));
             }
-        } else if total == 0 && bar.length().is_none() && bar.position() == 0 {
-            if let Ok(style) =
+        } else if total == 0
+            && bar.position() == 0
+            && let Ok(style) =
                 ProgressStyle::with_template("{spinner} {human_pos} {msg}, {elapsed}")
-            {
-                bar.set_style(style);
-            }
+        {
+            bar.set_style(style);
         }
         bar.set_position(done);
     }

@@ -2,7 +2,7 @@
 
 use super::{Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Row, Sink};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::Log;
 use std::io::Write as _;
 use std::sync::PoisonError;
@@ -69,6 +69,10 @@ impl Sink for Tee {
         self.main.note(note)
     }
 
+    fn error(&mut self, error: &Error) -> Result<()> {
+        self.fail(error)
+    }
+
     fn progress(&mut self, done: u64, total: u64, unit: &'static str) -> Result<()> {
         self.main.progress(done, total, unit)
     }
@@ -129,7 +133,6 @@ impl Output for Tee {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
     use crate::render::console::tests::Shared;
     use crate::render::json::tests::{hit, module};
     use crate::render::{Console, JsonLines};

@@ -2,7 +2,7 @@
 
 use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Row, Sink};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Writes kd's text to the output. Notes are kept until the command is over and go to standard error, so that they
 /// never stand inside a table and never come along when the text is pasted.
@@ -50,6 +50,10 @@ impl Sink for Text {
             self.notes.push(note.to_string());
         }
         Ok(())
+    }
+
+    fn error(&mut self, error: &Error) -> Result<()> {
+        self.fail(error)
     }
 
     fn progress(&mut self, done: u64, total: u64, unit: &'static str) -> Result<()> {
@@ -121,7 +125,6 @@ impl Output for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
     use crate::render::console::tests::Shared;
     use crate::render::json::tests::{hit, module};
 

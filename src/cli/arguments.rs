@@ -1,0 +1,298 @@
+//! The grammar of the command line, and its help.
+
+use crate::lab::Kind;
+use crate::render::{ColorChoice, Format};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  rkd MEMORY.DMP                                   opens the dump and asks for commands
+  rkd -z MEMORY.DMP -y symbols -c '!vm;!poolused 2;q'   as kd
+  rkd MEMORY.DMP --format json -c '!poolused 2'    one JSON document per command
+  rkd run pool-leak *.dmp --format csv             who eats the pool, for each dump
+  rkd demo                                         makes a practice dump and solves it
+
+At the prompt: help lists the commands, help NAME explains one.
+
+kd's switches are understood (-z -y -i -c -cf -loga -logo, also with / for -); those that steer what rkd does not do are
+passed over. A file that is named like a task is opened with ./NAME or -z NAME.
+
+Exit status: 0 all went well; 1 a command or a script reported an error; 2 wrong usage; 3 the dump could not be opened;
+130 Ctrl-C.";
+
+/// A kd-like debugger for Windows kernel dumps that finds out which driver is eating the pool, with proof
+#[derive(Debug, Parser)]
+#[command(name = "rkd", version, about, after_help = EXAMPLES, max_term_width = 120, subcommand_value_name = "TASK", subcommand_help_heading = "Tasks")]
+pub struct Cli {
+    /// The dump to open
+    #[arg(value_name = "DUMP")]
+    pub dump: Option<PathBuf>,
+
+    /// The dump to open, as kd takes it
+    #[arg(short = 'z', value_name = "DUMP")]
+    pub z: Vec<PathBuf>,
+
+    /// Commands to run first, divided by ; (q at the end leaves)
+    #[arg(short = 'c', value_name = "COMMANDS", allow_hyphen_values = true)]
+    pub commands: Vec<String>,
+
+    /// A file of commands to run first (also -cf FILE)
+    #[arg(long = "command-file", value_name = "FILE")]
+    pub command_files: Vec<PathBuf>,
+
+    /// Writes the session to a new log file (also -logo FILE)
+    #[arg(long = "logo", value_name = "FILE")]
+    pub new_log: Option<PathBuf>,
+
+    /// Appends the session to a log file (also -loga FILE)
+    #[arg(long = "loga", value_name = "FILE", conflicts_with = "new_log")]
+    pub old_log: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub common: Common,
+
+    #[command(subcommand)]
+    pub task: Option<Task>,
+}
+
+/// What every task understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options")]
+pub struct Common {
+    /// Where symbols are looked for: folders, or srv*CACHE*SERVER
+    #[arg(
+        short = 'y',
+        value_name = "PATH",
+        env = "_NT_SYMBOL_PATH",
+        hide_env_values = true,
+        global = true
+    )]
+    pub symbols: Option<String>,
+
+    /// Where images are looked for
+    #[arg(
+        short = 'i',
+        value_name = "PATH",
+        env = "_NT_EXECUTABLE_IMAGE_PATH",
+        hide_env_values = true,
+        global = true
+    )]
+    pub images: Option<String>,
+
+    /// How results are shown
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        global = true
+    )]
+    pub format: FormatName,
+
+    /// When colours are used; auto asks the terminal and NO_COLOR
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true)]
+    pub color: When,
+
+    /// The time zone of all times that are shown (Asia/Shanghai); otherwise TZ or the system's
+    #[arg(long = "tz", value_name = "ZONE", global = true)]
+    pub zone: Option<String>,
+
+    /// A pooltag.txt with the meanings of pool tags
+    #[arg(long, value_name = "FILE", global = true)]
+    pub pooltag: Option<PathBuf>,
+
+    /// Never uses the network, even if the symbol path names a server
+    #[arg(long, global = true)]
+    pub offline: bool,
+
+    /// Leaves out the banner
+    #[arg(long, short = 'q', global = true)]
+    pub quiet: bool,
+}
+
+/// What rkd can do besides opening a dump.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Runs a script over dumps: a file, or the name of an investigation that comes with rkd
+    Run(Run),
+    /// Makes practice dumps
+    #[command(subcommand)]
+    Lab(Lab),
+    /// Makes a practice dump and solves it, step by step
+    Demo,
+}
+
+/// Practice dumps.
+#[derive(Debug, Subcommand)]
+pub enum Lab {
+    /// Lists the scenarios
+    List,
+    /// Makes the dump of a scenario
+    Make(Make),
+}
+
+/// The arguments of `lab make`.
+#[derive(Debug, Args)]
+pub struct Make {
+    /// The scenario (rkd lab list shows them)
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: String,
+
+    /// The file to write
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// What kind of dump: kernel, bitmap-full, full, range-kernel, range-active, range-full, triage
+    #[arg(long, value_name = "KIND", default_value = "kernel", value_parser = kind)]
+    pub kind: Kind,
+
+    /// The Windows it is of, one of the built-in kernels (19041.3570)
+    #[arg(long, value_name = "VERSION", conflicts_with = "isf")]
+    pub build: Option<String>,
+
+    /// The symbols of the kernel it is of
+    #[arg(long, value_name = "FILE")]
+    pub isf: Option<PathBuf>,
+
+    /// A comment for the dump's header
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+
+    /// Leaves the debugger data block encoded, as in memory taken from a running machine
+    #[arg(long)]
+    pub encoded: bool,
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    Kind::named(name)
+        .ok_or_else(|| format!("the kinds are {}", Kind::ALL.map(Kind::name).join(", ")))
+}
+
+/// The arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The script: a file, or a name (rkd run --list shows them)
+    #[arg(value_name = "SCRIPT", required_unless_present = "list")]
+    pub script: Option<PathBuf>,
+
+    /// The dumps
+    #[arg(value_name = "DUMP", required_unless_present = "list")]
+    pub dumps: Vec<PathBuf>,
+
+    /// Lists the investigations that come with rkd
+    #[arg(long)]
+    pub list: bool,
+
+    /// Arguments for the script, which sees them as args
+    #[arg(last = true, value_name = "ARGUMENT")]
+    pub arguments: Vec<String>,
+}
+
+/// The names of the formats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// kd's text
+    #[default]
+    Text,
+    /// One JSON document per command
+    Json,
+    /// One line of JSON per row
+    Jsonl,
+    /// Comma-separated tables
+    Csv,
+}
+
+impl FormatName {
+    /// What the renderers call it.
+    pub fn format(self) -> Format {
+        match self {
+            FormatName::Text => Format::Text,
+            FormatName::Json => Format::Json,
+            FormatName::Jsonl => Format::JsonLines,
+            FormatName::Csv => Format::Csv,
+        }
+    }
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless the environment forbids it
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl When {
+    /// What the streams call it.
+    pub fn choice(self) -> ColorChoice {
+        match self {
+            When::Auto => ColorChoice::Auto,
+            When::Always => ColorChoice::Always,
+            When::Never => ColorChoice::Never,
+        }
+    }
+}
+
+impl Cli {
+    /// The dumps that are named, in either way.
+    pub fn dumps(&self) -> Vec<&Path> {
+        self.z
+            .iter()
+            .chain(&self.dump)
+            .map(PathBuf::as_path)
+            .collect()
+    }
+
+    /// The commands that the switches for logging stand for.
+    pub fn first_lines(&self) -> Vec<String> {
+        let line = |command: &str, path: &Option<PathBuf>| {
+            path.iter()
+                .map(|path| format!("{command} {}", path.display()))
+                .collect::<Vec<_>>()
+        };
+        [
+            line(".logopen", &self.new_log),
+            line(".logappend", &self.old_log),
+        ]
+        .concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_dump_or_a_task() {
+        let read = |line: &str| Cli::try_parse_from(line.split(' '));
+        let cli = read("rkd -z a.dmp -y sym -c !vm;q --format json").unwrap();
+        assert_eq!(cli.dumps(), [Path::new("a.dmp")]);
+        assert_eq!(
+            (cli.commands, cli.common.format),
+            (vec!["!vm;q".to_string()], FormatName::Json)
+        );
+        let cli = read("rkd run leak a b --format csv -- x -y").unwrap();
+        assert_eq!(cli.common.format, FormatName::Csv);
+        let Some(Task::Run(run)) = cli.task else {
+            panic!("{:?}", cli.task)
+        };
+        assert_eq!(
+            (run.dumps.len(), run.arguments),
+            (2, vec!["x".to_string(), "-y".into()])
+        );
+        assert!(read("rkd run leak").is_err());
+        assert!(read("rkd ./run").unwrap().task.is_none());
+        assert!(read("rkd --nonsense").is_err());
+    }
+}

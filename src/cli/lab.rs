@@ -1,0 +1,160 @@
+//! `rkd lab`: practice dumps.
+
+use super::World;
+use super::arguments::{Lab, Make};
+use crate::command::{Kept, Record, Value};
+use crate::error::{Error, Result};
+use crate::lab::{self, Kind, Options, Scenario};
+use crate::render::Outcome;
+use crate::symbols::{SymbolTable, builtin_facts, isf};
+use std::path::Path;
+
+/// Lists the scenarios, or makes the dump of one.
+///
+/// # Errors
+/// When there is no such scenario or kernel, or the file cannot be written.
+pub fn run(world: &World<'_>, task: &Lab) -> Result<u8> {
+    let mut out = world.screen();
+    let (name, rows) = match task {
+        Lab::List => ("lab list", lab::scenarios().iter().map(listed).collect()),
+        Lab::Make(make) => ("lab make", vec![made(make)?]),
+    };
+    out.begin(name)?;
+    rows.iter().try_for_each(|row| out.row(row))?;
+    out.end(Outcome::Done)?;
+    out.close()?;
+    Ok(0)
+}
+
+fn listed(scenario: &Scenario) -> Kept {
+    let Scenario {
+        name,
+        title,
+        summary,
+        version,
+        ..
+    } = *scenario;
+    let record: Record = vec![
+        ("name", name.into()),
+        ("title", title.into()),
+        ("summary", summary.into()),
+        ("version", version.into()),
+    ];
+    Kept {
+        kind: "scenario",
+        record,
+        text: format!("{name:<12} {title}\n{:13}{summary}", ""),
+    }
+}
+
+fn made(make: &Make) -> Result<Kept> {
+    let scenario = scenario(&make.scenario)?;
+    let options = Options {
+        kind: make.kind,
+        comment: make.comment.clone(),
+        encoded_debugger_data: make.encoded,
+        ..Options::default()
+    };
+    let made = lab::make_file(scenario, &table(make, scenario)?, &options, &make.output)?;
+    let path = make.output.display().to_string();
+    let mut text = vec![
+        format!(
+            "{path}: {} of Windows {}, {:.1} MiB",
+            kind_in_words(made.kind),
+            made.version,
+            mebibytes(made.bytes)
+        ),
+        String::new(),
+        scenario.summary.to_string(),
+        String::new(),
+    ];
+    text.extend(
+        scenario
+            .answers
+            .iter()
+            .map(|answer| format!("  - {}", answer.question)),
+    );
+    text.push(format!("\nOpen it with  rkd {path}"));
+    if !made.homeless.is_empty() {
+        text.push(format!(
+            "This kernel has no place for: {}",
+            made.homeless.join(", ")
+        ));
+    }
+    let homeless: Vec<Value> = made
+        .homeless
+        .iter()
+        .map(|figure| figure.as_str().into())
+        .collect();
+    let record: Record = vec![
+        ("file", path.into()),
+        ("scenario", scenario.name.into()),
+        ("kind", made.kind.name().into()),
+        ("version", made.version.into()),
+        ("bytes", made.bytes.into()),
+        ("pages", made.pages.into()),
+        ("homeless", homeless.into()),
+    ];
+    Ok(Kept {
+        kind: "made",
+        record,
+        text: text.join("\n"),
+    })
+}
+
+/// The scenario of that name.
+///
+/// # Errors
+/// When there is none; the names that there are.
+pub fn scenario(name: &str) -> Result<&'static Scenario> {
+    lab::scenario(name).ok_or_else(|| {
+        let names: Vec<&str> = lab::scenarios()
+            .iter()
+            .map(|scenario| scenario.name)
+            .collect();
+        Error::Absent(format!(
+            "there is no scenario {name}; there are: {}",
+            names.join(", ")
+        ))
+    })
+}
+
+/// The kernel for which the dump is made.
+fn table(make: &Make, scenario: &Scenario) -> Result<SymbolTable> {
+    match &make.isf {
+        Some(path) => isf::open(Path::new(path)),
+        None => builtin(make.build.as_deref().unwrap_or(scenario.version)),
+    }
+}
+
+/// One of the kernels that rkd knows.
+///
+/// # Errors
+/// When it does not know that version.
+pub fn builtin(version: &str) -> Result<SymbolTable> {
+    builtin_facts().by_version(version).ok_or_else(|| {
+        let builds = builtin_facts().builds();
+        let known = builds.iter().map(|(version, _)| *version).filter(|version| !version.is_empty());
+        let (first, last) = (known.clone().next().unwrap_or("?"), known.clone().next_back().unwrap_or("?"));
+        Error::Absent(format!(
+            "no kernel {version} is built in (there are {}, from {first} to {last}); --isf FILE takes any other",
+            known.count()
+        ))
+    })
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn kind_in_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Full => "a complete dump",
+        Kind::BitmapFull => "a complete bitmap dump",
+        Kind::BitmapKernel => "a kernel dump",
+        Kind::RangeKernel => "a kernel dump of ranges",
+        Kind::RangeActive => "a dump of the active pages",
+        Kind::RangeFull => "a complete dump of ranges",
+        Kind::Triage => "a minidump",
+    }
+}

@@ -1,0 +1,216 @@
+//! Runs what was typed, in either language, and shows what comes of it.
+
+use super::interrupt::{INTERRUPTED, Interrupts};
+use crate::command::line::{expand, run_command};
+use crate::command::{Flow, alias, is_command, split};
+use crate::error::{Error, Result};
+use crate::render::{Outcome, Output, Tee};
+use crate::script::{Completeness, Failure, Script};
+use crate::session::Session;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+/// An open dump, the two languages, and the screen.
+pub struct Shell {
+    /// The session.
+    pub session: Session,
+    /// Rhai, which the line editor asks too.
+    pub script: Rc<RefCell<Script>>,
+    /// The screen, and the log.
+    pub out: Tee,
+    interrupts: Interrupts,
+    ending: Ending,
+}
+
+/// How things went so far, for the program's exit status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// A command or a script reported an error.
+    pub failed: bool,
+    /// Ctrl-C ended one.
+    pub interrupted: bool,
+}
+
+impl Ending {
+    /// The exit status: 0 all went well, 1 an error was reported, 130 Ctrl-C.
+    pub fn status(self) -> u8 {
+        match self {
+            Ending {
+                interrupted: true, ..
+            } => INTERRUPTED,
+            Ending { failed: true, .. } => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl Shell {
+    /// Takes over a session. `interrupts` must set the session's own flag.
+    pub fn new(session: Session, screen: Box<dyn Output>, interrupts: Interrupts) -> Shell {
+        let out = Tee::new(screen, session.log.clone());
+        let script = Rc::new(RefCell::new(Script::new()));
+        Shell {
+            session,
+            script,
+            out,
+            interrupts,
+            ending: Ending::default(),
+        }
+    }
+
+    /// kd's prompt: the current processor when there are several.
+    pub fn prompt(&self) -> String {
+        match self.session.kernel.processors() {
+            0 | 1 => "kd> ".to_string(),
+            _ => format!("{}: kd> ", self.session.processor),
+        }
+    }
+
+    /// How things went so far.
+    pub fn ending(&self) -> Ending {
+        self.ending
+    }
+
+    /// Forgets how things went: what a person tries at the prompt is nobody's failure.
+    pub fn forgive(&mut self) {
+        self.ending = Ending::default();
+    }
+
+    /// Whether there is nobody left to show anything to.
+    pub fn is_closed(&self) -> bool {
+        self.out.is_closed()
+    }
+
+    /// Whether a text that is being typed is whole. kd's lines always are.
+    pub fn is_whole(&self, source: &str) -> bool {
+        is_whole(&self.session.aliases, &self.script.borrow(), source)
+    }
+
+    /// Runs a line of kd commands, or Rhai. Whatever goes wrong in it is shown.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] when the reader of the output has gone, or why the output cannot be written.
+    pub fn run(&mut self, source: &str) -> Result<Flow> {
+        if is_kd(&self.session.aliases, source) {
+            self.run_commands(source)
+        } else {
+            self.run_script(source)
+        }
+    }
+
+    /// Runs something that shows rows, as if it were a command of the name `name`.
+    ///
+    /// # Errors
+    /// Those of [`Shell::run`].
+    pub fn show(
+        &mut self,
+        name: &str,
+        what: impl FnOnce(&mut Session, &mut Tee) -> Result<Flow>,
+    ) -> Result<Flow> {
+        let Shell {
+            session,
+            out,
+            interrupts,
+            ..
+        } = self;
+        out.begin(name)?;
+        let errors = session.errors;
+        let result = interrupts.during(|| what(session, out));
+        out.end(Outcome::from(&result))?;
+        self.ending.failed |= self.session.errors > errors;
+        match result {
+            // A command that failed has counted itself.
+            Err(error) if !matches!(error, Error::Stopped) => Ok(Flow::Continue),
+            result => self.conclude(result.map_err(Failure::from)),
+        }
+    }
+
+    /// Each command of a line is a document, a table, an exit status of its own.
+    fn run_commands(&mut self, line: &str) -> Result<Flow> {
+        let line = expand(&self.session, line);
+        for part in split::parts(&line) {
+            let name = part.trim_end();
+            let flow = self.show(name, |session, out| run_command(session, part, out))?;
+            if flow == Flow::Quit || self.interrupts.were_pressed() {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn run_script(&mut self, source: &str) -> Result<Flow> {
+        self.scripted(source, |script, session, out| {
+            script.run_line(session, source, out)
+        })
+    }
+
+    /// Runs a script from a file, or one of the embedded ones.
+    ///
+    /// # Errors
+    /// Those of [`Shell::run`].
+    pub fn run_file(&mut self, path: &Path, arguments: &[String]) -> Result<Flow> {
+        let name = path.display().to_string();
+        self.scripted(&name, |script, session, out| {
+            script.run_file(session, path, arguments, out)
+        })
+    }
+
+    fn scripted(
+        &mut self,
+        name: &str,
+        what: impl FnOnce(&mut Script, &mut Session, &mut Tee) -> Result<(), Failure>,
+    ) -> Result<Flow> {
+        let Shell {
+            session,
+            script,
+            out,
+            interrupts,
+            ..
+        } = self;
+        out.begin(name)?;
+        let result = interrupts.during(|| what(&mut script.borrow_mut(), session, out));
+        out.end(match &result {
+            Ok(()) => Outcome::Done,
+            Err(Failure::Stopped) => Outcome::Stopped,
+            Err(failure) => Outcome::Failed(failure),
+        })?;
+        let flow = if self.session.quit {
+            Flow::Quit
+        } else {
+            Flow::Continue
+        };
+        self.conclude(result.map(|()| flow))
+    }
+
+    /// Keeps how it went. Only an output that takes no more ends the session.
+    fn conclude(&mut self, result: Result<Flow, Failure>) -> Result<Flow> {
+        match result {
+            Ok(flow) => Ok(flow),
+            Err(Failure::Stopped) if self.out.is_closed() => Err(Error::Stopped),
+            Err(Failure::Stopped) => {
+                self.ending.interrupted |= self.interrupts.were_pressed();
+                Ok(Flow::Continue)
+            }
+            Err(_) => {
+                self.ending.failed = true;
+                Ok(Flow::Continue)
+            }
+        }
+    }
+}
+
+/// Whether a line is kd's: its first word decides, also when that is an alias for one of kd's.
+pub fn is_kd(aliases: &BTreeMap<String, String>, line: &str) -> bool {
+    is_command(line)
+        || (!aliases.is_empty()
+            && is_command(&alias::substitute(line, &|name| aliases.get(name).cloned())))
+}
+
+/// Whether nothing is open in a text. An empty line after an empty line says that nothing more will come.
+pub fn is_whole(aliases: &BTreeMap<String, String>, script: &Script, source: &str) -> bool {
+    is_kd(aliases, source)
+        || source.ends_with("\n\n")
+        || script.check_complete(source) != Completeness::Incomplete
+}
