@@ -140,9 +140,14 @@ impl Pattern {
         self.mask.iter().all(|&m| m == 0xff)
     }
 
+    /// Whether every address will do.
+    pub(super) fn may_be_anywhere(&self) -> bool {
+        self.align == 1
+    }
+
     /// Whether it may lie at the address.
     pub(super) fn may_be_at(&self, address: u64) -> bool {
-        self.align == 1 || address.is_multiple_of(self.align)
+        self.may_be_anywhere() || address.is_multiple_of(self.align)
     }
 
     /// Whether `hay` begins with it.

@@ -1,43 +1,76 @@
 //! Any number of patterns in one pass: a coarse sieve over the half-bytes, then a bitmap over the hashes, then the truth.
 //!
 //! A window of four bytes passes the sieve when each byte's halves occur at that place in some window of one bucket (eight
-//! buckets, one bit each: sixteen table look-ups by the processor's byte shuffle decide 32 places at once). What passes is
+//! buckets, one bit each: eight table look-ups by the processor's byte shuffle decide 32 places at once). What passes is
 //! hashed into a bitmap, and only what is set there is compared with patterns.
 
 use super::index::{Entry, Index};
+use super::sieve::Sieve;
+use super::window::Chooser;
 use super::{Ask, Found, simd};
+use crate::scan::pattern::Pattern;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Half-byte tables: bit `b` of `low[i][n]` says that bucket `b` has a window whose byte `i` ends in the digit `n`.
-pub(super) struct Sieve {
-    pub low: [[u8; 16]; 4],
-    pub high: [[u8; 16]; 4],
-}
-
-/// The windows of one shape.
+/// All patterns of a set by their windows.
 pub(super) struct Filter {
     sieve: Sieve,
-    index: Index,
-    shape: u32,
-    /// Bytes from a window's first to its last.
+    /// Most sets have a single shape, all four bytes.
+    shapes: Vec<Shape>,
+    /// Bytes from the first to the last of the shortest window.
     span: usize,
     /// How far into their patterns the windows begin.
     offsets: Range<usize>,
     simd: Option<simd::Simd>,
 }
 
+/// The windows that use the same of their four bytes.
+struct Shape {
+    mask: u32,
+    /// Bytes from the first to the last.
+    span: usize,
+    index: Index,
+}
+
 impl Filter {
-    /// A filter of windows that all have the shape.
-    pub fn new(shape: u32, entries: Vec<Entry>, simd: Option<simd::Simd>) -> Filter {
-        let index = Index::new(&entries);
-        let least = entries.iter().map(|e| e.offset).min().unwrap_or(0) as usize;
-        let most = entries.iter().map(|e| e.offset).max().unwrap_or(0) as usize;
+    /// A filter for patterns that have at least one fixed bit each.
+    pub fn new(patterns: &[Pattern], simd: Option<simd::Simd>) -> Filter {
+        let mut chooser = Chooser::new(patterns.len());
+        let mut entries: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
+        let (mut least, mut most) = (usize::MAX, 0);
+        for (number, pattern) in patterns.iter().enumerate() {
+            let Some(window) = chooser.choose(pattern) else {
+                continue;
+            };
+            (least, most) = (least.min(window.offset), most.max(window.offset));
+            let whole = window.shape.count_ones() as usize == pattern.len() * 8;
+            entries
+                .entry(window.shape)
+                .or_default()
+                .extend(window.values.iter().map(|&value| Entry {
+                    value,
+                    pattern: number as u32,
+                    offset: window.offset as u32,
+                    sure: whole && pattern.may_be_anywhere(),
+                }));
+        }
+        let shapes: Vec<Shape> = entries
+            .into_iter()
+            .map(|(mask, entries)| Shape {
+                mask,
+                span: 4 - mask.leading_zeros() as usize / 8,
+                index: Index::new(entries),
+            })
+            .collect();
         Filter {
-            sieve: Sieve::new(shape, index.values()),
-            index,
-            shape,
-            span: 4 - shape.leading_zeros() as usize / 8,
-            offsets: least..most + 1,
+            sieve: Sieve::new(
+                shapes
+                    .iter()
+                    .map(|shape| (shape.mask, shape.index.values())),
+            ),
+            span: shapes.iter().map(|shape| shape.span).min().unwrap_or(1),
+            shapes,
+            offsets: least.min(most)..most + 1,
             simd,
         }
     }
@@ -48,28 +81,60 @@ impl Filter {
         let end = (hay.len() + 1).saturating_sub(self.span);
         let places = end.min(ask.starts.start + self.offsets.start)
             ..end.min(ask.starts.end + self.offsets.end - 1);
-        let mut look = |at: usize| {
-            let value = window(hay, at) & self.shape;
-            if self.index.may_hold(value) {
-                self.confirm(value, at, ask, out);
+        match self.shapes.as_slice() {
+            // Nearly always; without the inner loop the compiler makes better code.
+            [only] if only.mask == u32::MAX => {
+                self.sift(hay, places, |at| only.look(window(hay, at), at, ask, out))
             }
-        };
+            shapes => self.sift(hay, places, |at| {
+                let four = window(hay, at);
+                for shape in shapes {
+                    shape.look(four & shape.mask, at, ask, out);
+                }
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn sift(&self, hay: &[u8], places: Range<usize>, mut look: impl FnMut(usize)) {
         let rest = match &self.simd {
             Some(simd) => simd.sift(&self.sieve, hay, places.clone(), &mut look),
             None => places.start,
         };
         (rest..places.end).for_each(look);
     }
+}
 
-    #[cold]
+impl Shape {
+    #[inline(always)]
+    fn look(&self, value: u32, at: usize, ask: &Ask<'_>, out: &mut Vec<Found>) {
+        if self.index.may_hold(value) {
+            self.confirm(value, at, ask, out);
+        }
+    }
+
+    #[inline(never)]
     fn confirm(&self, value: u32, at: usize, ask: &Ask<'_>, out: &mut Vec<Found>) {
+        // Past the end `window` reads zeroes.
+        if ask.hay.len() - at < self.span {
+            return;
+        }
         for entry in self.index.get(value) {
             if out.len() > ask.enough {
                 return;
             }
-            if let Some(start) = at.checked_sub(entry.offset as usize)
-                && ask.starts.contains(&start)
-            {
+            let Some(start) = at
+                .checked_sub(entry.offset as usize)
+                .filter(|start| ask.starts.contains(start))
+            else {
+                continue;
+            };
+            if entry.sure {
+                out.push(Found {
+                    address: ask.address(start),
+                    pattern: entry.pattern,
+                });
+            } else {
                 ask.confirm(start, entry.pattern, out);
             }
         }
@@ -87,33 +152,5 @@ fn window(hay: &[u8], at: usize) -> u32 {
             .take(4)
             .enumerate()
             .fold(0, |all, (i, &b)| all | u32::from(b) << (8 * i)),
-    }
-}
-
-impl Sieve {
-    /// Eight buckets of neighbours: what begins alike shares a bucket, so that a bucket lets few mixtures through.
-    fn new(shape: u32, values: &[u32]) -> Sieve {
-        let mut sieve = Sieve {
-            low: [[0; 16]; 4],
-            high: [[0; 16]; 4],
-        };
-        let mut values = values.to_vec();
-        values.sort_unstable_by_key(|v| v.swap_bytes());
-        let per_bucket = values.len().div_ceil(8).max(1);
-        for (bucket, values) in values.chunks(per_bucket).enumerate() {
-            for value in values {
-                for (at, byte) in value.to_le_bytes().into_iter().enumerate() {
-                    sieve.low[at][usize::from(byte & 15)] |= 1 << bucket;
-                    sieve.high[at][usize::from(byte >> 4)] |= 1 << bucket;
-                }
-            }
-        }
-        for (at, used) in shape.to_le_bytes().into_iter().enumerate() {
-            if used == 0 {
-                sieve.low[at] = [0xff; 16];
-                sieve.high[at] = [0xff; 16];
-            }
-        }
-        sieve
     }
 }

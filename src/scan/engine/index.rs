@@ -9,6 +9,8 @@ pub(super) struct Entry {
     pub pattern: u32,
     /// Where in the pattern the window begins.
     pub offset: u32,
+    /// Whether the value is proof enough: the window is the whole pattern.
+    pub sure: bool,
 }
 
 /// Windows by value.
@@ -16,57 +18,51 @@ pub(super) struct Index {
     /// A power of two of words; one bit per hash.
     bitmap: Vec<u64>,
     bitmap_shift: u32,
+    /// Ascending by value.
+    entries: Vec<Entry>,
+    /// Open addressing, at most half full: a value, and where in `entries` it begins (`EMPTY`: nothing).
+    slots: Vec<(u32, u32)>,
+    slot_shift: u32,
     /// The distinct values, ascending.
     values: Vec<u32>,
-    /// `values[i]` has the entries `firsts[i]..firsts[i + 1]`.
-    firsts: Vec<u32>,
-    entries: Vec<Entry>,
-    /// Open addressing: one more than the place in `values`, 0 for empty. At most half full.
-    slots: Vec<u32>,
-    slot_shift: u32,
 }
+
+const EMPTY: u32 = u32::MAX;
 
 impl Index {
     /// An index of the entries, in any order.
-    pub fn new(entries: &[Entry]) -> Index {
-        let mut entries = entries.to_vec();
+    pub fn new(mut entries: Vec<Entry>) -> Index {
         entries.sort_unstable();
-        let (mut values, mut firsts) = (Vec::new(), Vec::new());
-        for (at, entry) in entries.iter().enumerate() {
-            if values.last() != Some(&entry.value) {
-                values.push(entry.value);
-                firsts.push(at as u32);
-            }
-        }
-        firsts.push(entries.len() as u32);
-
-        // 256 bits a value keep chance hits below one in 256; from 2^15 bits (4 KiB) for a single value to 2^24 (2 MiB).
-        let bits = (values.len().max(1) * 256)
+        let mut values: Vec<u32> = entries.iter().map(|e| e.value).collect();
+        values.dedup();
+        // 64 bits a value let one place in 64 of those that pass the sieve through; from 2^15 bits (4 KiB) to 2^24 (2 MiB).
+        // A larger bitmap would no longer fit into the nearer caches.
+        let bits = (values.len().max(1) * 64)
             .next_power_of_two()
             .trailing_zeros()
             .clamp(15, 24);
         let slot_bits = (values.len().max(1) * 2)
             .next_power_of_two()
-            .trailing_zeros()
-            .max(1);
+            .trailing_zeros();
         let mut index = Index {
             bitmap: vec![0; 1 << (bits - 6)],
             bitmap_shift: 32 - bits,
-            slots: vec![0; 1 << slot_bits],
+            entries,
+            slots: vec![(0, EMPTY); 1 << slot_bits],
             slot_shift: 32 - slot_bits,
             values,
-            firsts,
-            entries,
         };
-        for at in 0..index.values.len() {
-            let hash = hash(index.values[at]);
+        let mut first = 0;
+        for run in index.entries.chunk_by(|a, b| a.value == b.value) {
+            let hash = hash(run[0].value);
             let bit = (hash >> index.bitmap_shift) as usize;
             index.bitmap[bit / 64] |= 1 << (bit % 64);
             let mut slot = (hash >> index.slot_shift) as usize;
-            while index.slots[slot] != 0 {
+            while index.slots[slot].1 != EMPTY {
                 slot = (slot + 1) % index.slots.len();
             }
-            index.slots[slot] = at as u32 + 1;
+            index.slots[slot] = (run[0].value, first);
+            first += run.len() as u32;
         }
         index
     }
@@ -80,22 +76,22 @@ impl Index {
     #[inline(always)]
     pub fn may_hold(&self, value: u32) -> bool {
         let bit = (hash(value) >> self.bitmap_shift) as usize;
-        // The mask is always true; it lets the compiler drop the bounds check.
+        // The mask changes nothing; it lets the compiler drop the bounds check.
         self.bitmap[(bit / 64) & (self.bitmap.len() - 1)] >> (bit % 64) & 1 == 1
     }
 
     /// All windows with the value.
-    pub fn get(&self, value: u32) -> &[Entry] {
+    pub fn get(&self, value: u32) -> impl Iterator<Item = &Entry> {
         let mut slot = (hash(value) >> self.slot_shift) as usize;
-        loop {
-            let Some(at) = self.slots[slot].checked_sub(1).map(|at| at as usize) else {
-                return &[];
-            };
-            if self.values[at] == value {
-                return &self.entries[self.firsts[at] as usize..self.firsts[at + 1] as usize];
-            }
+        while self.slots[slot].1 != EMPTY && self.slots[slot].0 != value {
             slot = (slot + 1) % self.slots.len();
         }
+        let first = self.slots[slot].1 as usize;
+        self.entries
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(move |entry| entry.value == value)
     }
 }
 

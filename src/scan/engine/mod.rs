@@ -4,6 +4,7 @@ mod automaton;
 mod filter;
 mod index;
 mod rarity;
+mod sieve;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -13,16 +14,14 @@ use super::pattern::Pattern;
 use crate::error::{Error, Result};
 use automaton::Automaton;
 use filter::Filter;
-use index::Entry;
 use memchr::memmem;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The most patterns in a set.
 pub const MAX_PATTERNS: usize = 1_000_000;
 /// The most bytes of all patterns of a set together.
 pub const MAX_BYTES: usize = 0x100_0000;
-/// Starts that are searched at once: with several engines in one set, the second finds the bytes in the cache.
+/// Starts that are searched at once: what is found in them is sorted, and can be thrown away when it is too much.
 const BLOCK: usize = 0x1_0000;
 
 /// An occurrence.
@@ -46,7 +45,7 @@ pub struct Found {
 pub struct Patterns {
     patterns: Vec<Pattern>,
     longest: usize,
-    engines: Vec<Engine>,
+    engine: Engine,
 }
 
 /// What an engine is asked for: the occurrences in `hay`, which lies at `base`, that begin in `starts`.
@@ -84,7 +83,7 @@ impl Ask<'_> {
 enum Engine {
     /// A single exact pattern: nothing beats `memmem`.
     Single(memmem::Finder<'static>),
-    /// Patterns with windows of one shape.
+    /// Everything else.
     Filter(Filter),
     /// A few exact patterns on a processor for which there is no SIMD filter here, but one in `aho-corasick`.
     Automaton(Automaton),
@@ -115,11 +114,11 @@ impl Patterns {
             )));
         }
         let longest = patterns.iter().map(Pattern::len).max().unwrap_or(1);
-        let engines = engines(&patterns, simd);
+        let engine = engine(&patterns, simd);
         Ok(Patterns {
             patterns,
             longest,
-            engines,
+            engine,
         })
     }
 
@@ -172,12 +171,10 @@ impl Patterns {
                 patterns: &self.patterns,
                 enough,
             };
-            for engine in &self.engines {
-                match engine {
-                    Engine::Single(finder) => single(finder, &ask, out),
-                    Engine::Filter(filter) => filter.find(&ask, out),
-                    Engine::Automaton(automaton) => automaton.find(&ask, out),
-                }
+            match &self.engine {
+                Engine::Single(finder) => single(finder, &ask, out),
+                Engine::Filter(filter) => filter.find(&ask, out),
+                Engine::Automaton(automaton) => automaton.find(&ask, out),
             }
             if out.len() <= enough {
                 let new = &mut out[before..];
@@ -211,35 +208,16 @@ fn single(finder: &memmem::Finder<'_>, ask: &Ask<'_>, out: &mut Vec<Found>) {
     }
 }
 
-/// Chooses the engines; together they find every pattern once.
-fn engines(patterns: &[Pattern], simd: Option<simd::Simd>) -> Vec<Engine> {
+fn engine(patterns: &[Pattern], simd: Option<simd::Simd>) -> Engine {
     if let [only] = patterns
         && only.is_exact()
     {
-        return vec![Engine::Single(
-            memmem::Finder::new(only.value()).into_owned(),
-        )];
+        return Engine::Single(memmem::Finder::new(only.value()).into_owned());
     }
     if simd.is_none()
         && let Some(automaton) = Automaton::new(patterns)
     {
-        return vec![Engine::Automaton(automaton)];
+        return Engine::Automaton(automaton);
     }
-    let mut chooser = window::Chooser::new(patterns.len());
-    let mut shapes: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
-    for (number, pattern) in patterns.iter().enumerate() {
-        let Some(window) = chooser.choose(pattern) else {
-            continue;
-        };
-        let entries = shapes.entry(window.shape).or_default();
-        entries.extend(window.values.iter().map(|&value| Entry {
-            value,
-            pattern: number as u32,
-            offset: window.offset as u32,
-        }));
-    }
-    shapes
-        .into_iter()
-        .map(|(shape, entries)| Engine::Filter(Filter::new(shape, entries, simd)))
-        .collect()
+    Engine::Filter(Filter::new(patterns, simd))
 }

@@ -4,7 +4,7 @@
 ///
 /// Measured over 8 MB of x64 programs and libraries, with a third as many zeroes added for empty pages.
 #[rustfmt::skip]
-pub(super) const RARITY: [u8; 256] = [
+const RARITY: [u8; 256] = [
     8, 52, 61, 66, 65, 68, 73, 70, 55, 77, 73, 78, 73, 74, 64, 49,
     62, 75, 68, 83, 77, 77, 84, 85, 66, 78, 80, 83, 78, 79, 75, 64,
     61, 83, 79, 84, 53, 74, 91, 89, 70, 75, 89, 85, 84, 84, 77, 87,
@@ -22,3 +22,14 @@ pub(super) const RARITY: [u8; 256] = [
     75, 86, 83, 90, 85, 85, 84, 84, 58, 67, 84, 75, 80, 82, 80, 73,
     76, 85, 84, 82, 87, 88, 76, 80, 73, 81, 78, 79, 78, 74, 67, 43,
 ];
+
+/// The chance that a byte of a system's memory is `byte` under the mask.
+pub(super) fn chance(byte: u8, mask: u8) -> f32 {
+    if mask == 0xff {
+        return (-f32::from(RARITY[usize::from(byte)]) / 8.0).exp2();
+    }
+    (0..=u8::MAX)
+        .filter(|b| b & mask == byte)
+        .map(|b| chance(b, 0xff))
+        .sum()
+}

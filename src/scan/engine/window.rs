@@ -1,7 +1,7 @@
 //! Which four bytes of a pattern to watch for: the rarest, so that the filter stays silent over code, text and zeroes.
 
 use super::super::pattern::Pattern;
-use super::rarity::RARITY;
+use super::rarity::chance;
 use std::collections::HashMap;
 
 /// How far into a pattern a window may begin. More choice than this buys nothing and would widen every block.
@@ -96,19 +96,4 @@ fn expand(pattern: &Pattern, offset: usize, shape: u32, value: u32) -> Vec<u32> 
             return values;
         }
     }
-}
-
-/// The chance that a byte of a system's memory fits.
-fn chance(byte: u8, mask: u8) -> f32 {
-    if mask == 0xff {
-        return eighths(byte);
-    }
-    (0..=u8::MAX)
-        .filter(|b| b & mask == byte)
-        .map(eighths)
-        .sum()
-}
-
-fn eighths(byte: u8) -> f32 {
-    (-f32::from(RARITY[usize::from(byte)]) / 8.0).exp2()
 }
