@@ -192,6 +192,8 @@ pub struct Process {
     pub handles: u32,
     /// Seconds after the start of the machine at which it began.
     pub started: u64,
+    /// Its command line; a process that has one has the pages of its address space that hold it.
+    pub command_line: Option<&'static str>,
 }
 
 /// A page file; sizes in pages.

@@ -6,6 +6,7 @@ mod counters;
 mod debugger;
 mod driver;
 mod form;
+mod heaps;
 mod kernel;
 mod loader;
 mod pool;
@@ -14,6 +15,7 @@ mod processors;
 mod regions;
 mod shared;
 mod snapshot;
+mod user;
 
 pub use form::Form;
 pub use kernel::Exports;
@@ -25,6 +27,7 @@ use crate::addr::Virt;
 use crate::error::{Error, Result};
 use crate::symbols::SymbolTable;
 use regions::Regions;
+use std::collections::BTreeSet;
 
 /// A Windows that is being put together.
 pub struct Windows<'t> {
@@ -44,6 +47,8 @@ pub struct Windows<'t> {
     pub paged: Arena,
     /// Room for kernel stacks.
     pub stacks: Arena,
+    /// Frames that only user addresses map.
+    pub user_frames: BTreeSet<u64>,
     /// Figures that the kernel has no place for, in words.
     pub homeless: Vec<String>,
 }
@@ -70,6 +75,7 @@ impl<'t> Windows<'t> {
             pool,
             paged,
             stacks,
+            user_frames: BTreeSet::new(),
             homeless: Vec::new(),
         })
     }
@@ -176,6 +182,21 @@ impl Windows<'_> {
         header.set("PoolTag", u64::from(u32::from_le_bytes(*tag)))?;
         self.memory.write(at, header.bytes())?;
         Ok(at + 0x10)
+    }
+
+    /// Writes a field of a structure in place; says whether the type has it.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub(crate) fn poke(&mut self, ty: &str, at: Virt, path: &str, value: u64) -> Result<bool> {
+        let Ok(field) = self.table.field(ty, path) else {
+            return Ok(false);
+        };
+        let width = self.table.size_of(field.ty).unwrap_or(8).min(8) as usize;
+        let bytes = value.to_le_bytes();
+        self.memory
+            .write(at + field.offset, bytes.get(..width).unwrap_or_default())?;
+        Ok(true)
     }
 
     /// Where `_MI_VISIBLE_STATE` lies: some kernels' `MiState` is larger than its public type says, before this member.

@@ -9,7 +9,7 @@ use super::{Answer, Scenario};
 use crate::addr::{Pfn, Virt};
 use crate::lab::dice::Dice;
 use crate::lab::plan::{
-    Block, Body, BugCheck, Counters, Gone, Module, PageFile, Plan, Pool, Tag, Use,
+    Block, Body, BugCheck, Counters, Gone, Module, PageFile, Plan, Pool, Process, Tag, Use,
 };
 use crate::lab::ram::FrameRun;
 use crate::lab::stock::{drivers, processes, tags};
@@ -102,7 +102,7 @@ fn plan() -> Plan {
         gone,
         blocks: blocks(&all_tags),
         tags: all_tags,
-        processes: processes::all(279_673, THREADS),
+        processes: processes(),
         sessions: vec![(0, 1_187), (1, 4_306)],
         page_files: page_files(),
         counters,
@@ -147,7 +147,19 @@ fn gone(name: &'static str, low: u64, high: u64, seconds_ago: u64) -> Gone {
     }
 }
 
-/// The tags with exact figures: the first nine of the list by nonpaged pool.
+/// The test tool's own command line is in the dump, where the dump holds user memory.
+fn processes() -> Vec<Process> {
+    let mut all = processes::all(279_673, THREADS);
+    if let Some(tool) = all
+        .iter_mut()
+        .find(|process| process.name == "notmyfault64.exe")
+    {
+        tool.command_line = Some("\"C:\\Tools\\notmyfault64.exe\" /accepteula");
+    }
+    all
+}
+
+/// The tags with exact figures: the first nine of the list by nonpaged pool, and the processes.
 fn special_tags() -> Vec<Tag> {
     let one = |tag: &[u8; 4], count, bytes, freed| Tag {
         tag: *tag,
@@ -168,6 +180,7 @@ fn special_tags() -> Vec<Tag> {
         one(b"File", 9_734, 3_877_408, 9_871_204),
         one(b"Thre", 1_257, 3_217_920, 48_117),
         one(b"EtwR", 12_141, 2_672_640, 30_955),
+        one(b"Proc", 116, 326_656, 2_207),
     ];
     if let Some(buffers) = tags.iter_mut().find(|tag| tag.tag == *b"EtwB") {
         buffers.paged = Use {

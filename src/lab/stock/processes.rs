@@ -64,6 +64,7 @@ pub fn all(commit: u64, threads: u32) -> Vec<Process> {
         threads: 0,
         handles: 3_391,
         started: 0,
+        command_line: None,
     }];
     let (mut services, mut explorer) = (0, 0);
     for (index, (name, count, session, each, about)) in LINES.into_iter().enumerate() {
@@ -91,6 +92,7 @@ pub fn all(commit: u64, threads: u32) -> Vec<Process> {
                     as u32,
                 handles: (u64::from(each) * dice.between(11, 40)) as u32,
                 started: 3 + index as u64 * index as u64 / 2 + dice.below(9),
+                command_line: None,
             });
         }
     }

@@ -42,27 +42,29 @@ pub fn all(special: &[Tag]) -> Vec<Tag> {
         &mut tag.non_paged
     });
     fill(&mut tags, PAGED, PAGED_TOP, special, |tag| &mut tag.paged);
+    // in the middle of the list: the last of it came when the kernel's table was full
     let escape = Use {
         count: 3,
         bytes: 0x1e0,
         freed: 17,
     };
-    tags.push(Tag {
-        tag: ESCAPE,
-        non_paged: escape,
-        paged: Use::default(),
-    });
     // a tag that was used, and of which nothing is left
     let gone = Use {
         count: 0,
         bytes: 0,
         freed: 4_711,
     };
-    tags.push(Tag {
-        tag: *b"Gone",
-        non_paged: gone,
-        paged: Use::default(),
-    });
+    for (tag, non_paged) in [(ESCAPE, escape), (*b"Gone", gone)] {
+        let paged = Use::default();
+        tags.insert(
+            tags.len() / 2,
+            Tag {
+                tag,
+                non_paged,
+                paged,
+            },
+        );
+    }
     tags
 }
 

@@ -1,36 +1,22 @@
 //! What the memory manager counts: in `MiState` and `MiSystemPartition` where the kernel has them, else in variables.
 
-use super::processes::STACK_PAGES;
+mod variables;
+
 use super::{Windows, regions};
 use crate::addr::Virt;
 use crate::error::Result;
-use crate::lab::dice::Dice;
-use crate::lab::plan::{Counters, Plan, Pool};
+use crate::lab::plan::{Counters, Plan};
 
 const STATE: &str = "_MI_SYSTEM_INFORMATION";
 const VISIBLE: &str = "_MI_VISIBLE_STATE";
 const PARTITION: &str = "_MI_PARTITION";
 
-/// Pages that are taken from the pool in whole pages, of all that is nonpaged and may be executed.
-fn big_pages(plan: &Plan) -> u64 {
-    let nonpaged = plan
-        .blocks
-        .iter()
-        .filter(|block| block.pool == Pool::NonPaged && !block.stale);
-    nonpaged
-        .map(|block| block.bytes / 0x1000)
-        .sum::<u64>()
-        .min(plan.counters.non_paged_pool)
-}
-
 /// Writes all counters. `stack_pages` are the pages of the threads' kernel stacks.
 pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan, stack_pages: u64) -> Result<()> {
     match windows.visible_state() {
         Some(visible) => write_state(windows, plan, visible, stack_pages)?,
-        None => write_variables(windows, plan, stack_pages)?,
+        None => variables::write(windows, plan, stack_pages)?,
     }
-    write_descriptors(windows, plan)?;
-    write_heaps(windows, plan)?;
     write_memory_block(windows, plan)?;
     let regions = windows.regions;
     windows.set_u64("MmPfnDatabase", regions.pfn_database.0)?;
@@ -42,19 +28,6 @@ pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan, stack_pages: u64) ->
         plan.counters.paged_pool_max << 12,
     )?;
     Ok(())
-}
-
-/// Writes a field of a structure in place; says whether the type has it.
-fn poke(windows: &mut Windows<'_>, ty: &str, at: Virt, path: &str, value: u64) -> Result<bool> {
-    let Ok(field) = windows.table.field(ty, path) else {
-        return Ok(false);
-    };
-    let width = windows.table.size_of(field.ty).unwrap_or(8).min(8) as usize;
-    let bytes = value.to_le_bytes();
-    windows
-        .memory
-        .write(at + field.offset, bytes.get(..width).unwrap_or_default())?;
-    Ok(true)
 }
 
 /// What each line of commitment holds, by the field that holds it; shared commitment is the rest.
@@ -106,7 +79,7 @@ fn write_state(
             "System PageTables",
         ),
     ] {
-        if poke(windows, VISIBLE, visible, path, value)? {
+        if windows.poke(VISIBLE, visible, path, value)? {
             charged.push(value);
         } else {
             windows.homeless.push(name.to_owned());
@@ -132,10 +105,9 @@ fn write_state(
         ),
         ("PagingLevels", 4),
     ] {
-        poke(windows, VISIBLE, visible, path, value)?;
+        windows.poke(VISIBLE, visible, path, value)?;
     }
-    if poke(
-        windows,
+    if windows.poke(
         PARTITION,
         partition,
         "Vp.ProcessLockedFilePages",
@@ -144,8 +116,8 @@ fn write_state(
         charged.push(counters.locked_file_pages);
     }
     let shared = shared_commit(counters, &charged);
-    if !poke(windows, PARTITION, partition, "Vp.SharedCommit", shared)? {
-        poke(windows, VISIBLE, visible, "SharedCommit", shared)?;
+    if !windows.poke(PARTITION, partition, "Vp.SharedCommit", shared)? {
+        windows.poke(VISIBLE, visible, "SharedCommit", shared)?;
     }
     let end = windows.memory.ram.end();
     for (path, value) in [
@@ -172,17 +144,15 @@ fn write_state(
         ),
         ("Commit.PeakCommitment", counters.committed + 7_911),
     ] {
-        poke(windows, PARTITION, partition, path, value)?;
+        windows.poke(PARTITION, partition, path, value)?;
     }
-    poke(
-        windows,
+    windows.poke(
         STATE,
         state,
         "Pools.AllocatedNonPagedPool",
         counters.non_paged_pool + counters.non_paged_pool_nx,
     )?;
-    poke(
-        windows,
+    windows.poke(
         STATE,
         state,
         "Pools.MaximumNonPagedPoolThreshold",
@@ -190,8 +160,7 @@ fn write_state(
     )?;
     let files = windows.table.field(PARTITION, "Vp.PagingFile")?.offset;
     write_page_files(windows, plan, partition + files)?;
-    poke(
-        windows,
+    windows.poke(
         PARTITION,
         partition,
         "Vp.NumberOfPagingFiles",
@@ -205,15 +174,13 @@ fn write_regions(windows: &mut Windows<'_>, visible: Virt) -> Result<()> {
     let regions = windows.regions;
     for (index, name) in regions::order(windows.table).iter().enumerate() {
         if let Some((base, size)) = regions.named(name) {
-            poke(
-                windows,
+            windows.poke(
                 VISIBLE,
                 visible,
                 &format!("SystemVaRegions[{index}].BaseAddress"),
                 base.0,
             )?;
-            poke(
-                windows,
+            windows.poke(
                 VISIBLE,
                 visible,
                 &format!("SystemVaRegions[{index}].NumberOfBytes"),
@@ -246,223 +213,6 @@ fn write_page_files(windows: &mut Windows<'_>, plan: &Plan, array: Virt) -> Resu
         let at = windows.allocate(b"MmPf", form.bytes().len() as u64)?;
         windows.memory.write(at, form.bytes())?;
         windows.memory.write_u64(array + index as u64 * 8, at.0)?;
-    }
-    Ok(())
-}
-
-/// The variables of kernels that have no `MiState`.
-fn write_variables(windows: &mut Windows<'_>, plan: &Plan, stack_pages: u64) -> Result<()> {
-    let counters = &plan.counters;
-    let mut charged = vec![
-        plan.sessions.iter().map(|session| session.1).sum(),
-        counters.paged_pool,
-    ];
-    charged.push(stack_pages);
-    // four bytes wide; MiKernelStackPages of 9600 is one byte, and a setting
-    windows.set_u32("MmKernelStackPages", stack_pages as u32)?;
-    if let Some(at) = windows.try_symbol("MiKernelStackPages") {
-        windows.memory.write(at, &[STACK_PAGES as u8])?;
-    }
-    for (name, value) in [
-        ("MmProcessCommit", counters.process_commit),
-        ("MmMdlPagesAllocated", counters.mdl_pages),
-    ] {
-        if windows.set_u64(name, value)? {
-            charged.push(value);
-        }
-    }
-    if windows.set_u32("MmDriverCommit", counters.driver_commit as u32)? {
-        charged.push(counters.driver_commit);
-    }
-    for name in [
-        "NonPagedPool Commit",
-        "Boot Commit",
-        "PFN Array Commit",
-        "System PageTables",
-    ] {
-        windows.homeless.push(name.to_owned());
-    }
-    windows.set_u64("MmSharedCommit", shared_commit(counters, &charged))?;
-    let nx = if windows.knows_nx() {
-        counters.non_paged_pool_nx
-    } else {
-        0
-    };
-    let all_non_paged = counters.non_paged_pool + nx;
-    for (name, value) in [
-        ("MmNumberOfPhysicalPages", counters.physical),
-        ("MmLowestPhysicalPage", 1),
-        ("MmHighestPhysicalPage", windows.memory.ram.end() - 1),
-        ("MmAvailablePages", counters.available),
-        ("MmResidentAvailablePages", counters.resident_available),
-        ("MmTotalCommittedPages", counters.committed),
-        ("MmTotalCommitLimit", counters.commit_limit),
-        (
-            "MmTotalCommitLimitMaximum",
-            counters.commit_limit + 0x20_0000,
-        ),
-        ("MmPeakCommitment", counters.committed + 7_911),
-        (
-            "MmTotalPagesForPagingFile",
-            counters.commit_limit - counters.physical,
-        ),
-        ("MmAllocatedNonPagedPool", all_non_paged),
-        ("MmModifiedPageListByColor", counters.modified),
-        ("MmMaximumNonPagedPoolInPages", counters.non_paged_pool_max),
-        (
-            "MmMaximumNonPagedPoolInBytes",
-            counters.non_paged_pool_max << 12,
-        ),
-        ("MmSizeOfPagedPoolInPages", counters.paged_pool_max),
-        ("MmPagedPoolCommit", counters.paged_pool),
-    ] {
-        windows.set_u64(name, value)?;
-    }
-    for (symbol, ty, path, value) in [
-        (
-            "MmModifiedPageListHead",
-            "_MMPFNLIST",
-            "Total",
-            counters.modified,
-        ),
-        (
-            "MmModifiedNoWritePageListHead",
-            "_MMPFNLIST",
-            "Total",
-            counters.modified_no_write,
-        ),
-        (
-            "MmPagedPoolInfo",
-            "_MM_PAGED_POOL_INFO",
-            "AllocatedPagedPool",
-            counters.paged_pool,
-        ),
-        (
-            "MmPagedPoolInfo",
-            "_MM_PAGED_POOL_INFO",
-            "PagedPoolCommit",
-            counters.paged_pool,
-        ),
-        (
-            "MmPagedPoolInfo",
-            "_MM_PAGED_POOL_INFO",
-            "MaximumSize",
-            counters.paged_pool_max,
-        ),
-        (
-            "MiSystemPteInfo",
-            "_MI_SYSTEM_PTE_TYPE",
-            "TotalFreeSystemPtes",
-            counters.free_system_ptes,
-        ),
-        (
-            "MiSystemPteInfo",
-            "_MI_SYSTEM_PTE_TYPE",
-            "TotalSystemPtes",
-            counters.free_system_ptes + 0x4_1d00,
-        ),
-    ] {
-        if let Some(at) = windows.try_symbol(symbol) {
-            poke(windows, ty, at, path, value)?;
-        }
-    }
-    let array = windows.symbol("MmPagingFile")?;
-    write_page_files(windows, plan, array)?;
-    windows.set_u32("MmNumberOfPagingFiles", plan.page_files.len() as u32)?;
-    Ok(())
-}
-
-/// The descriptors of pools, where the kernel has them: nonpaged, nonpaged and not executable, paged.
-fn write_descriptors(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
-    let Some(first) = windows.try_symbol("NonPagedPoolDescriptor") else {
-        return Ok(());
-    };
-    let counters = &plan.counters;
-    let big = big_pages(plan);
-    let Some(size) = windows.table.udt("_POOL_DESCRIPTOR").map(|udt| udt.size) else {
-        return Ok(());
-    };
-    let paged = windows.allocate(b"Pool", size)?;
-    let mut all = vec![
-        (first, 0, counters.non_paged_pool - big, big),
-        (paged, 1, counters.paged_pool, 0),
-    ];
-    if windows.knows_nx() {
-        all.push((first + size, 0x200, counters.non_paged_pool_nx, 0));
-    }
-    for (at, kind, pages, big) in all {
-        let mut form = windows.form("_POOL_DESCRIPTOR")?;
-        form.set_if("PoolType", kind);
-        if !form.set_if("PagesAllocated", pages + 9_000) {
-            form.set_if("TotalPages", pages);
-            form.set_if("TotalBigPages", big);
-        }
-        form.set_if("PagesDeallocated", 9_000);
-        form.set_if("BigPagesAllocated", big + 70_000);
-        form.set_if("BigPagesDeallocated", 70_000);
-        windows.memory.write(at, form.bytes())?;
-    }
-    if let Some(at) = windows.try_symbol("PoolVector") {
-        windows.memory.write_u64(at, first.0)?;
-        windows.memory.write_u64(at + 8, paged.0)?;
-    }
-    let mut nonpaged = vec![first];
-    if windows.knows_nx() {
-        nonpaged.push(first + size);
-    }
-    if let Some(array) = windows.try_symbol("ExpNonPagedPoolDescriptor") {
-        for (index, at) in nonpaged.iter().enumerate() {
-            windows.memory.write_u64(array + index as u64 * 8, at.0)?;
-        }
-    }
-    windows.set_u64("ExpPagedPoolDescriptor", paged.0)?;
-    windows.set_u32("ExpNumberOfNonPagedPools", nonpaged.len() as u32)?;
-    windows.set_u32("ExpNumberOfPagedPools", 1)?;
-    Ok(())
-}
-
-/// The heaps that pools are made of in newer kernels, of which only what they count is true.
-fn write_heaps(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
-    const MANAGER: &str = "_EX_POOL_HEAP_MANAGER_STATE";
-    let Some(state) = windows.try_symbol("ExPoolState") else {
-        return Ok(());
-    };
-    if let Some(globals) = windows.try_symbol("RtlpHpHeapGlobals") {
-        let mut dice = Dice::named("RtlpHpHeapGlobals");
-        windows.memory.write_u64(globals, dice.roll())?;
-        windows.memory.write_u64(globals + 8, dice.roll())?;
-        windows.memory.write_u64(state, globals.0)?;
-    }
-    poke(windows, MANAGER, state, "NumberOfPools", 1)?;
-    let counters = &plan.counters;
-    let big = big_pages(plan);
-    // where pools still have descriptors, these count everything
-    let described = windows.try_symbol("NonPagedPoolDescriptor").is_some()
-        && windows.table.udt("_POOL_DESCRIPTOR").is_some();
-    let heaps = [
-        (counters.non_paged_pool - big, big),
-        (counters.non_paged_pool_nx, 0),
-        (counters.paged_pool, 0),
-        (0, 0),
-    ];
-    for (index, (small, large)) in heaps.into_iter().enumerate() {
-        let mut form = windows.form("_SEGMENT_HEAP")?;
-        form.set("Signature", 0xddee_ddee)?;
-        if !described {
-            form.set("MemStats.TotalCommittedPages", small)?;
-            form.set("MemStats.TotalReservedPages", small.next_multiple_of(0x200))?;
-            form.set("LargeCommittedPages", large)?;
-            form.set("LargeReservedPages", large)?;
-        }
-        let at = windows.allocate(b"EtwP", form.bytes().len() as u64)?;
-        windows.memory.write(at, form.bytes())?;
-        poke(
-            windows,
-            MANAGER,
-            state,
-            &format!("PoolNode[0].Heaps[{index}]"),
-            at.0,
-        )?;
     }
     Ok(())
 }

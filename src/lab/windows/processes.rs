@@ -1,10 +1,9 @@
 //! Processes, their threads and sessions, and the page tables of each.
 
-use super::Windows;
+use super::{Windows, user};
 use crate::addr::{Phys, Virt};
 use crate::error::Result;
-use crate::lab::dice::Dice;
-use crate::lab::paging::{Full, PageTables};
+use crate::lab::paging::PageTables;
 use crate::lab::plan::{Plan, Process};
 use std::collections::BTreeMap;
 
@@ -172,16 +171,15 @@ impl Maker {
         for _ in 0..process.threads {
             threads.push(self.thread(windows, plan, process, at)?);
         }
-        let root = if system {
-            windows.memory.tables.root()
+        let tables: PageTables = if system {
+            windows.memory.tables
         } else {
-            let tables: PageTables = windows
-                .memory
-                .tables
-                .fork(&mut windows.memory.ram)
-                .map_err(|Full| Full)?;
-            tables.root()
+            windows.memory.tables.fork(&mut windows.memory.ram)?
         };
+        if let Some(line) = process.command_line {
+            user::write(windows, &tables, process, line)?;
+        }
+        let root = tables.root();
         let root = visible_root(windows, root);
         form.set("Pcb.Header.Type", 3)?;
         form.set("Pcb.DirectoryTableBase", root)?;
@@ -202,11 +200,7 @@ impl Maker {
         form.set("Session", session.unwrap_or(Virt(0)).0)?;
         form.set("ObjectTable", handle_table(windows, process, at)?.0)?;
         if process.session.is_some() {
-            let mut dice = Dice::named(process.name);
-            form.set(
-                "Peb",
-                0x50_0000_0000 + dice.below(0x7_ffff) * 0x1000 + u64::from(process.id) * 0x100_0000,
-            )?;
+            form.set("Peb", user::environment(process).0)?;
         }
         form.set(
             "SeAuditProcessCreationInfo.ImageFileName",
@@ -286,6 +280,7 @@ impl Maker {
             threads: plan.processors,
             handles: 0,
             started: 0,
+            command_line: None,
         };
         let (at, threads) = self.process(windows, plan, &idle, None, true)?;
         windows.set_u64("PsIdleProcess", at.0)?;

@@ -1,12 +1,13 @@
 //! The moment at which the machine stops: everything is written, and a dump can be made of it.
 
-use super::{Windows, big_pages, counters, debugger, loader, pool, processes, processors, shared};
+use super::{
+    Windows, big_pages, counters, debugger, heaps, loader, pool, processes, processors, shared,
+};
 use crate::addr::{PAGE_SIZE, Phys, Virt};
 use crate::error::Result;
 use crate::lab::files::{Driver, Facts, Minidump, Snapshot, Unloaded};
 use crate::lab::plan::{Body, Plan};
 use crate::symbols::SymbolTable;
-use std::collections::BTreeSet;
 
 /// Builds the machine of a plan and stops it.
 ///
@@ -31,6 +32,7 @@ pub fn stop(
     let running = processes::write(windows, plan)?;
     let crash = processors::write(windows, plan, &running)?;
     counters::write(windows, plan, running.stack_pages)?;
+    heaps::write(windows, plan)?;
 
     let mut minidump = minidump(windows, plan, debugger_data)?;
     let size = |ty: &str| windows.table.udt(ty).map_or(0, |udt| udt.size as usize);
@@ -77,7 +79,7 @@ pub fn stop(
         Snapshot {
             facts,
             ram,
-            user_frames: BTreeSet::new(),
+            user_frames: std::mem::take(&mut windows.user_frames),
             minidump,
         },
         homeless,
