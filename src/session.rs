@@ -39,6 +39,8 @@ pub struct Session {
     pub cursor: Cursor,
     /// Hits saved by `s -[s]`.
     pub saved_hits: Vec<Virt>,
+    /// Bytes that searches inside of another command asked for, and bytes that were there: that command tells them once.
+    pub searched: (u64, u64),
     /// The path of symbol files, as it was given.
     pub symbol_path: String,
     /// The name of the open log, as it was given.
@@ -95,6 +97,7 @@ impl Session {
             pseudo: [0; 20],
             cursor: Cursor::default(),
             saved_hits: Vec::new(),
+            searched: (0, 0),
             symbol_path: String::new(),
             log_name: String::new(),
             last_value: 0,

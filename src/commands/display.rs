@@ -8,8 +8,9 @@ pub use rows::printable;
 
 use crate::addr::Virt;
 use crate::command::range::Range;
-use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, sink};
+use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, masm, sink};
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 use crate::session::Session;
 use form::{Form, Look};
 use memory::Memory;
@@ -277,4 +278,20 @@ impl Options {
             range,
         })
     }
+}
+
+/// The line that a member of the family shows for the sixteen bytes at an address; empty for a name that is none.
+pub fn line_at(kernel: &Kernel, at: Virt, name: &str) -> String {
+    let Some(form) = Form::named(name) else {
+        return String::new();
+    };
+    let bytes = Memory::of(kernel).read(at, form.columns * form.unit as usize);
+    let row = Numbers {
+        at,
+        bytes,
+        form,
+        columns: form.columns,
+        is_physical: false,
+    };
+    row.text()
 }

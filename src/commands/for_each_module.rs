@@ -28,11 +28,20 @@ module's own values, where they stand alone between blanks, or anywhere as ${@#B
 Several commands stand in double quotes, which must not hold further quotes then. Without a command, every module is listed.
 Searching all modules for a pool tag:  !for_each_module s -a @#Base @#End \"Leak\"",
     completes: Completes::Commands,
-    examples: &[Example {
+    examples: &[
+        Example {
+            line: "!for_each_module s -a @#Base @#End \"Leak\"",
+            shows: "which driver has the tag in it",
+            output: "\
+fffff807`47f51559  4c 65 61 6b 0f 42 c1 41-8d 49 fd 8b d0 ff 15 0c  Leak.B.A.I......
+fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3........",
+        },
+        Example {
         line: "!for_each_module .if ($spat(\"${@#ImageName}\", \"*fault*\")) { dw @#Base L1 }",
         shows: "the first bytes of the modules whose file is called like this",
         output: "fffff807`47f50000  5a4d",
-    }],
+    },
+    ],
     run,
 };
 
@@ -52,6 +61,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     };
     let kernel = session.kernel.clone();
     let modules = kernel.modules();
+    session.searched = (0, 0);
     for (index, module) in modules.iter().enumerate() {
         sink::check(&session.stop)?;
         out.progress(index as u64, modules.len() as u64, "modules")?;
@@ -60,6 +70,12 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         if session.quit {
             break;
         }
+    }
+    let (asked, read) = std::mem::take(&mut session.searched);
+    if read < asked {
+        out.note(&format!(
+            "searched {read:#x} of {asked:#x} bytes: the rest is not in the dump"
+        ))?;
     }
     if modules.is_empty() {
         out.note("the list of modules is not in this dump")?;

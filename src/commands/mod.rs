@@ -27,6 +27,7 @@ pub mod processor;
 pub mod quit;
 pub mod registers;
 pub mod reload;
+pub mod s;
 pub mod script_file;
 pub mod symbol_path;
 pub mod time;
@@ -50,6 +51,7 @@ pub static ALL: &[&Command] = &[
     &lm::COMMAND,
     &for_each_module::COMMAND,
     // Memory
+    &s::COMMAND,
     &display::COMMAND,
     // Expressions
     &evaluate::COMMAND,

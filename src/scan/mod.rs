@@ -2,6 +2,8 @@
 
 mod engine;
 pub mod pattern;
+mod walk;
 
 pub use engine::{Found, MAX_BYTES, MAX_PATTERNS, Patterns};
 pub use pattern::Pattern;
+pub use walk::{Area, Coverage, search};

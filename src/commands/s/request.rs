@@ -1,0 +1,259 @@
+//! What is typed behind `s`: type and flags, range, pattern.
+
+use crate::addr::Virt;
+use crate::command::masm;
+use crate::command::range::Range;
+use crate::error::{Error, Result};
+use crate::scan::Pattern;
+use crate::session::Session;
+
+/// How many hits `s -[s]` keeps when nobody says.
+const KEPT: usize = 1024;
+/// The least length of a string that `s -sa` lists when nobody says.
+const SHORTEST: usize = 3;
+
+/// The type of the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `b`.
+    Bytes,
+    /// `w`.
+    Words,
+    /// `d`.
+    Dwords,
+    /// `q`.
+    Qwords,
+    /// `a`.
+    Ascii,
+    /// `u`.
+    Unicode,
+}
+
+impl Kind {
+    /// Bytes in one unit of the range's length and of a number.
+    fn unit(self) -> u64 {
+        match self {
+            Kind::Bytes | Kind::Ascii => 1,
+            Kind::Words | Kind::Unicode => 2,
+            Kind::Dwords => 4,
+            Kind::Qwords => 8,
+        }
+    }
+}
+
+/// What is looked for.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A pattern.
+    Pattern(Pattern),
+    /// Every string of at least so many characters.
+    Strings {
+        /// UTF-16 instead of ASCII.
+        wide: bool,
+        /// The least length, in characters.
+        shortest: usize,
+    },
+}
+
+/// A search.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// See [`Kind`].
+    pub kind: Kind,
+    /// See [`What`].
+    pub what: What,
+    /// The first address.
+    pub start: Virt,
+    /// In bytes.
+    pub length: u64,
+    /// Flag 1.
+    pub bare: bool,
+    /// Flag w.
+    pub writable: bool,
+    /// Flag s.
+    pub keep: bool,
+    /// Flag n.
+    pub most_kept: usize,
+    /// Flag r.
+    pub among_kept: bool,
+}
+
+#[derive(Default)]
+struct Flags {
+    bare: bool,
+    writable: bool,
+    keep: bool,
+    among_kept: bool,
+    most_kept: Option<usize>,
+    shortest: Option<usize>,
+}
+
+fn syntax(text: &str) -> Error {
+    Error::Syntax(format!("Syntax error at '{text}'"))
+}
+
+impl Request {
+    /// Reads the text behind `s`.
+    ///
+    /// # Errors
+    /// kd's `Syntax error` and `Range error`, and those of expressions.
+    pub fn parse(session: &Session, text: &str) -> Result<Request> {
+        let (flags, kind, strings, rest) = switches(text.trim())?;
+        if flags.keep && flags.among_kept {
+            return Err(Error::Syntax("the flags s and r exclude each other".into()));
+        }
+        let (range, rest) = Range::parse(session, rest, kind.unit())?;
+        let what = match strings {
+            Some(wide) => What::Strings {
+                wide,
+                shortest: flags.shortest.unwrap_or(SHORTEST).max(1),
+            },
+            None => What::Pattern(pattern(session, kind, rest)?),
+        };
+        if strings.is_some() && !rest.trim().is_empty() {
+            return Err(syntax(rest));
+        }
+        let length = match range.length {
+            Some(length) => length,
+            None if flags.among_kept => 1,
+            None => return Err(Error::Syntax(format!("Range error in '{}'", text.trim()))),
+        };
+        Ok(Request {
+            kind,
+            what,
+            start: range.start,
+            length,
+            bare: flags.bare,
+            writable: flags.writable,
+            keep: flags.keep,
+            most_kept: flags.most_kept.unwrap_or(KEPT),
+            among_kept: flags.among_kept,
+        })
+    }
+}
+
+/// `-[1w l 4]sa`: flags need a type behind them.
+fn switches(text: &str) -> Result<(Flags, Kind, Option<bool>, &str)> {
+    let Some(switches) = text.strip_prefix('-') else {
+        return Ok((Flags::default(), Kind::Bytes, None, text));
+    };
+    let (flags, rest) = match switches.strip_prefix('[') {
+        Some(inside) => {
+            let (inside, rest) = inside.split_once(']').ok_or_else(|| syntax(text))?;
+            (flags(inside)?, rest)
+        }
+        None => (Flags::default(), switches),
+    };
+    let end = rest
+        .find(|c: char| !c.is_ascii_alphabetic())
+        .unwrap_or(rest.len());
+    let (letters, rest) = rest.split_at(end);
+    let (kind, strings) = match letters {
+        "b" => (Kind::Bytes, None),
+        "w" => (Kind::Words, None),
+        "d" => (Kind::Dwords, None),
+        "q" => (Kind::Qwords, None),
+        "a" => (Kind::Ascii, None),
+        "u" => (Kind::Unicode, None),
+        "sa" => (Kind::Ascii, Some(false)),
+        "su" => (Kind::Unicode, Some(true)),
+        "v" => {
+            return Err(Error::Absent(
+                "s -v needs the private types of a program, which no dump has".into(),
+            ));
+        }
+        _ => return Err(syntax(text)),
+    };
+    Ok((flags, kind, strings, rest.trim_start()))
+}
+
+fn flags(text: &str) -> Result<Flags> {
+    let mut flags = Flags::default();
+    let mut rest = text.trim_start();
+    while let Some(letter) = rest.chars().next() {
+        rest = &rest[letter.len_utf8()..];
+        match letter {
+            ' ' | ',' => {}
+            '1' => flags.bare = true,
+            'w' => flags.writable = true,
+            's' => flags.keep = true,
+            'r' => flags.among_kept = true,
+            'n' => flags.most_kept = Some(number(&mut rest).ok_or_else(|| syntax(text))?),
+            'l' => flags.shortest = Some(number(&mut rest).ok_or_else(|| syntax(text))?),
+            _ => return Err(syntax(text)),
+        }
+    }
+    Ok(flags)
+}
+
+fn number(rest: &mut &str) -> Option<usize> {
+    let text = rest.trim_start();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    *rest = &text[end..];
+    text[..end].parse().ok()
+}
+
+fn pattern(session: &Session, kind: Kind, text: &str) -> Result<Pattern> {
+    let text = text.trim();
+    match kind {
+        Kind::Ascii => Ok(Pattern::text(quoted(text)?)),
+        Kind::Unicode => Ok(Pattern::utf16(quoted(text)?)),
+        _ => numbers(session, kind.unit(), text),
+    }
+}
+
+/// One text in double quotes, without escapes.
+fn quoted(text: &str) -> Result<&str> {
+    let inside = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .filter(|text| !text.contains('"'));
+    inside
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| syntax(text))
+}
+
+/// Numbers and characters; the address of a hit is a multiple of the numbers' size.
+fn numbers(session: &Session, unit: u64, text: &str) -> Result<Pattern> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let value;
+        (value, rest) = match rest.strip_prefix('\'') {
+            Some(inside) => {
+                let (inside, behind) = inside.split_once('\'').ok_or_else(|| syntax(rest))?;
+                (
+                    characters(inside, unit).ok_or_else(|| syntax(rest))?,
+                    behind.trim_start(),
+                )
+            }
+            None => masm::evaluate_prefix(session, rest)?,
+        };
+        let narrow = value.to_le_bytes();
+        let (kept, lost) = narrow.split_at(unit as usize);
+        // A negative number keeps its low bytes; any other must fit.
+        if lost.iter().any(|b| *b != 0) && lost.iter().any(|b| *b != 0xff) {
+            return Err(Error::Syntax(format!("Overflow error in '{text}'")));
+        }
+        bytes.extend_from_slice(kept);
+    }
+    if bytes.is_empty() {
+        return Err(Error::Syntax(
+            "Numeric expression missing from '<EOL>'".into(),
+        ));
+    }
+    Ok(Pattern::bytes(bytes).aligned(unit))
+}
+
+/// `'kaeL'`: the first character is the highest byte, so that memory holds them the other way round.
+fn characters(text: &str, unit: u64) -> Option<u64> {
+    if text.is_empty() || text.len() as u64 > unit {
+        return None;
+    }
+    Some(
+        text.bytes()
+            .fold(0, |value, byte| value << 8 | u64::from(byte)),
+    )
+}
