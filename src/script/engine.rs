@@ -3,7 +3,7 @@
 use super::host::Host;
 use super::registry::Registry;
 use super::resolver::{Resolver, Shelf};
-use super::{addr, bridge, flow, kernel, memory, output, row, search, typed};
+use super::{addr, bridge, flow, help, kernel, memory, output, row, search, typed};
 use rhai::{Dynamic, Engine, Token};
 use std::sync::Arc;
 
@@ -40,6 +40,7 @@ pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
     bridge::register(&mut r, host, crate::commands::ALL);
     output::register(&mut r, host);
     flow::register(&mut r, host);
+    help::register(&mut r, host);
     r
 }
 

@@ -190,10 +190,14 @@ impl Host {
         })
     }
 
+    /// All descriptions.
+    pub fn known(&self) -> &[Entry] {
+        self.entries.get().map_or(&[], Vec::as_slice)
+    }
+
     /// How a function of this name is written.
     pub fn usages(&self, name: &str) -> Vec<&str> {
-        let entries = self.entries.get().map_or(&[][..], Vec::as_slice);
-        entries
+        self.known()
             .iter()
             .filter(|entry| entry.name() == name)
             .map(|entry| entry.usage.as_str())
@@ -202,8 +206,8 @@ impl Host {
 
     /// How the function is written whose name is most like `name`, when one is like enough to be a slip of the finger.
     pub fn similar(&self, name: &str) -> Option<&str> {
-        let entries = self.entries.get()?;
-        let near = entries
+        let near = self
+            .known()
             .iter()
             .map(|entry| (strsim::damerau_levenshtein(entry.name(), name), entry));
         near.filter(|(distance, entry)| *distance * 3 <= entry.name().len())

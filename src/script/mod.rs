@@ -10,6 +10,7 @@ mod complete;
 mod engine;
 mod failure;
 mod flow;
+mod help;
 mod host;
 mod kernel;
 pub mod library;
@@ -163,7 +164,7 @@ impl Script {
 
     /// The descriptions of all that a script can call, for `help` and the reference.
     pub fn entries(&self) -> &[Entry] {
-        self.host.entries.get().map_or(&[], Vec::as_slice)
+        self.host.known()
     }
 
     fn compile(&self, scope: &Scope, text: &str, name: &str) -> Result<AST, Failure> {

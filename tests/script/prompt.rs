@@ -334,3 +334,68 @@ fn a_script_that_is_not_there() {
     let said = finish(out, outcome);
     assert!(said.starts_with("no/such.rhai: No such file or directory (os error 2); the investigations that come with rkd are"), "{said}");
 }
+
+#[test]
+fn help_tells_what_a_name_does() {
+    let table = [
+        (
+            "help(\"read_u32\")",
+            "read_u32(address)\n    Reads a 4-byte number.\n",
+        ),
+        (
+            "help(\"read_u32()\")",
+            "read_u32(address)\n    Reads a 4-byte number.\n",
+        ),
+        (
+            "help(\"row.keys\")",
+            "row.keys()\n    the names of the cells, in their order\n",
+        ),
+        (
+            "help(\"pool::find\")",
+            "pool::find(tag)\n    The row of one tag, `()` when nothing is allocated with it. Upper and lower case differ.\n",
+        ),
+        (
+            "help(\"poolused\")",
+            "poolused(..)\n    which tag holds how much pool: `!poolused [Flags [TagString]]`\n",
+        ),
+        (
+            "help(\"raed_u32\")",
+            "There is no 'raed_u32'; did you mean read_u32(address)?\n    help(\"raed_u32\")\n    ^\n",
+        ),
+        (
+            "help(\"xyzzy\")",
+            "There is no 'xyzzy': help() lists what there is\n    help(\"xyzzy\")\n    ^\n",
+        ),
+    ];
+    for (source, expected) in table {
+        assert_eq!(talk(&[source]), expected, "{source}");
+    }
+    let all = talk(&["help()"]);
+    assert!(all.lines().all(|line| line.len() <= 120), "{all}");
+    for name in [
+        "read_u32(address)",
+        "hits.coverage()",
+        "poolused(..)",
+        "sites ",
+    ] {
+        assert!(all.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn a_wait_ends_with_ctrl_c() {
+    let mut script = Script::with_modules(None);
+    let mut session = empty();
+    let stop = Arc::clone(&session.stop);
+    let pressed = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        stop.store(true, Ordering::Relaxed);
+        Instant::now()
+    });
+    assert_eq!(say(&mut script, &mut session, "sleep(1000)"), "stopped\n");
+    assert!(pressed.join().unwrap().elapsed() < Duration::from_secs(2));
+    assert_eq!(
+        talk(&["sleep(-1)"]),
+        "Cannot wait for -1 seconds\n    sleep(-1)\n    ^\n"
+    );
+}
