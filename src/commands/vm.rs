@@ -227,20 +227,20 @@ fn failures(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
 
 fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
     let sum = vm.sum_system_commit();
-    let [private, committed, limit] = [&vm.private, &vm.committed, &vm.limit]
+    let [sum, private, committed, limit] = [&sum, &vm.private, &vm.committed, &vm.limit]
         .map(|v| v.as_ref().map(|pages| *pages).map_err(String::as_str));
     out.row(&Line {
         key: "sum_system_commit_pages",
         label: "Sum System Commit:",
-        pages: Ok(sum),
+        pages: sum,
     })?;
     out.row(&Line {
         key: "total_private_pages",
         label: "Total Private:",
         pages: private,
     })?;
-    match (private, committed) {
-        (Ok(private), Ok(committed)) => {
+    match (sum, private, committed) {
+        (Ok(sum), Ok(private), Ok(committed)) => {
             let parts = sum.wrapping_add(private);
             let misc = committed.wrapping_sub(parts);
             if committed >= parts {
@@ -256,7 +256,7 @@ fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
                 ))?;
             }
         }
-        (Err(why), _) | (_, Err(why)) => out.row(&Line {
+        (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => out.row(&Line {
             key: "misc_commit_pages",
             label: "Misc/Transient Commit:",
             pages: Err(why),
@@ -314,8 +314,8 @@ fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
     for counter in &vm.counters {
         if let Err(why) = &counter.pages {
             let label = counter.label.trim_end_matches(':');
-            unknown.entry(why).or_default().push(label);
-            if counter.summed {
+            unknown.entry(reason(why)).or_default().push(label);
+            if counter.summed && !counter.kept {
                 left_out.push(label);
             }
         }
@@ -327,11 +327,14 @@ fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
     ];
     for (label, value) in totals {
         if let Err(why) = value {
-            unknown.entry(why).or_default().push(label);
+            unknown.entry(reason(why)).or_default().push(label);
         }
     }
     if let Err(why) = &vm.page_files {
-        unknown.entry(why).or_default().push("the page files");
+        unknown
+            .entry(reason(why))
+            .or_default()
+            .push("the page files");
     }
     for (why, labels) in unknown {
         out.note(&format!("?? for {}: {why}", labels.join(", ")))?;
@@ -350,6 +353,17 @@ fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// Many counters are missing for one reason, each at its own address: the reason is told once.
+fn reason(why: &str) -> &str {
+    match why
+        .strip_prefix("cannot read ")
+        .and_then(|rest| rest.split_once(": "))
+    {
+        Some((_, reason)) => reason,
+        None => why,
+    }
 }
 
 #[cfg(test)]

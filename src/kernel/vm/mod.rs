@@ -30,6 +30,8 @@ pub struct Counter {
     pub pages: Result<u64, String>,
     /// Whether it is part of `Sum System Commit`.
     pub summed: bool,
+    /// Whether the kernel keeps such a counter at all: one that it keeps and that is not in the dump makes the sum unknown.
+    pub kept: bool,
 }
 
 /// Everything that `!vm` shows.
@@ -62,11 +64,21 @@ impl Vm {
     ///
     /// Checked to the page on five published transcripts from Windows 7 to 10. Where the line `Partition Pages:` exists,
     /// three of three transcripts show `SlabAllocatorPages:` but leave it out of the sum.
-    pub fn sum_system_commit(&self) -> u64 {
-        let summed = self.counters.iter().filter(|counter| counter.summed);
-        summed
-            .filter_map(|counter| counter.pages.as_ref().ok())
-            .fold(0, |sum, pages| sum.wrapping_add(*pages))
+    ///
+    /// Lines that a kernel has no counter for are left out of it.
+    ///
+    /// # Errors
+    /// When a counter that belongs to the sum is not in the dump.
+    pub fn sum_system_commit(&self) -> Result<u64, String> {
+        let mut sum = 0u64;
+        for counter in self.counters.iter().filter(|counter| counter.summed) {
+            match &counter.pages {
+                Ok(pages) => sum = sum.wrapping_add(*pages),
+                Err(_) if !counter.kept => {}
+                Err(_) => return Err("parts of it are not in the dump".into()),
+            }
+        }
+        Ok(sum)
     }
 
     /// The counter of that key.
@@ -105,13 +117,13 @@ pub fn vm(kernel: &Kernel) -> Result<Vm> {
     let counters = LINES
         .iter()
         .filter_map(|line| {
-            let kept = view.first(line.places);
-            let value = kept.or_else(|| derived(line.key));
+            let value = view.first(line.places).or_else(|| derived(line.key));
             let shown = match line.shown {
                 Shown::Always => true,
                 Shown::IfKept => value.is_some(),
                 Shown::If(condition) => condition(&view),
             };
+            let kept = value.is_some();
             let pages = value.unwrap_or_else(|| Err("this kernel keeps no such counter".into()));
             let summed = line.summed
                 && !(line.key == "slab_allocator_pages" && lines::has_partition_line(&view));
@@ -120,6 +132,7 @@ pub fn vm(kernel: &Kernel) -> Result<Vm> {
                 label: line.label,
                 pages,
                 summed,
+                kept,
             })
         })
         .collect();
