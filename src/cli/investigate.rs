@@ -35,7 +35,7 @@ pub fn run(world: &World<'_>, run: &Run) -> Result<u8> {
                 if dumps.len() > 1 && world.cli.common.format == FormatName::Text {
                     heading(&mut shell.out, dump)?;
                 }
-                let ran = shell.run_file(script, &run.arguments);
+                let ran = shell.run_file(&said(script, dump), script, &run.arguments);
                 let closed = shell.out.close();
                 ran?;
                 closed?;
@@ -108,7 +108,7 @@ impl Screen {
         if world.cli.common.format == FormatName::Text {
             heading(&mut *output, dump)?;
         }
-        output.begin(&script.display().to_string())?;
+        output.begin(&said(script, dump))?;
         output.end(Outcome::Failed(error))?;
         output.close()
     }
@@ -119,6 +119,11 @@ impl Screen {
             Screen::Each => Ok(()),
         }
     }
+}
+
+/// What was typed, as far as one dump goes.
+fn said(script: &Path, dump: &Path) -> String {
+    format!("rkd run {} {}", script.display(), dump.display())
 }
 
 fn heading(out: &mut dyn Output, dump: &Path) -> Result<()> {

@@ -134,6 +134,11 @@ impl Console {
         Ok(())
     }
 
+    /// Whether a person sees the remarks.
+    pub fn remarks_are_watched(&self) -> bool {
+        self.progress.is_watched()
+    }
+
     /// Hands everything over.
     pub fn flush(&mut self) -> Result<()> {
         let out = &mut self.out;

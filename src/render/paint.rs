@@ -18,7 +18,10 @@ impl Paint {
         // A style must end with its line: pagers and `grep` show lines alone.
         let lines: Vec<String> = text
             .split('\n')
-            .map(|line| line.style(style).to_string())
+            .map(|line| match line.trim() {
+                "" => line.to_string(),
+                _ => line.style(style).to_string(),
+            })
             .collect();
         Cow::Owned(lines.join("\n"))
     }

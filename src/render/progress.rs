@@ -24,6 +24,11 @@ impl Progress {
         }
     }
 
+    /// Whether anybody would see it.
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
     /// A command begins: its half second starts.
     pub fn begin(&mut self) {
         self.end();

@@ -1,7 +1,8 @@
 //! kd's look: the text that a WinDbg user knows, with our remarks kept apart from it.
 
 use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
-use crate::command::{Row, Sink};
+use crate::command::line::table;
+use crate::command::{Row, Sink, Topic, head};
 use crate::error::{Error, Result};
 
 /// Writes kd's text to the output. Notes are kept until the command is over and go to standard error, so that they
@@ -9,6 +10,8 @@ use crate::error::{Error, Result};
 pub struct Text {
     console: Console,
     notes: Vec<String>,
+    /// Whether the text of the running command is headings.
+    headings: bool,
 }
 
 impl Text {
@@ -17,6 +20,7 @@ impl Text {
         Text {
             console,
             notes: Vec::new(),
+            headings: false,
         }
     }
 
@@ -42,7 +46,12 @@ impl Sink for Text {
 
     fn text(&mut self, text: &str) -> Result<()> {
         self.console.check()?;
-        self.line(&sanitize::plain(text))
+        let text = sanitize::plain(text);
+        let painted = match self.headings {
+            true => self.console.out_paint.heading(&text).into_owned(),
+            false => text.into_owned(),
+        };
+        self.line(&painted)
     }
 
     fn note(&mut self, note: &str) -> Result<()> {
@@ -79,7 +88,10 @@ impl Output for Text {
         self.line(&format!("{prompt}{}", sanitize::plain(line)))
     }
 
-    fn begin(&mut self, _line: &str) -> Result<()> {
+    fn begin(&mut self, line: &str) -> Result<()> {
+        // What `.echo` and `help` say is what was asked for; elsewhere rows are.
+        self.headings =
+            head::find(table(), line).is_ok_and(|(command, _)| command.topic != Topic::Session);
         self.console.begin();
         Ok(())
     }
@@ -98,11 +110,12 @@ impl Output for Text {
         }
         let stopped = matches!(outcome, Outcome::Stopped).then(|| PARTIAL.to_string());
         for note in std::mem::take(&mut self.notes).into_iter().chain(stopped) {
-            let painted = self
-                .console
-                .err_paint
-                .note(&labelled("note", &note))
-                .into_owned();
+            let mut remark = labelled("note", &note);
+            if note == PARTIAL && self.console.remarks_are_watched() {
+                // The terminal has written ^C where the cursor was.
+                remark.insert(0, '\r');
+            }
+            let painted = self.console.err_paint.note(&remark).into_owned();
             self.console.say(&painted)?;
         }
         self.console.flush()

@@ -1,6 +1,6 @@
 //! What Tab offers: commands, modules, `module!symbol`, pool tags, files, and the words of Rhai.
 
-use crate::command::{Command, Completes};
+use crate::command::{Command, Completes, head};
 
 /// The words that completion chooses from, gathered between two lines.
 pub struct Words {
@@ -44,21 +44,13 @@ impl Words {
         let segment_start = line.rfind(';').map_or(0, |at| at + 1);
         let segment_start = line.len() - line[segment_start..].trim_start().len();
         let segment = &line[segment_start..];
-        let Some((name, rest)) = segment.split_once(char::is_whitespace) else {
+        let Some((_, rest)) = segment.split_once(char::is_whitespace) else {
             return self.first(line, segment_start);
         };
-        match self.command(name).filter(|_| is_kd(segment)) {
-            Some(command) => self.argument(command, line, rest),
-            None => self.rhai(line),
+        match head::find(self.commands, segment) {
+            Ok((command, _)) if is_kd(segment) => self.argument(command, line, rest),
+            _ => self.rhai(line),
         }
-    }
-
-    /// The command of that name.
-    pub fn command(&self, name: &str) -> Option<&'static Command> {
-        self.commands
-            .iter()
-            .find(|command| names(command).any(|known| known.eq_ignore_ascii_case(name)))
-            .copied()
     }
 
     /// The first word: a command, or a word of Rhai.
@@ -190,7 +182,7 @@ mod tests {
         };
     }
 
-    command!(LM, "lm", &["lmvm"], Modules);
+    command!(LM, "lm", &[], Modules);
     command!(DB, "d", &["db", "dd", "dps"], Symbols);
     command!(POOL, "!poolused", &[], Tags);
     command!(VM, "!vm", &[], Nothing);
@@ -233,7 +225,7 @@ mod tests {
             ("!po", "0: !poolused"),
             ("!PO", "0: !poolused"),
             ("poolu", "0: !poolused"),
-            ("l", "0: leak len lm lmvm lmx"),
+            ("l", "0: leak len lm lmx"),
             ("lm; d", "4: d db dd dps"),
             ("!vm;.l", "4: .logopen"),
             ("lmvm my", "5: myfault"),

@@ -3,6 +3,7 @@
 use super::complete::{MOST, Offer, Words};
 use super::history;
 use super::shell::{Shell, is_kd, is_whole};
+use crate::command::head;
 use crate::command::line::table;
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, pool};
@@ -259,7 +260,7 @@ impl Hinter for Adviser {
 /// The arguments of the command that was just named: for `!poolused ` the rest of its usage line.
 fn usage(line: &str) -> Option<String> {
     let name = line.strip_suffix(' ')?;
-    let command = crate::command::head::named(table(), name)?;
+    let command = head::named(table(), name)?;
     let (first, arguments) = command.usage.lines().next()?.split_once(' ')?;
     (first == name || command.name == first).then(|| arguments.to_string())
 }
@@ -268,10 +269,8 @@ impl Highlighter for Adviser {
     fn highlight<'l>(&self, line: &'l str, _at: usize) -> Cow<'l, str> {
         let end = line.find(char::is_whitespace).unwrap_or(line.len());
         let (name, rest) = line.split_at(end);
-        if self.paint.on
-            && crate::command::head::named(table(), name).is_some()
-            && is_kd(&self.aliases, line)
-        {
+        let is_command = || head::find(table(), line).is_ok() && is_kd(&self.aliases, line);
+        if self.paint.on && is_command() {
             Cow::Owned(format!("{}{rest}", self.paint.command(name)))
         } else {
             Cow::Borrowed(line)

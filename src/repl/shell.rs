@@ -1,8 +1,8 @@
 //! Runs what was typed, in either language, and shows what comes of it.
 
 use super::interrupt::{INTERRUPTED, Interrupts};
-use crate::command::line::{expand, run_command};
-use crate::command::{Flow, alias, is_command, split};
+use crate::command::line::{expand, run_command, table};
+use crate::command::{Flow, Sink as _, alias, head, is_command, split};
 use crate::error::{Error, Result};
 use crate::render::{Outcome, Output, Tee};
 use crate::script::{Completeness, Failure, Script};
@@ -141,18 +141,17 @@ impl Shell {
     }
 
     fn run_script(&mut self, source: &str) -> Result<Flow> {
-        self.scripted(source, |script, session, out| {
+        self.scripted(source, slip(source), |script, session, out| {
             script.run_line(session, source, out)
         })
     }
 
-    /// Runs a script from a file, or one of the embedded ones.
+    /// Runs a script from a file, or one of the embedded ones, as if `name` had been typed.
     ///
     /// # Errors
     /// Those of [`Shell::run`].
-    pub fn run_file(&mut self, path: &Path, arguments: &[String]) -> Result<Flow> {
-        let name = path.display().to_string();
-        self.scripted(&name, |script, session, out| {
+    pub fn run_file(&mut self, name: &str, path: &Path, arguments: &[String]) -> Result<Flow> {
+        self.scripted(name, None, |script, session, out| {
             script.run_file(session, path, arguments, out)
         })
     }
@@ -160,6 +159,7 @@ impl Shell {
     fn scripted(
         &mut self,
         name: &str,
+        meant: Option<&'static str>,
         what: impl FnOnce(&mut Script, &mut Session, &mut Tee) -> Result<(), Failure>,
     ) -> Result<Flow> {
         let Shell {
@@ -171,6 +171,9 @@ impl Shell {
         } = self;
         out.begin(name)?;
         let result = interrupts.during(|| what(&mut script.borrow_mut(), session, out));
+        if let (Err(Failure::Script(_)), Some(command)) = (&result, meant) {
+            out.note(&format!("did you mean the command {command} ?"))?;
+        }
         out.end(match &result {
             Ok(()) => Outcome::Done,
             Err(Failure::Stopped) => Outcome::Stopped,
@@ -201,6 +204,21 @@ impl Shell {
     }
 }
 
+/// The command that somebody may have meant whose line was taken for Rhai: `poolused 2`, `pooluesd`.
+fn slip(line: &str) -> Option<&'static str> {
+    let line = line.trim_start();
+    let end = line
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(line.len());
+    let (word, rest) = line.split_at(end);
+    let is_rhai = rest.trim_start().starts_with(['(', '=', '.', '[', ':']) || line.contains('\n');
+    if is_rhai {
+        None
+    } else {
+        head::suggest(table(), word)
+    }
+}
+
 /// Whether a line is kd's: its first word decides, also when that is an alias for one of kd's.
 pub fn is_kd(aliases: &BTreeMap<String, String>, line: &str) -> bool {
     is_command(line)
@@ -213,4 +231,44 @@ pub fn is_whole(aliases: &BTreeMap<String, String>, script: &Script, source: &st
     is_kd(aliases, source)
         || source.ends_with("\n\n")
         || script.check_complete(source) != Completeness::Incomplete
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger() {
+        for (line, meant) in [
+            ("poolused 2", Some("!poolused")),
+            ("poolsued", Some("!poolused")),
+            ("vertaget", Some("vertarget")),
+            ("poolused(2", None),
+            ("poolused = x", None),
+            ("x", None),
+            ("let poolused", None),
+            ("", None),
+        ] {
+            assert_eq!(slip(line), meant, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_exit_status() {
+        let ending = |failed, interrupted| {
+            Ending {
+                failed,
+                interrupted,
+            }
+            .status()
+        };
+        assert_eq!(
+            (
+                ending(false, false),
+                ending(true, false),
+                ending(true, true)
+            ),
+            (0, 1, 130)
+        );
+    }
 }
