@@ -1,6 +1,8 @@
 //! The kernel of a real triage dump (Windows 10 19041.804): what rkd finds out about it, against figures that were read
 //! by hand and with other people's tools.
 
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
+
 use rkd::dump::Dump;
 use rkd::kernel::target::Target;
 use rkd::kernel::vm::vm;

@@ -11,7 +11,7 @@
 //! Then follows the session as it stands on the screen. The lines behind each prompt are what is typed. `RKD_BLESS=1` rewrites
 //! the transcripts from what rkd prints now.
 
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 use std::fs;
 use std::io::Write;
