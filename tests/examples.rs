@@ -1,5 +1,7 @@
 //! Every example of every command, run on the practice dump and compared to the letter.
 
+#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::panic)]
+
 use jiff::tz::TimeZone;
 use rkd::command::{Collect, Command, Example, run_line};
 use rkd::dump::Dump;

@@ -1,6 +1,8 @@
 //! Sessions at the prompt, held to the letter: what is typed, and the whole of what comes back. The machine is one of two
 //! modules and a page of data; no symbols are known of it.
 
+#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::panic)]
+
 #[path = "kd_lines/machine.rs"]
 mod machine;
 

@@ -1,5 +1,7 @@
 //! The practice dumps, read by other people's code and by reading of our own that shares nothing with the library's.
 
+#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::panic)]
+
 use kdmp_parser::gxa::Gpa;
 use kdmp_parser::parse::KernelDumpParser;
 use kdmp_parser::phys;

@@ -1,5 +1,7 @@
 //! Every command says its own Rhai (`--rhai`), and that line gives the same rows.
 
+#![allow(clippy::unwrap_used)]
+
 use rkd::command::{Collect, run_line};
 use rkd::dump::Dump;
 use rkd::kernel::{Kernel, Options};

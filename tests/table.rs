@@ -1,5 +1,7 @@
 //! The table of commands: what every entry must have, and that nothing is missing from it.
 
+#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::panic)]
+
 use rkd::commands::ALL;
 use std::collections::BTreeSet;
 use std::path::Path;
