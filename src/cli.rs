@@ -11,6 +11,7 @@ mod wildcards;
 
 use crate::command::Flow;
 use crate::error::{Error, Result};
+use crate::kernel::pool::TagNames;
 use crate::render::{ColorChoice, Console, Output, output};
 use crate::repl::interrupt::Interrupts;
 use crate::repl::piped::{Echo, feed};
@@ -100,6 +101,10 @@ impl World<'_> {
 fn perform(cli: &Cli) -> u8 {
     let stop = Arc::new(AtomicBool::new(false));
     let interrupts = Interrupts::listen(Arc::clone(&stop));
+    // A list that was named is read again for each dump; whether it can be read is a matter of the command line.
+    if let Some(Err(error)) = cli.common.pooltag.as_deref().map(TagNames::with_file) {
+        return complain(&format!("rkd: {error}"), USAGE);
+    }
     let world = World {
         cli,
         stop,

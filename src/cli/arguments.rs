@@ -1,8 +1,10 @@
 //! The grammar of the command line, and its help.
 
+use super::open::time_zone;
 use crate::lab::Kind;
 use crate::render::{ColorChoice, Format};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -95,8 +97,8 @@ pub struct Common {
     pub color: When,
 
     /// The time zone of all times that are shown (Asia/Shanghai); otherwise TZ or the system's
-    #[arg(long = "tz", value_name = "ZONE", global = true)]
-    pub zone: Option<String>,
+    #[arg(long = "tz", value_name = "ZONE", global = true, value_parser = time_zone)]
+    pub zone: Option<TimeZone>,
 
     /// A pooltag.txt with the meanings of pool tags
     #[arg(long, value_name = "FILE", global = true)]

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::dump::Dump;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::{Kernel, Options};
 use crate::repl::shell::Shell;
 use crate::session::Session;
@@ -13,7 +13,7 @@ use std::path::Path;
 /// Opens a dump with everything that the command line says.
 ///
 /// # Errors
-/// When the file is no dump, or another file that was named cannot be used.
+/// When the file is no dump.
 pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
     let common = &world.cli.common;
     let symbols = common.symbols.clone().unwrap_or_default();
@@ -27,20 +27,21 @@ pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
     session.symbol_path = symbols;
     session.stop = world.stop.clone();
     if let Some(zone) = &common.zone {
-        session.time_zone = time_zone(zone)?;
+        session.time_zone = zone.clone();
     }
     session.load_tag_names(common.pooltag.as_deref())?;
     Ok(session)
 }
 
 /// A zone by its name in the time zone database (`Asia/Shanghai`), or by POSIX's description (`CST-8`).
-pub fn time_zone(name: &str) -> Result<TimeZone> {
+///
+/// # Errors
+/// What to say instead.
+pub fn time_zone(name: &str) -> std::result::Result<TimeZone, String> {
     TimeZone::get(name)
         .or_else(|_| TimeZone::posix(name))
         .map_err(|_| {
-            Error::Syntax(format!(
-                "--tz {name}: no such time zone; say for example Asia/Shanghai, UTC or CST-8"
-            ))
+            format!("{name}: no such time zone; say for example Asia/Shanghai, UTC or CST-8")
         })
 }
 
