@@ -29,7 +29,11 @@ This command is rkd's own.",
     examples: &[Example {
         line: "!bigpool Leak",
         shows: "the blocks of one tag",
-        output: "...",
+        output: "\
+ffff9100e7861000 : tag Leak, size 0x2800000, Nonpaged pool
+ffff910135333000 : tag Leak, size 0x2800000, Nonpaged pool
+ffff91010a9ea000 : tag Leak, size 0x2800000, Nonpaged pool
+...",
     }],
     run,
 };

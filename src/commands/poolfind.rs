@@ -26,7 +26,16 @@ pool; without either both are searched. -large and -small choose the kind of blo
 A header is no proof: it stays behind when a block is freed. The note at the end says how many blocks the tracker counts and how
 much of the pool was there to be searched, so that \"found 2 of 300\" has a reason.",
     completes: Completes::Tags,
-    examples: &[Example { line: "!poolfind Leak -nonpaged -large", shows: "the large blocks of a tag", output: "..." }],
+    examples: &[Example {
+        line: "!poolfind Leak -nonpaged -large",
+        shows: "the large blocks of a tag",
+        output: "
+Scanning large pool allocation table for tag 0x6b61654c (Leak) (ffff9100002d7000 : ffff9100002ef000)
+
+ffff9100e7861000 : tag Leak, size 0x2800000, Nonpaged pool
+ffff910135333000 : tag Leak, size 0x2800000, Nonpaged pool
+...",
+    }],
     run,
 };
 

@@ -24,7 +24,12 @@ are counted, which leaves hardly any chance hits; headers of freed blocks that n
 
 This command is rkd's own.",
     completes: Completes::Tags,
-    examples: &[Example { line: "!poolscan Leak", shows: "one tag", output: "..." }],
+    examples: &[Example {
+        line: "!poolscan Leak",
+        shows: "one tag",
+        output: " Tag      Small     Large        Bytes    Tracked
+ Leak         0       119   4991221760        119",
+    }],
     run,
 };
 

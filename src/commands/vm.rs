@@ -33,6 +33,27 @@ kd's other flags (terminal sessions, thread stacks, page file log) are not shown
         shows: "the counters without the processes",
         output: "\
 Page File: \\??\\C:\\pagefile.sys
+  Current:   8388608 Kb  Free Space:   8317648 Kb
+  Minimum:   8388608 Kb  Maximum:     24833052 Kb
+Page File: \\??\\C:\\swapfile.sys
+  Current:     16384 Kb  Free Space:     16376 Kb
+  Minimum:     16384 Kb  Maximum:     12416524 Kb
+No Name for Paging File
+  Current:  16666292 Kb  Free Space:  16644880 Kb
+  Minimum:  16666292 Kb  Maximum:     16666292 Kb
+
+Physical Memory:          2069421 (    8277684 Kb)
+Available Pages:           445015 (    1780060 Kb)
+ResAvail Pages:            707292 (    2829168 Kb)
+Locked IO Pages:                0 (          0 Kb)
+Free System PTEs:      4295052431 (17180209724 Kb)
+Modified Pages:             11479 (      45916 Kb)
+Modified PF Pages:          11479 (      45916 Kb)
+Modified No Write Pages:        0 (          0 Kb)
+NonPagedPool Usage:       1219892 (    4879568 Kb)
+NonPagedPoolNx Usage:       24512 (      98048 Kb)
+NonPagedPool Max:      4294967296 (17179869184 Kb)
+PagedPool Usage:            32907 (     131628 Kb)
 ...",
     }],
     run,
