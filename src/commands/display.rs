@@ -60,7 +60,7 @@ What is not in the dump shows as ??, and a note says why.",
             line: "dps @rsp L2",
             shows: "a stack",
             output: "\
-ffffa500`00007d38  fffff807`34bf1009 kbdhid+0x1009
+ffffa500`00007d38  fffff807`34bf1020 kbdhid+0x1020
 ffffa500`00007d40  00000000`000000e2",
         },
         Example {

@@ -94,6 +94,8 @@ pub struct Driver {
     pub exports: &'static [&'static str],
     /// Its version resource, where the pages of it are in memory.
     pub version: Option<Version>,
+    /// It can stop the machine: its first function calls `KeBugCheckEx`.
+    pub stops: bool,
 }
 
 /// What compilers and frameworks make of an allocation.

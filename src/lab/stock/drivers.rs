@@ -392,6 +392,7 @@ fn module(line: &Line, base: Virt) -> Module {
             style: line.style,
             exports,
             version,
+            stops: line.name == "kbdhid.sys",
         }),
     }
 }

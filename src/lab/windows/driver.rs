@@ -75,6 +75,9 @@ pub(super) fn image(module: &Module, driver: &Driver, exports: &mut Exports) -> 
         allocator,
     };
     let mut code = Code::new(Rva(context.places.text));
+    if driver.stops {
+        emit_stop(&mut code, &context);
+    }
     let dispatch = emit_helpers(&mut code);
     let mut exported = Vec::new();
     for &name in driver.exports {
@@ -245,6 +248,9 @@ fn imports(module: &Module, driver: &Driver, exports: &Exports) -> Vec<Import> {
             names.push("ExInitializeNPagedLookasideList");
         }
     }
+    if driver.stops {
+        names.push("KeBugCheckEx");
+    }
     let known = names.into_iter();
     known
         .filter_map(|name| {
@@ -262,6 +268,18 @@ fn allocator(style: Style, exports: &Exports) -> &'static str {
     } else {
         "ExAllocatePoolWithTag"
     }
+}
+
+/// Where the call of `KeBugCheckEx` in a driver that stops the machine returns to.
+pub(super) const RETURN_FROM_STOP: u64 = 0x1020;
+
+/// `KeBugCheckEx(0xe2, 0, 0, 0, 0)`, as the keyboard's driver calls it when the keys for it are pressed.
+fn emit_stop(code: &mut Code, context: &Context<'_>) {
+    code.begin(0x28).mov_ecx(0xe2);
+    code.emit(&[0x33, 0xd2, 0x45, 0x33, 0xc0, 0x45, 0x33, 0xc9]);
+    code.emit(&[0x48, 0xc7, 0x44, 0x24, 0x20, 0, 0, 0, 0]);
+    code.call(context.slot("KeBugCheckEx"), CallStyle::Plain)
+        .end();
 }
 
 /// `jmp rax`, to which calls through the guard's dispatcher go where the guard is off, and a plain function.

@@ -1,6 +1,7 @@
 //! The processors: one control region each, with the registers that were saved when the machine stopped.
 
 use super::Windows;
+use super::driver::RETURN_FROM_STOP;
 use super::processes::Running;
 use crate::addr::{PAGE_SIZE, Virt};
 use crate::error::Result;
@@ -27,7 +28,16 @@ pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan, running: &Running) -
     let idle_at = windows.try_symbol("MmSizeOfMdl").unwrap_or(windows.base) + 4;
     let array = windows.symbol("KiProcessorBlock")?;
     let stack = write_stack(windows, plan, running)?;
-    let crash_context = context(stop, stack);
+    let mut crash_context = context(stop, stack);
+    // the arguments of KeBugCheckEx: rcx, rdx, r8, r9
+    let arguments = [u64::from(plan.bug_check.code)]
+        .into_iter()
+        .chain(plan.bug_check.parameters);
+    for (at, value) in [0x80, 0x88, 0xb8, 0xc0].into_iter().zip(arguments) {
+        if let Some(place) = crash_context.get_mut(at..at + 8) {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
+    }
     let mut block = Virt(0);
     for cpu in 0..plan.processors {
         let is_current = cpu == plan.current;
@@ -102,7 +112,9 @@ fn write_stack(windows: &mut Windows<'_>, plan: &Plan, running: &Running) -> Res
     let caller = plan
         .module(plan.bug_check.caller)
         .map_or(windows.base, |module| module.base);
-    windows.memory.write_u64(stack, (caller + 0x1009).0)?;
+    windows
+        .memory
+        .write_u64(stack, (caller + RETURN_FROM_STOP).0)?;
     // the home places, where the function keeps its arguments
     let arguments = [u64::from(plan.bug_check.code)]
         .into_iter()

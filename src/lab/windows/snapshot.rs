@@ -128,6 +128,16 @@ fn minidump(windows: &Windows<'_>, plan: &Plan, debugger_data: Vec<u8>) -> Resul
     {
         blocks.push((shared, windows.memory.read(shared, PAGE_SIZE as usize)));
     }
+    // of the partition's counters Windows takes two pieces along, around those that it names to debuggers
+    if let (Some(partition), Ok(field)) = (
+        windows.try_symbol("MiSystemPartition"),
+        windows.table.field("_MI_PARTITION", "Vp"),
+    ) {
+        for (from, to) in [(0, 0xc8), (0x158, 0x258)] {
+            let at = partition + field.offset + from;
+            blocks.push((at, windows.memory.read(at, to - from as usize)));
+        }
+    }
     Ok(Minidump {
         drivers,
         unloaded,

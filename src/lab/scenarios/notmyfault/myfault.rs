@@ -105,13 +105,8 @@ fn emit_dispatch(code: &mut Code) {
             .relative(target);
     }
     code.emit(&[0x33, 0xc0]).end();
-    // as the machine crashes for those who ask for it: a read of paged memory at a high level
-    code.begin(0x28)
-        .mov_ecx(0x200)
-        .mov_edx(0x1000)
-        .mov_r8d(0)
-        .emit(&[0x90, 0x90])
-        .end();
+    // what the tool is named for: a read through a null pointer
+    code.begin(0x28).emit(&[0x33, 0xc0, 0x8b, 0x00]).end();
 }
 
 /// The two functions that allocate and forget.

@@ -49,7 +49,7 @@ pub(in crate::lab::windows) const COMMON: [&str; 16] = [
 ];
 
 /// Tags under which the kernel itself allocates.
-const TAGS: &[u8] = b"AlInALPCAtomCcBcCcScCM25CM31CMNbEcphEtwBEtwGEtwREtwSEvenFileFSroGsemIoCmIoNmIrp Key MmCaMmSmMmStObDiObNmPfRLPoolProcPsInSeAtSeSdSeTdSemaThreTokeVad WmiR";
+const TAGS: &[u8] = b"AlInALPCAtomCcBcCcScCM25CMNbEcphEtwBEtwGEtwREtwSEvenFileFSroGsemIoCmIoNmIrp Key MmCaMmSmMmStObDiObNmPfRLPoolProcPsInSeAtSeSdSeTdSemaThreTokeVad WmiR";
 
 /// Functions that allocate, from `free` on; they call the allocator directly.
 pub(super) fn allocating(free: Rva, allocator: Rva) -> (Vec<u8>, Vec<Function>) {
