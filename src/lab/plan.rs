@@ -213,35 +213,54 @@ pub struct PageFile {
     pub maximum: u64,
 }
 
-/// What the memory manager counts, in pages.
+/// What the memory manager counts, in pages; in brackets the line of `!vm`.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(missing_docs)]
 pub struct Counters {
+    /// All frames [Physical Memory].
     pub physical: u64,
+    /// Frames that can be had at once [Available Pages].
     pub available: u64,
+    /// Frames that can still be locked [ResAvail Pages].
     pub resident_available: u64,
+    /// Frames that wait for the page file [Modified Pages].
     pub modified: u64,
+    /// Frames that must not be written yet [Modified No Write Pages].
     pub modified_no_write: u64,
-    /// Pool that is not for execution is counted apart where the kernel can.
+    /// Nonpaged pool that may be executed, all nonpaged pool before Windows 8 [NonPagedPool Usage].
     pub non_paged_pool: u64,
+    /// The other nonpaged pool [NonPagedPoolNx Usage].
     pub non_paged_pool_nx: u64,
+    /// How much nonpaged pool there may be [NonPagedPool Max].
     pub non_paged_pool_max: u64,
+    /// Paged pool [PagedPool Usage, PagedPool Commit].
     pub paged_pool: u64,
+    /// How much paged pool there may be [PagedPool Maximum].
     pub paged_pool_max: u64,
-    /// Beyond the region that is not yet handed out.
+    /// Beyond the region that is not yet handed out [Free System PTEs].
     pub free_system_ptes: u64,
+    /// [Processor Commit]
     pub process_commit: u64,
+    /// [Pages For MDLs]
     pub mdl_pages: u64,
+    /// [NonPagedPool Commit]
     pub non_paged_pool_commit: u64,
+    /// [Driver Commit]
     pub driver_commit: u64,
+    /// [Boot Commit]
     pub boot_commit: u64,
+    /// [PFN Array Commit]
     pub pfn_array_commit: u64,
+    /// [SmallNonPagedPtesCommit]
     pub small_pte_commit: u64,
+    /// [System PageTables]
     pub page_table_commit: u64,
+    /// [ProcessLockedFilePages]
     pub locked_file_pages: u64,
-    /// All commitment of the system; shared commitment is what the other lines leave of it.
+    /// All commitment of the system; shared commitment is what the other lines leave of it [Sum System Commit].
     pub system_commit: u64,
+    /// [Committed pages]
     pub committed: u64,
+    /// [Commit limit]
     pub commit_limit: u64,
 }
 
