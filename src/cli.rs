@@ -6,6 +6,7 @@ mod investigate;
 mod lab;
 mod open;
 mod per_dump;
+mod reference;
 mod switches;
 mod wildcards;
 
@@ -120,6 +121,7 @@ fn perform(cli: &Cli) -> u8 {
         Some(Task::Run(run)) => investigate::run(&world, run),
         Some(Task::Lab(task)) => lab::run(&world, task),
         Some(Task::Demo) => demo::run(&world),
+        Some(Task::Docs) => reference::run(&world),
         None => debug(&world),
     };
     match done {

@@ -1,5 +1,7 @@
 //! The program as the shell sees it: what it prints where, and its exit status.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -461,6 +463,8 @@ fn the_demo_ends_by_itself_without_a_terminal() {
         " Leak       119   4991221760          0            0\tUNKNOWN pooltag 'Leak', please update pooltag.txt\n",
         "fffff807`47f51559  4c 65 61 6b 0f 42 c1 41-8d 49 fd 8b d0 ff 15 0c  Leak.B.A.I......\n",
         "myfault fffff807`47f515c7\n",
+        "$ rkd run pool-leak notmyfault.dmp\n",
+        "\nmyfault is leaking nonpaged pool (probable): 119 allocations of 40.0 MiB with the tag Leak hold 4.6 GiB",
     ] {
         assert!(shown.contains(part), "{part} is missing in\n{shown}");
     }

@@ -123,6 +123,9 @@ pub enum Task {
     Lab(Lab),
     /// Makes a practice dump and solves it, step by step
     Demo,
+    /// Prints the reference of the commands as Markdown
+    #[command(hide = true)]
+    Docs,
 }
 
 /// Practice dumps.

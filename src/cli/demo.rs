@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// The scenario that is played.
 const SCENARIO: &str = "notmyfault";
 
+/// The script that does the same.
+const SCRIPT: &str = "pool-leak";
+
 /// What is typed, and why.
 const STEPS: &[(&str, &str)] = &[
     (
@@ -85,6 +88,16 @@ fn play(
         if flow == Flow::Quit || shell.ending().interrupted {
             return Ok(());
         }
+    }
+    shell.out.lesson(&format!(
+        "\n{}. The whole investigation is one script that comes with rkd. From the shell it takes any dump, or many:",
+        STEPS.len() + 1
+    ))?;
+    let line = format!("rkd run {SCRIPT} {SCENARIO}.dmp");
+    shell.out.echo("$ ", &line, false)?;
+    shell.run_file(&line, Path::new(SCRIPT), &[])?;
+    if shell.ending().interrupted {
+        return Ok(());
     }
     shell.out.lesson(&format!("\nThe answer: {find}"))?;
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {

@@ -5,7 +5,7 @@ use super::arguments::{Lab, Make};
 use crate::command::{Kept, Record, Value};
 use crate::error::{Error, Result};
 use crate::lab::{self, Kind, Options, Scenario};
-use crate::render::Outcome;
+use crate::render::{Outcome, WIDTH, wrapped};
 use crate::symbols::{SymbolTable, builtin_facts, isf};
 use std::path::Path;
 
@@ -40,6 +40,7 @@ fn listed(scenario: &Scenario) -> Kept {
         ("summary", summary.into()),
         ("version", version.into()),
     ];
+    let summary = wrapped(summary, WIDTH - 13).replace('\n', &format!("\n{:13}", ""));
     Kept {
         kind: "scenario",
         record,
@@ -65,7 +66,7 @@ fn made(make: &Make) -> Result<Kept> {
             mebibytes(made.bytes)
         ),
         String::new(),
-        scenario.summary.to_string(),
+        wrapped(scenario.summary, WIDTH),
         String::new(),
     ];
     text.extend(

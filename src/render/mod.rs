@@ -17,6 +17,7 @@ pub mod progress;
 pub mod sanitize;
 pub mod tee;
 pub mod text;
+mod wrap;
 
 pub use self::csv::Csv;
 use crate::command::Sink;
@@ -27,6 +28,10 @@ pub use json::{Json, JsonLines};
 pub use paint::Paint;
 pub use tee::Tee;
 pub use text::Text;
+pub use wrap::wrapped;
+
+/// How wide running text is made: what fits every terminal and is still easy to read.
+pub const WIDTH: usize = 100;
 
 /// A way to show rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! kd's look: the text that a WinDbg user knows, with our remarks kept apart from it.
 
-use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
+use super::{Console, Outcome, Output, PARTIAL, WIDTH, labelled, reasons, sanitize, wrapped};
 use crate::command::line::table;
 use crate::command::{Row, Sink, Topic, head};
 use crate::error::{Error, Result};
@@ -122,7 +122,11 @@ impl Output for Text {
     }
 
     fn lesson(&mut self, text: &str) -> Result<()> {
-        let painted = self.console.out_paint.lesson(text).into_owned();
+        let painted = self
+            .console
+            .out_paint
+            .lesson(&wrapped(text, WIDTH))
+            .into_owned();
         self.line(&painted)
     }
 
