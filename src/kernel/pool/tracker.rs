@@ -203,8 +203,28 @@ impl<'a> Sum<'a> {
         }
     }
 
+    /// The size is a power of two plus one, and the mask two less than the size: so a damaged size is noticed, and mended.
+    fn entries(&mut self) -> Result<u64> {
+        let plausible =
+            |entries: &u64| (3..=MOST_ENTRIES).contains(entries) && (entries - 1).is_power_of_two();
+        let size = self.kernel.global_u64("PoolTrackTableSize")?;
+        if plausible(&size) {
+            return Ok(size);
+        }
+        let by_mask = self.kernel.global_u64("PoolTrackTableMask");
+        match by_mask.map(|mask| mask.wrapping_add(2)) {
+            Ok(entries) if plausible(&entries) => {
+                self.notes.push(format!(
+                    "nt!PoolTrackTableSize is corrupt ({size}): nt!PoolTrackTableMask says {entries} entries"
+                ));
+                Ok(entries)
+            }
+            _ => Ok(size),
+        }
+    }
+
     fn processors(&mut self) -> Result<()> {
-        let entries = self.kernel.global_u64("PoolTrackTableSize")?;
+        let entries = self.entries()?;
         let master = self.kernel.global_virt("PoolTrackTable")?;
         let mut tables = vec![(0, master)];
         let mut seen = HashSet::from([master]);
