@@ -4,6 +4,7 @@
 //! `nt!MiState` and `nt!MiSystemPartition`, and they move between the two from build to build. So each line names all
 //! the places where any kernel keeps it, and the first one that the symbols know is read.
 
+mod computed;
 mod lines;
 mod pagefiles;
 mod pools;
