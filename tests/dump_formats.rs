@@ -533,7 +533,7 @@ fn a_damaged_triage_dump_opens_and_says_what_is_wrong() {
     let whole = triage(&blocks());
     let mut no_mark = whole.clone();
     let len = no_mark.len();
-    put(&mut no_mark, len - 4, b"XXXX");
+    put(&mut no_mark, len - 4, b"ZZZZ");
     assert_eq!(
         open(no_mark).notes(),
         [format!(

@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn walks_padding_and_empty_blobs_and_stops_at_what_is_none() {
-        let mut bytes = b"xxxDumpBlob\x10\0\0\0aJ\0\xf0".to_vec();
+        let mut bytes = b"...DumpBlob\x10\0\0\0aJ\0\xf0".to_vec();
         bytes.extend(entry(0x20, 1, b"hello", 0, 3));
         bytes.extend(entry(0x20, 2, b"", 0, 0));
         bytes.extend(entry(0x28, 3, b"world!", 8, 0));

@@ -310,8 +310,8 @@ mod tests {
                 "t.json: ISF version \"7.0.0\" is not understood (6.x is)",
             ),
             (
-                SMALL.replace("606F", "XXXX"),
-                "t.json: \"XXXXF669409B00F7FC8C61A9C1670129\" is not a GUID",
+                SMALL.replace("606F", "ZZZZ"),
+                "t.json: \"ZZZZF669409B00F7FC8C61A9C1670129\" is not a GUID",
             ),
             (
                 SMALL.replace("\"function\"", "\"fruit\""),
