@@ -280,10 +280,10 @@ impl Search {
                 ),
             ),
             ("pattern", pattern.into()),
-            ("context", context.to_vec().into()),
+            ("bytes", context.to_vec().into()),
         ];
         let kept = Kept {
-            kind: "hit",
+            kind: "search_hit",
             record,
             text: line(place.at, context),
         };
