@@ -22,6 +22,24 @@ impl Range {
     /// Lengths after `L` count objects of `unit` bytes. The second of two addresses belongs to the range. Errors are kd's `Range error`
     /// for lengths of 0, above [`LIMIT`] without `L?`, or an end before the start, and those of expressions.
     pub fn parse<'t>(scope: &dyn Scope, text: &'t str, unit: u64) -> Result<(Range, &'t str)> {
+        Range::read(scope, text, unit, false)
+    }
+
+    /// [`parse`](Range::parse) without the limit where both ends are written out: nobody does that by a slip of the finger.
+    pub fn parse_to_the_end<'t>(
+        scope: &dyn Scope,
+        text: &'t str,
+        unit: u64,
+    ) -> Result<(Range, &'t str)> {
+        Range::read(scope, text, unit, true)
+    }
+
+    fn read<'t>(
+        scope: &dyn Scope,
+        text: &'t str,
+        unit: u64,
+        ends_are_meant: bool,
+    ) -> Result<(Range, &'t str)> {
         let (start, rest) = masm::evaluate_prefix(scope, text)?;
         let error = || Error::Syntax(format!("Range error in '{text}'"));
         let (start, length, unlimited, rest) = if let Some(after) = rest.strip_prefix(['L', 'l']) {
@@ -55,7 +73,7 @@ impl Range {
             (
                 start,
                 end.checked_sub(start).ok_or_else(error)?.saturating_add(1),
-                false,
+                ends_are_meant,
                 rest,
             )
         };
@@ -155,6 +173,15 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn two_addresses_may_be_far_apart_where_that_is_meant() {
+        let scope = Numbers { radix: 16 };
+        let read = |text| Range::parse_to_the_end(&scope, text, 1).map(|(range, _)| range.length);
+        assert_eq!(read("0 ffffffff`ffffffff").unwrap(), Some(u64::MAX));
+        assert_eq!(read("1000 90000fff").unwrap(), Some(0x9000_0000));
+        assert!(read("1000 L90000000").is_err() && read("1000 10").is_err());
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! `s`: search memory.
 
+mod hit;
 mod request;
 mod strings;
 
-use super::display;
 use crate::addr::Virt;
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
-use crate::error::{Error, Fault, Result};
+use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::error::{Error, Result};
 use crate::kernel::Kernel;
-use crate::scan::{Area, Coverage, Patterns, search};
+use crate::scan::{Coverage, Event, Hits, Pattern, Patterns, Source};
 use crate::session::Session;
-use request::{Kind, Request, What};
+use hit::{Hit, Places};
+use request::{Request, What};
+use std::sync::Arc;
 
 /// See the module.
 pub static COMMAND: Command = Command {
@@ -27,7 +29,8 @@ Type: b bytes (the default), w d q numbers of 2, 4, 8 bytes at addresses that ar
 text; sa and su list all strings. No blank is needed before the hyphen (s-a).
 Pattern: for a and u one text in double quotes; else numbers in the current radix, or characters in single quotes, the first
 one in the highest byte (s -d nt L?100000 'kaeL' finds Leak).
-Range: addr L n (n units of the type), addr L?n (the same above 256 MB), addr L-n (before addr), addr end (end belongs to it).
+Range: addr L n (n units of the type), addr L?n (the same above 256 MB), addr L-n (before addr), addr end (end belongs to it;
+any distance).
 Flags, in brackets: 1 addresses only; l N the least length of strings (3 without it); w only memory that may be written;
 s keeps the hits, at most 1024 or N with n N, and r searches among the kept ones instead of the range.
 
@@ -55,92 +58,131 @@ fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3....
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::parse(session, &args.text)?;
     let kernel = session.kernel.clone();
-    if matches!(request.what, What::Strings { .. }) {
-        let coverage = strings::list(session, &kernel, &request, out)?;
-        return account(session, coverage, out);
-    }
-    let What::Pattern(pattern) = &request.what else {
-        return Ok(());
-    };
-    let patterns = Patterns::new(vec![pattern.clone()])?;
     let mut kept = Kept::new(&request);
-    let mut show = |at: Virt, out: &mut dyn Sink| -> Result<()> {
-        if request.writable && !may_be_written(&kernel, at) {
-            return Ok(());
+    let coverage = match &request.what {
+        What::Pattern(pattern) if request.among_kept => {
+            return among_kept(session, &kernel, &request, pattern, out);
         }
-        kept.keep(at);
-        out.row(&Hit {
-            kernel: &kernel,
-            at,
-            kind: request.kind,
-            bare: request.bare,
-        })
+        What::Pattern(pattern) => search(session, &kernel, &request, pattern, &mut kept, out),
+        What::Strings(strings) => {
+            strings::list(session, &kernel, &request, *strings, &mut kept, out)
+        }
     };
-    if request.among_kept {
-        let saved = session.saved_hits.clone();
-        for at in saved {
-            let mut bytes = vec![0; patterns.longest()];
-            if kernel.space().read(at, &mut bytes).is_ok() && pattern.matches(&bytes) {
-                show(at, out)?;
-            }
-        }
-        return Ok(());
+    if request.keep {
+        session.saved_hits = kept.hits;
     }
-    let area = Area {
-        start: request.start,
-        length: request.length,
-    };
-    let shared = std::cell::RefCell::new(out);
-    let outcome = search(
-        kernel.space(),
-        &[area],
-        &patterns,
-        &session.stop,
-        |found| show(Virt(found.address), &mut **shared.borrow_mut()),
-        |done| shared.borrow_mut().progress(done, area.length, "bytes"),
+    if kept.overflow {
+        out.text("Overflow error")?;
+    }
+    account(session, &coverage?, kept.count, out)
+}
+
+/// The memory that is searched.
+fn source(kernel: &Kernel, request: &Request) -> Result<Source> {
+    let space = kernel.space().clone();
+    if !request.writable {
+        return Ok(Source::Virtual(space));
+    }
+    if space.root().is_none() {
+        return Err(Error::Absent("this dump has no page tables, which say what may be written to: search without the flag w".into()));
+    }
+    Ok(Source::Writable(space))
+}
+
+fn search(
+    session: &Session,
+    kernel: &Kernel,
+    request: &Request,
+    pattern: &Pattern,
+    kept: &mut Kept,
+    out: &mut dyn Sink,
+) -> Result<Coverage> {
+    let patterns = Arc::new(Patterns::new(vec![pattern.clone()])?);
+    let mut hits = Hits::new(
+        source(kernel, request)?,
+        request.spans(),
+        patterns,
+        Arc::clone(&session.stop),
     );
-    let out = shared.into_inner();
-    if let Some(hits) = kept.hits {
-        session.saved_hits = hits;
-        if kept.overflow {
-            out.text("Overflow error")?;
+    let places = Places::new(kernel);
+    hits.each(|event| match event {
+        Event::Hit(hit) => {
+            let at = Virt(hit.address);
+            kept.keep(at);
+            out.row(&Hit {
+                places: &places,
+                at,
+                kind: request.kind,
+                bare: request.bare,
+            })
+        }
+        Event::Progress { done, total } => out.progress(done, total, "bytes"),
+    })?;
+    Ok(hits.coverage())
+}
+
+/// `s -[r]`: of the hits that were kept, those where the pattern stands too.
+fn among_kept(
+    session: &Session,
+    kernel: &Kernel,
+    request: &Request,
+    pattern: &Pattern,
+    out: &mut dyn Sink,
+) -> Result<()> {
+    let places = Places::new(kernel);
+    let mut bytes = vec![0; pattern.len()];
+    for &at in &session.saved_hits {
+        if pattern.may_be_at(at.0)
+            && kernel.space().read(at, &mut bytes).is_ok()
+            && pattern.matches(&bytes)
+        {
+            out.row(&Hit {
+                places: &places,
+                at,
+                kind: request.kind,
+                bare: request.bare,
+            })?;
         }
     }
-    account(session, outcome?, out)
+    if session.saved_hits.is_empty() {
+        out.note("no hits were kept: s -[s]b Range Pattern keeps them")?;
+    }
+    Ok(())
 }
 
 /// kd says nothing of memory that is missing. A note does – once, when many searches run inside of one command.
-fn account(session: &mut Session, coverage: Coverage, out: &mut dyn Sink) -> Result<()> {
+fn account(
+    session: &mut Session,
+    coverage: &Coverage,
+    hits: u64,
+    out: &mut dyn Sink,
+) -> Result<()> {
     session.searched.0 = session.searched.0.saturating_add(coverage.asked);
     session.searched.1 = session.searched.1.saturating_add(coverage.read);
-    if session.depth > 1 {
-        return Ok(());
-    }
-    session.searched = (0, 0);
-    match coverage.missing {
-        None => Ok(()),
-        Some(fault) if coverage.read == 0 => Err(Error::Absent(format!(
-            "nothing of this range is in the dump: {fault}"
-        ))),
-        Some(Fault { at, why }) => {
-            let Coverage { asked, read, .. } = coverage;
-            out.note(&format!(
-                "searched {read:#x} of {asked:#x} bytes; the first that is missing is {at}: {why}"
-            ))
+    let stopped = coverage.stopped_at.is_some();
+    if session.depth <= 1 {
+        session.searched = (0, 0);
+        if coverage.read == 0 && coverage.asked > 0 && !stopped {
+            return Err(Error::Absent(format!(
+                "nothing of this range can be searched: {coverage}"
+            )));
+        }
+        if hits == 0 || !coverage.is_complete() {
+            let nothing = if hits == 0 && !stopped {
+                "nothing found: "
+            } else {
+                ""
+            };
+            out.note(&format!("{nothing}{coverage}"))?;
         }
     }
+    if stopped { Err(Error::Stopped) } else { Ok(()) }
 }
 
-fn may_be_written(kernel: &Kernel, at: Virt) -> bool {
-    kernel
-        .space()
-        .translate(at)
-        .is_ok_and(|translation| translation.writable)
-}
-
-/// The hits that `s -[s]` keeps for `s -[r]`.
+/// What was found: `s -[s]` keeps it for `s -[r]`.
 struct Kept {
-    hits: Option<Vec<Virt>>,
+    count: u64,
+    hits: Vec<Virt>,
     most: usize,
     overflow: bool,
 }
@@ -148,65 +190,19 @@ struct Kept {
 impl Kept {
     fn new(request: &Request) -> Kept {
         Kept {
-            hits: request.keep.then(Vec::new),
-            most: request.most_kept,
+            count: 0,
+            hits: Vec::new(),
+            most: if request.keep { request.most_kept } else { 0 },
             overflow: false,
         }
     }
 
     fn keep(&mut self, at: Virt) {
-        if let Some(hits) = &mut self.hits {
-            if hits.len() < self.most {
-                hits.push(at);
-            } else {
-                self.overflow = true;
-            }
+        self.count += 1;
+        if self.hits.len() < self.most {
+            self.hits.push(at);
+        } else {
+            self.overflow = self.most > 0;
         }
-    }
-}
-
-/// A hit.
-struct Hit<'a> {
-    kernel: &'a Kernel,
-    at: Virt,
-    kind: Kind,
-    bare: bool,
-}
-
-impl Row for Hit<'_> {
-    fn kind(&self) -> &'static str {
-        "hit"
-    }
-
-    fn record(&self) -> Record {
-        let outside = || Value::Absent("the address lies in no module".into());
-        let module = self.kernel.module_at(self.at);
-        let mut context = [0; 16];
-        let (there, _) = self.kernel.space().read_prefix(self.at, &mut context);
-        vec![
-            ("va", self.at.into()),
-            (
-                "module",
-                module.map_or_else(outside, |module| module.name.as_str().into()),
-            ),
-            (
-                "module_offset",
-                module.map_or_else(outside, |module| (self.at - module.base).into()),
-            ),
-            ("bytes", context[..there].to_vec().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        if self.bare {
-            return format!("0x{}", self.at);
-        }
-        let form = match self.kind {
-            Kind::Bytes | Kind::Ascii => "db",
-            Kind::Words | Kind::Unicode => "dW",
-            Kind::Dwords => "dc",
-            Kind::Qwords => "dq",
-        };
-        display::line_at(self.kernel, self.at, form)
     }
 }

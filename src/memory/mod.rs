@@ -244,7 +244,7 @@ impl AddressSpace {
     }
 
     /// How many bytes there are at all.
-    fn store_len(&self) -> usize {
+    pub(crate) fn store_len(&self) -> usize {
         match &self.kind {
             Kind::Paged(paged) => paged.dump.bytes().len(),
             Kind::Blocks(blocks) => blocks.store().len(),

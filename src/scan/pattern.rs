@@ -145,8 +145,8 @@ impl Pattern {
         self.align == 1
     }
 
-    /// Whether it may lie at the address.
-    pub(super) fn may_be_at(&self, address: u64) -> bool {
+    /// Whether its alignment allows the address.
+    pub fn may_be_at(&self, address: u64) -> bool {
         self.may_be_anywhere() || address.is_multiple_of(self.align)
     }
 

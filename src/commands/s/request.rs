@@ -4,7 +4,7 @@ use crate::addr::Virt;
 use crate::command::masm;
 use crate::command::range::Range;
 use crate::error::{Error, Result};
-use crate::scan::Pattern;
+use crate::scan::{Pattern, Span, Strings};
 use crate::session::Session;
 
 /// How many hits `s -[s]` keeps when nobody says.
@@ -47,12 +47,7 @@ pub enum What {
     /// A pattern.
     Pattern(Pattern),
     /// Every string of at least so many characters.
-    Strings {
-        /// UTF-16 instead of ASCII.
-        wide: bool,
-        /// The least length, in characters.
-        shortest: usize,
-    },
+    Strings(Strings),
 }
 
 /// A search.
@@ -93,6 +88,14 @@ fn syntax(text: &str) -> Error {
 }
 
 impl Request {
+    /// The range, for the scanner. From 0 to the last address is one byte more than a length can say.
+    pub fn spans(&self) -> Vec<Span> {
+        if self.start == Virt(0) && self.length == u64::MAX {
+            return Span::everything().to_vec();
+        }
+        vec![Span::new(self.start, self.length)]
+    }
+
     /// Reads the text behind `s`.
     ///
     /// # Errors
@@ -102,12 +105,13 @@ impl Request {
         if flags.keep && flags.among_kept {
             return Err(Error::Syntax("the flags s and r exclude each other".into()));
         }
-        let (range, rest) = Range::parse(session, rest, kind.unit())?;
+        let (range, rest) = Range::parse_to_the_end(session, rest, kind.unit())
+            .map_err(|error| range_error(error, text))?;
         let what = match strings {
-            Some(wide) => What::Strings {
+            Some(wide) => What::Strings(Strings {
                 wide,
                 shortest: flags.shortest.unwrap_or(SHORTEST).max(1),
-            },
+            }),
             None => What::Pattern(pattern(session, kind, rest)?),
         };
         if strings.is_some() && !rest.trim().is_empty() {
@@ -116,7 +120,7 @@ impl Request {
         let length = match range.length {
             Some(length) => length,
             None if flags.among_kept => 1,
-            None => return Err(Error::Syntax(format!("Range error in '{}'", text.trim()))),
+            None => return Err(range_error(Error::Syntax("Range error".into()), text)),
         };
         Ok(Request {
             kind,
@@ -129,6 +133,18 @@ impl Request {
             most_kept: flags.most_kept.unwrap_or(KEPT),
             among_kept: flags.among_kept,
         })
+    }
+}
+
+/// kd quotes the whole command when a range is refused, and does not say why.
+fn range_error(error: Error, text: &str) -> Error {
+    if !error.to_string().starts_with("Range error") {
+        return error;
+    }
+    let why = "a range is addr L n, addr L?n (above 256 MB), addr L-n or two addresses, the second not before the first";
+    Error::Refused {
+        text: format!("    ^ Range error in 's {}'", text.trim()),
+        why: Box::new(Error::Absent(why.into())),
     }
 }
 

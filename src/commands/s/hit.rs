@@ -1,0 +1,103 @@
+//! A hit as a row: where it lies, and the memory from there on.
+
+use super::request::Kind;
+use crate::addr::Virt;
+use crate::command::{Record, Row, Value};
+use crate::commands::display;
+use crate::kernel::{Kernel, Module};
+use crate::symbols::pe::{Image, Section};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Bytes that are shown of each hit.
+const CONTEXT: usize = 16;
+
+/// The kernel, and the sections of the modules in which something was found so far.
+pub(super) struct Places<'a> {
+    kernel: &'a Kernel,
+    sections: RefCell<HashMap<Virt, Rc<[Section]>>>,
+}
+
+impl<'a> Places<'a> {
+    pub fn new(kernel: &'a Kernel) -> Places<'a> {
+        Places {
+            kernel,
+            sections: RefCell::default(),
+        }
+    }
+
+    fn section(&self, module: &Module, at: Virt) -> Option<String> {
+        let mut known = self.sections.borrow_mut();
+        let sections = known.entry(module.base).or_insert_with(|| {
+            let image = Image::read(self.kernel.space(), module.base);
+            image
+                .map(|image| image.headers().sections.clone().into())
+                .unwrap_or_default()
+        });
+        let rva = at - module.base;
+        let inside = |section: &&Section| {
+            rva.wrapping_sub(u64::from(section.rva.0)) < u64::from(section.virtual_size)
+        };
+        sections
+            .iter()
+            .find(inside)
+            .map(|section| section.name.clone())
+    }
+}
+
+/// A hit.
+pub(super) struct Hit<'a> {
+    pub places: &'a Places<'a>,
+    pub at: Virt,
+    pub kind: Kind,
+    /// Only its address is shown.
+    pub bare: bool,
+}
+
+impl Row for Hit<'_> {
+    fn kind(&self) -> &'static str {
+        "hit"
+    }
+
+    fn record(&self) -> Record {
+        let kernel = self.places.kernel;
+        let outside = |what: &str| Value::Absent(format!("the address lies in no {what}"));
+        let module = kernel.module_at(self.at);
+        let section = module.and_then(|module| self.places.section(module, self.at));
+        let mut context = [0; CONTEXT];
+        let (there, _) = kernel.space().read_prefix(self.at, &mut context);
+        vec![
+            ("va", self.at.into()),
+            (
+                "module",
+                module.map_or_else(|| outside("module"), |module| module.name.as_str().into()),
+            ),
+            (
+                "module_offset",
+                module.map_or_else(
+                    || outside("module"),
+                    |module| (self.at - module.base).into(),
+                ),
+            ),
+            (
+                "section",
+                section.map_or_else(|| outside("section"), Value::from),
+            ),
+            ("bytes", context[..there].to_vec().into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        if self.bare {
+            return format!("0x{}", self.at);
+        }
+        let form = match self.kind {
+            Kind::Bytes | Kind::Ascii => "db",
+            Kind::Words | Kind::Unicode => "dW",
+            Kind::Dwords => "dc",
+            Kind::Qwords => "dq",
+        };
+        display::line_at(self.places.kernel, self.at, form)
+    }
+}
