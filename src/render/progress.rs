@@ -11,6 +11,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub struct Progress {
     watched: bool,
     since: Option<Instant>,
+    /// What is counted: commands that run commands tell their own progress, and the inner ones theirs in between.
+    unit: Option<&'static str>,
     bar: Option<ProgressBar>,
 }
 
@@ -20,6 +22,7 @@ impl Progress {
         Progress {
             watched,
             since: None,
+            unit: None,
             bar: None,
         }
     }
@@ -35,31 +38,37 @@ impl Progress {
         self.since = Some(Instant::now());
     }
 
-    /// `done` of `total` (0 when nobody knows) in `unit`.
+    /// `done` of `total` (0 when nobody knows) in `unit`. The unit that came first is shown until it is through.
     pub fn tick(&mut self, done: u64, total: u64, unit: &'static str) {
-        if !self.watched
-            || (self.bar.is_none() && self.since.is_some_and(|since| since.elapsed() < PATIENCE))
-        {
+        if *self.unit.get_or_insert(unit) != unit {
             return;
         }
+        if self.watched && self.since.is_none_or(|since| since.elapsed() >= PATIENCE) {
+            self.show(done, total, unit);
+        }
+        if total > 0 && done >= total {
+            self.unit = None;
+        }
+    }
+
+    fn show(&mut self, done: u64, total: u64, unit: &'static str) {
         let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-            bar.set_message(unit);
-            bar
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
         });
-        if total > 0 && bar.length() != Some(total) {
-            bar.set_length(total);
-            if let Ok(style) = ProgressStyle::with_template(
-                "[{wide_bar}] {human_pos} of {human_len} {msg}, {eta} left",
-            ) {
+        let length = (total > 0).then_some(total);
+        if bar.message() != unit || bar.length() != length {
+            let look = match length {
+                Some(_) => "[{bar:40}] {human_pos} of {human_len} {msg}, {eta} left",
+                None => "{spinner} {human_pos} {msg}, {elapsed}",
+            };
+            if let Ok(style) = ProgressStyle::with_template(look) {
                 bar.set_style(style.progress_chars("=> "));
             }
-        } else if total == 0
-            && bar.position() == 0
-            && let Ok(style) =
-                ProgressStyle::with_template("{spinner} {human_pos} {msg}, {elapsed}")
-        {
-            bar.set_style(style);
+            match length {
+                Some(length) => bar.set_length(length),
+                None => bar.unset_length(),
+            }
+            bar.set_message(unit);
         }
         bar.set_position(done);
     }
@@ -77,7 +86,7 @@ impl Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        self.since = None;
+        (self.since, self.unit) = (None, None);
     }
 }
 
@@ -102,8 +111,21 @@ mod tests {
         assert!(bar.is_finished() && progress.bar.is_none());
 
         let mut unwatched = Progress::new(false);
-        unwatched.since = Instant::now().checked_sub(PATIENCE);
         unwatched.tick(2, 10, "pages");
         assert!(unwatched.bar.is_none());
+    }
+
+    #[test]
+    fn the_outer_count_is_shown_until_it_is_through() {
+        let mut progress = Progress::new(true);
+        let mut shown = |done, total, unit| {
+            progress.tick(done, total, unit);
+            let bar = progress.bar.clone().unwrap();
+            (bar.position(), bar.length(), bar.message())
+        };
+        assert_eq!(shown(1, 2, "modules"), (1, Some(2), "modules".into()));
+        assert_eq!(shown(500, 1000, "bytes"), (1, Some(2), "modules".into()));
+        assert_eq!(shown(2, 2, "modules"), (2, Some(2), "modules".into()));
+        assert_eq!(shown(7, 0, "pages"), (7, None, "pages".into()));
     }
 }

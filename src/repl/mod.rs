@@ -8,6 +8,7 @@ pub mod complete;
 pub mod editor;
 pub mod history;
 pub mod interrupt;
+mod pieces;
 pub mod piped;
 pub mod shell;
 
@@ -33,11 +34,15 @@ pub fn converse(shell: &mut Shell, paint: Paint) -> Result<()> {
             Typed::Dropped => continue,
             Typed::End => return Ok(()),
         };
-        let source = line.trim_end();
-        let prompt = shell.prompt();
-        shell.out.echo(&prompt, source, true)?;
-        if shell.run(source)? == Flow::Quit {
-            return Ok(());
+        for source in shell.pieces(&line) {
+            let prompt = shell.prompt();
+            shell.out.echo(&prompt, source, true)?;
+            if shell.run(source)? == Flow::Quit {
+                return Ok(());
+            }
+            if shell.was_interrupted() {
+                break;
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Runs what was typed, in either language, and shows what comes of it.
 
 use super::interrupt::{INTERRUPTED, Interrupts};
+use super::pieces::pieces;
 use crate::command::line::{expand, run_command, table};
 use crate::command::{Flow, Sink as _, alias, head, is_command, split};
 use crate::error::{Error, Result};
@@ -86,6 +87,20 @@ impl Shell {
     /// Whether a text that is being typed is whole. kd's lines always are.
     pub fn is_whole(&self, source: &str) -> bool {
         is_whole(&self.session.aliases, &self.script.borrow(), source)
+    }
+
+    /// What was typed or pasted, cut into what is run at once; see [`pieces()`].
+    pub fn pieces<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        pieces(
+            text,
+            |line| is_kd(&self.session.aliases, line),
+            |block| self.is_whole(block),
+        )
+    }
+
+    /// Whether Ctrl-C ended what ran last.
+    pub fn was_interrupted(&self) -> bool {
+        self.interrupts.were_pressed()
     }
 
     /// Runs a line of kd commands, or Rhai. Whatever goes wrong in it is shown.
