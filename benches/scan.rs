@@ -5,10 +5,13 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use rkd::scan::{Pattern, Patterns};
+use rkd::addr::Virt;
+use rkd::memory::AddressSpace;
+use rkd::scan::{Hits, Pattern, Patterns, Source, Span};
 use std::collections::HashSet;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 const ROUNDS: usize = 5;
@@ -32,6 +35,15 @@ fn main() {
         "", "times sum", "GB/s", "hits"
     );
 
+    // One thread, also where the search would take all.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
+    pool.install(|| measure(memory, &tags, &mut random));
+}
+
+fn measure(memory: Vec<u8>, tags: &[[u8; 4]], random: &mut Random) {
     let mut bench = Bench { memory: &memory };
     bench.run("plain sum of u64", || sum(&memory) as usize & 1);
     let one = memchr::memmem::Finder::new(&tags[0]);
@@ -65,6 +77,33 @@ fn main() {
         masked.find_all(&memory, 0).len()
     });
 
+    for (name, size) in [
+        ("in one piece", memory.len()),
+        ("in pages that are apart", PAGE),
+    ] {
+        // Blocks in the opposite order are neighbours only by their addresses.
+        let blocks = memory
+            .chunks(size)
+            .enumerate()
+            .rev()
+            .map(|(i, bytes)| (Virt((i * size) as u64), bytes.to_vec()));
+        let space = AddressSpace::of_blocks(blocks.collect());
+        for count in [1, 50, 5000] {
+            let set = Arc::new(
+                Patterns::new(tags[..count].iter().map(|t| Pattern::bytes(*t)).collect()).unwrap(),
+            );
+            let spans = vec![Span::new(Virt(0), memory.len() as u64)];
+            bench.run(&format!("rkd, address space {name}, {count} tags"), || {
+                Hits::new(
+                    Source::Virtual(space.clone()),
+                    spans.clone(),
+                    set.clone(),
+                    Arc::default(),
+                )
+                .count()
+            });
+        }
+    }
     for count in [4, 50, 500] {
         let kinds = [
             ("default", MatchKind::Standard),

@@ -9,9 +9,11 @@ use crate::error::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Bytes of the first wave: its hits appear at once. Each further wave has twice as many, up to [`MOST_WAVE`] a processor.
+/// Bytes of the first wave: its hits appear at once. Each further wave has twice as many, up to [`WAVE_EACH`] a processor and
+/// [`MOST_WAVE`]: a slow disk must not hold up Ctrl-C.
 const FIRST_WAVE: u64 = 0x2_0000;
-const MOST_WAVE: u64 = 4 << 20;
+const WAVE_EACH: u64 = 4 << 20;
+const MOST_WAVE: u64 = 32 << 20;
 
 /// A stretch of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +107,7 @@ pub struct Hits {
     wave: u64,
     /// Addresses that the next wave looks over to find its bytes: more when there are holes.
     window: u64,
-    ready: std::vec::IntoIter<Found>,
+    found: std::vec::IntoIter<Found>,
     /// One account a span that was begun.
     coverage: Vec<Coverage>,
 }
@@ -138,7 +140,7 @@ impl Hits {
             place: Place::default(),
             wave: FIRST_WAVE,
             window: FIRST_WAVE,
-            ready: Vec::new().into_iter(),
+            found: Vec::new().into_iter(),
             coverage: Vec::new(),
         };
         hits.begin();
@@ -195,7 +197,7 @@ impl Hits {
     /// What the function answers; the search then stands where it was.
     pub fn each(&mut self, mut take: impl FnMut(Event) -> Result<()>) -> Result<()> {
         loop {
-            while let Some(hit) = self.take() {
+            while let Some(hit) = self.ready() {
                 take(Event::Hit(hit))?;
             }
             if !self.search() {
@@ -206,8 +208,9 @@ impl Hits {
         }
     }
 
-    fn take(&mut self) -> Option<Hit> {
-        let Found { address, pattern } = self.ready.next()?;
+    /// The next hit that is known already.
+    pub fn ready(&mut self) -> Option<Hit> {
+        let Found { address, pattern } = self.found.next()?;
         Some(Hit {
             address,
             pattern,
@@ -215,8 +218,11 @@ impl Hits {
         })
     }
 
-    /// Searches one wave more; `false` at the end.
-    fn search(&mut self) -> bool {
+    /// Searches one wave more, when nothing is [`ready`](Hits::ready) any longer; `false` at the end.
+    pub fn search(&mut self) -> bool {
+        if self.found.len() > 0 {
+            return true;
+        }
         while self.place.next.is_none() && !self.ended {
             self.span += 1;
             self.begin();
@@ -229,10 +235,10 @@ impl Hits {
             return false;
         }
         let (found, broke_off) = self.run_wave();
-        self.ready = found.into_iter();
+        self.found = found.into_iter();
         let processors = rayon::current_num_threads() as u64;
         self.wave = match broke_off {
-            false => (self.wave * 2).min(MOST_WAVE * processors),
+            false => (self.wave * 2).min(MOST_WAVE).min(WAVE_EACH * processors),
             true => (self.wave / 2).max(FIRST_WAVE),
         };
         if self
@@ -360,7 +366,7 @@ impl Iterator for Hits {
 
     fn next(&mut self) -> Option<Hit> {
         loop {
-            if let Some(hit) = self.take() {
+            if let Some(hit) = self.ready() {
                 return Some(hit);
             }
             if !self.search() {

@@ -7,11 +7,12 @@ use super::value::display;
 use crate::addr::Virt;
 use crate::scan::{Pattern, Patterns};
 use rhai::{Dynamic, INT, Map};
+use std::sync::Arc;
 
 /// Patterns with the names under which hits mention them.
 pub(super) struct Wanted {
     /// The scanner's set.
-    pub patterns: Patterns,
+    pub patterns: Arc<Patterns>,
     /// The same order: the text itself, or the bytes in hexadecimal.
     pub names: Vec<String>,
 }
@@ -35,7 +36,7 @@ pub(super) fn read(value: &Dynamic, any_case: bool) -> Answer<Wanted> {
         Err(_) => add(value)?,
     }
     Ok(Wanted {
-        patterns: Patterns::new(list).map_err(refused)?,
+        patterns: Arc::new(Patterns::new(list).map_err(refused)?),
         names,
     })
 }

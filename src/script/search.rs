@@ -151,11 +151,7 @@ impl Hits {
 
     fn iter(&self) -> HitsIter {
         let search = &self.0;
-        let walk = Walk::new(
-            search.kernel.space().clone(),
-            Arc::clone(&search.wanted),
-            Arc::clone(&search.areas),
-        );
+        let walk = Walk::new(search.kernel.space().clone(), &search.wanted, &search.areas);
         HitsIter {
             search: Arc::clone(search),
             walk,

@@ -1,14 +1,11 @@
-//! Hits one after the other, as they are asked for: a window of memory is searched when the script wants the next hit
-//! and none is left. A script that stops asking stops the search.
+//! Hits one after the other, as they are asked for: memory is searched when the script wants the next hit and none is
+//! left. A script that stops asking stops the search.
 
 use super::patterns::Wanted;
 use crate::addr::Virt;
 use crate::memory::AddressSpace;
-use std::collections::VecDeque;
+use crate::scan::{Hits, Source, Span};
 use std::sync::Arc;
-
-/// How much is searched at once: small enough that the first hit comes at once, large enough that starting costs nothing.
-const WINDOW: usize = 1 << 20;
 
 /// A stretch of addresses to search.
 #[derive(Clone, Copy, Debug)]
@@ -32,104 +29,38 @@ pub(super) struct Place {
 
 /// A search that is under way.
 pub(super) struct Walk {
-    space: AddressSpace,
-    wanted: Arc<Wanted>,
-    areas: Arc<[Area]>,
-    area: usize,
-    /// The next byte to look at, from the area's start.
-    done: u64,
-    /// The end of what was searched last, where a pattern may begin that goes on behind it.
-    tail: Vec<u8>,
-    found: VecDeque<Place>,
+    hits: Hits,
 }
 
 impl Walk {
     /// Begins a search.
-    pub fn new(space: AddressSpace, wanted: Arc<Wanted>, areas: Arc<[Area]>) -> Walk {
+    pub fn new(space: AddressSpace, wanted: &Wanted, areas: &[Area]) -> Walk {
+        let spans = areas
+            .iter()
+            .map(|area| Span::new(area.start, area.length))
+            .collect();
         Walk {
-            space,
-            wanted,
-            areas,
-            area: 0,
-            done: 0,
-            tail: Vec::new(),
-            found: VecDeque::new(),
+            hits: Hits::new(
+                Source::Virtual(space),
+                spans,
+                Arc::clone(&wanted.patterns),
+                Arc::default(),
+            ),
         }
     }
 
     /// The next hit that is known already.
     pub fn take(&mut self) -> Option<Place> {
-        self.found.pop_front()
+        self.hits.ready().map(|hit| Place {
+            at: Virt(hit.address),
+            pattern: hit.pattern as usize,
+            area: hit.span as usize,
+        })
     }
 
-    /// Searches one window more; `false` at the end.
+    /// Searches some more; `false` at the end.
     pub fn search(&mut self) -> bool {
-        let Some(area) = self.areas.get(self.area).copied() else {
-            return false;
-        };
-        let from = area.start + self.done;
-        let (start, bytes) = self.window(from, area.length - self.done);
-        if bytes.is_empty() {
-            self.area += 1;
-            self.done = 0;
-            self.tail.clear();
-            return true;
-        }
-        if start != from {
-            self.tail.clear();
-        }
-        let kept = self.tail.len();
-        self.tail.extend_from_slice(&bytes);
-        let base = start - kept as u64;
-        for hit in self.wanted.patterns.find_all(&self.tail, base.0) {
-            let pattern = hit.pattern as usize;
-            let length = self
-                .wanted
-                .patterns
-                .list()
-                .get(pattern)
-                .map_or(0, |p| p.len() as u64);
-            // What lies wholly in the tail was found in the window before.
-            if (Virt(hit.address) - base) + length > kept as u64 {
-                self.found.push_back(Place {
-                    at: Virt(hit.address),
-                    pattern,
-                    area: self.area,
-                });
-            }
-        }
-        let keep = self
-            .wanted
-            .patterns
-            .longest()
-            .saturating_sub(1)
-            .min(self.tail.len());
-        self.tail.drain(..self.tail.len() - keep);
-        self.done = (start - area.start) + bytes.len() as u64;
-        true
-    }
-
-    /// The first bytes from `from` on that are there, without a hole; at most about a window.
-    fn window(&self, from: Virt, length: u64) -> (Virt, Vec<u8>) {
-        let mut start = from;
-        let mut bytes = Vec::new();
-        for piece in self.space.mapped(from, length) {
-            if bytes.is_empty() {
-                start = piece.va;
-            } else if piece.va - start != bytes.len() as u64 {
-                break;
-            }
-            bytes.extend_from_slice(
-                piece
-                    .bytes
-                    .get(..WINDOW - bytes.len())
-                    .unwrap_or(piece.bytes),
-            );
-            if bytes.len() >= WINDOW {
-                break;
-            }
-        }
-        (start, bytes)
+        self.hits.search()
     }
 }
 
@@ -162,15 +93,15 @@ mod tests {
             .iter()
             .map(|w| Dynamic::from(w.to_string()))
             .collect();
-        let wanted = Arc::new(patterns::read(&Dynamic::from_array(array), false).unwrap());
-        let areas: Arc<[Area]> = areas
+        let wanted = patterns::read(&Dynamic::from_array(array), false).unwrap();
+        let areas: Vec<Area> = areas
             .iter()
             .map(|(start, length)| Area {
                 start: Virt(*start),
                 length: *length,
             })
             .collect();
-        let mut walk = Walk::new(space, wanted, areas);
+        let mut walk = Walk::new(space, &wanted, &areas);
         let mut found = Vec::new();
         while walk.search() {
             while let Some(place) = walk.take() {
@@ -214,9 +145,10 @@ mod tests {
         assert_eq!(hits(blocks, &[(0x5000, 0x1000)], &["Leak"]), []);
     }
 
-    /// Windows end anywhere: every place around the border of two is found once.
+    /// Every place around a border inside the search is found once.
     #[test]
-    fn finds_once_around_the_border_of_windows() {
+    fn finds_once_around_a_border() {
+        const WINDOW: usize = 0x1_0000;
         let mut memory = vec![b'.'; WINDOW + 16];
         for shift in 0..12 {
             memory.fill(b'.');
