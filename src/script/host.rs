@@ -183,6 +183,14 @@ impl Host {
         Ok(self.kernel()?.space().clone())
     }
 
+    /// The flag that Ctrl-C sets, for work that looks at it itself.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.link()
+            .as_ref()
+            .map(|link| Arc::clone(&link.stop))
+            .unwrap_or_default()
+    }
+
     /// Whether the script is to end: Ctrl-C, or an output that takes no more.
     pub fn is_stopped(&self) -> bool {
         self.link().as_ref().is_none_or(|link| {

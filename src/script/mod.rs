@@ -1,7 +1,7 @@
 //! RHAI: the commands and the typed kernel as a language.
 //!
 //! [`Script`] holds one conversation: its variables, functions and imports stay from line to line. What a script can
-//! call is registered in the files of this room ([`registry`] keeps the descriptions); [`host`] says how a script
+//! call is registered in the files of this room (`registry` keeps the descriptions); `host` says how a script
 //! reaches the session and the screen.
 
 mod addr;
@@ -11,6 +11,7 @@ mod engine;
 mod failure;
 mod flow;
 mod help;
+mod hits;
 mod host;
 mod kernel;
 pub mod library;
@@ -25,7 +26,6 @@ mod search;
 mod sources;
 mod typed;
 mod value;
-mod walk;
 
 use crate::command::Sink;
 use crate::error::Error;

@@ -1,40 +1,17 @@
-//! Searching from a script: hits are values that a loop takes one by one, each knows its module and section, and a
-//! search knows how much of its range was there to be searched.
+//! Searching from a script: `search`, `search_all` and `module.search`, with their patterns and options.
 
 use super::addr::{Answer, address};
+use super::hits::{Hits, HitsIter, code};
 use super::host::Host;
-use super::patterns::{self, Wanted};
-use super::registry::{Registry, fail, stopped, type_name};
+use super::patterns;
+use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
-use super::walk::{Area, Place, Walk, present};
 use crate::addr::Virt;
-use crate::command::{Kept, Value};
-use crate::kernel::{Kernel, Module};
-use crate::memory::AddressSpace;
-use crate::symbols::pe::{Image, Section};
+use crate::command::Value;
+use crate::kernel::Module;
+use crate::scan::Span;
 use rhai::{Array, Dynamic, INT, Map};
-use std::sync::{Arc, OnceLock};
-
-/// `IMAGE_SCN_MEM_EXECUTE`.
-const EXECUTABLE: u32 = 0x2000_0000;
-
-/// How many bytes of context a hit shows, as kd's `s` does.
-const CONTEXT: usize = 16;
-
-/// A search, not yet done: each loop over it searches anew.
-#[derive(Clone)]
-pub(super) struct Hits(Arc<Search>);
-
-struct Search {
-    host: Arc<Host>,
-    kernel: Arc<Kernel>,
-    wanted: Arc<Wanted>,
-    areas: Arc<[Area]>,
-    /// Sections by the place of the module in the kernel's list, read when a hit lies in that module.
-    sections: Vec<OnceLock<Vec<Section>>>,
-    /// Whether the areas are modules, so that the remark on what was missing can name them.
-    modules: bool,
-}
+use std::sync::Arc;
 
 /// The options of a search, from a map.
 #[derive(Default)]
@@ -87,295 +64,50 @@ fn module_name(value: &Dynamic) -> Answer<String> {
     })
 }
 
-impl Hits {
-    fn new(host: &Arc<Host>, areas: Vec<Area>, wanted: Wanted, modules: bool) -> Answer<Hits> {
-        let kernel = host.kernel()?;
-        let sections = kernel.modules().iter().map(|_| OnceLock::new()).collect();
-        let (wanted, areas) = (Arc::new(wanted), areas.into());
-        Ok(Hits(Arc::new(Search {
-            host: Arc::clone(host),
-            kernel,
-            wanted,
-            areas,
-            sections,
-            modules,
-        })))
-    }
-
-    fn in_range(
-        host: &Arc<Host>,
-        start: Virt,
-        length: u64,
-        pattern: &Dynamic,
-        options: &Options,
-    ) -> Answer<Hits> {
-        let wanted = patterns::read(pattern, options.any_case)?;
-        let whole = Area { start, length };
-        let areas = if options.code_only {
-            code(&*host.kernel()?, whole)
-        } else {
-            vec![whole]
-        };
-        Hits::new(host, areas, wanted, false)
-    }
-
-    fn in_modules(host: &Arc<Host>, pattern: &Dynamic, options: &Options) -> Answer<Hits> {
-        let kernel = host.kernel()?;
-        let chosen: Vec<&Module> = match &options.modules {
-            None => kernel.modules().iter().collect(),
-            Some(names) => names
-                .iter()
-                .map(|name| {
-                    kernel
-                        .module(name)
-                        .ok_or_else(|| fail(format!("no module '{name}' is loaded")))
-                })
-                .collect::<Answer<_>>()?,
-        };
-        let whole = chosen.iter().map(|module| Area {
-            start: module.base,
-            length: module.size,
-        });
-        let areas = if options.code_only {
-            whole.flat_map(|area| code(&kernel, area)).collect()
-        } else {
-            whole.collect()
-        };
-        Hits::new(
-            host,
-            areas,
-            patterns::read(pattern, options.any_case)?,
-            true,
-        )
-    }
-
-    fn iter(&self) -> HitsIter {
-        let search = &self.0;
-        let walk = Walk::new(search.kernel.space().clone(), &search.wanted, &search.areas);
-        HitsIter {
-            search: Arc::clone(search),
-            walk,
-            over: false,
-        }
-    }
-
-    /// How much of each area is in the dump.
-    fn coverage(&self) -> Array {
-        let space = self.0.kernel.space();
-        let rows = self.0.areas.iter().map(|area| {
-            let there = present(space, *area);
-            let module = self
-                .0
-                .kernel
-                .module_at(area.start)
-                .map(|module| module.name.clone());
-            let text = format!(
-                "{:<12} {there:#x} of {:#x} bytes in the dump",
-                module.as_deref().unwrap_or("memory"),
-                area.length
-            );
-            let record = vec![
-                ("module", Value::from(module)),
-                ("start", area.start.into()),
-                ("bytes", area.length.into()),
-                ("bytes_searched", there.into()),
-                ("whole", (there == area.length).into()),
-            ];
-            Dynamic::from(RowObject::new(Kept {
-                kind: "coverage",
-                record,
-                text,
-            }))
-        });
-        rows.collect()
-    }
-}
-
-/// The executable sections in an area that is a module; all of it when its headers are not in the dump.
-fn code(kernel: &Kernel, area: Area) -> Vec<Area> {
-    let Some(module) = kernel.module_at(area.start) else {
-        return vec![area];
-    };
-    let sections = sections(kernel.space(), module);
-    let code: Vec<Area> = sections
-        .iter()
-        .filter(|section| section.flags & EXECUTABLE != 0)
-        .map(|section| Area {
-            start: module.base + section.rva,
-            length: u64::from(section.virtual_size),
-        })
-        .collect();
-    if sections.is_empty() {
-        vec![area]
+fn in_range(
+    host: &Arc<Host>,
+    start: Virt,
+    length: u64,
+    pattern: &Dynamic,
+    options: &Options,
+) -> Answer<Hits> {
+    let wanted = patterns::read(pattern, options.any_case)?;
+    let whole = Span::new(start, length);
+    let spans = if options.code_only {
+        code(&*host.kernel()?, whole)
     } else {
-        code
-    }
+        vec![whole]
+    };
+    Hits::new(host, spans, wanted, false)
 }
 
-fn sections(space: &AddressSpace, module: &Module) -> Vec<Section> {
-    Image::read(space, module.base)
-        .map(|image| image.headers().sections.clone())
-        .unwrap_or_default()
-}
-
-impl Search {
-    /// A hit as a row.
-    fn row(&self, place: Place) -> RowObject {
-        let module = self
-            .kernel
-            .modules()
+fn in_modules(host: &Arc<Host>, pattern: &Dynamic, options: &Options) -> Answer<Hits> {
+    let kernel = host.kernel()?;
+    let chosen: Vec<&Module> = match &options.modules {
+        None => kernel.modules().iter().collect(),
+        Some(names) => names
             .iter()
-            .enumerate()
-            .find(|(_, module)| module.contains(place.at));
-        let section = module.and_then(|(index, module)| {
-            let sections = self
-                .sections
-                .get(index)?
-                .get_or_init(|| sections(self.kernel.space(), module));
-            let rva = place.at - module.base;
-            sections
-                .iter()
-                .find(|s| rva.wrapping_sub(u64::from(s.rva.0)) < u64::from(s.virtual_size))
-        });
-        let outside = |what: &str| Value::Absent(format!("the address lies in no {what}"));
-        let pattern = self
-            .wanted
-            .names
-            .get(place.pattern)
-            .cloned()
-            .unwrap_or_default();
-        let mut context = [0; CONTEXT];
-        let (there, _) = self.kernel.space().read_prefix(place.at, &mut context);
-        let context = context.get(..there).unwrap_or_default();
-        let record = vec![
-            ("va", place.at.into()),
-            (
-                "module",
-                module.map_or_else(|| outside("module"), |(_, m)| m.name.as_str().into()),
-            ),
-            (
-                "module_offset",
-                module.map_or_else(|| outside("module"), |(_, m)| (place.at - m.base).into()),
-            ),
-            (
-                "section",
-                section.map_or_else(|| outside("section"), |s| s.name.as_str().into()),
-            ),
-            (
-                "section_offset",
-                section.zip(module).map_or_else(
-                    || outside("section"),
-                    |(s, (_, m))| (place.at - (m.base + s.rva)).into(),
-                ),
-            ),
-            (
-                "executable",
-                section.map_or_else(
-                    || outside("section"),
-                    |s| (s.flags & EXECUTABLE != 0).into(),
-                ),
-            ),
-            ("pattern", pattern.into()),
-            ("bytes", context.to_vec().into()),
-        ];
-        let kept = Kept {
-            kind: "search_hit",
-            record,
-            text: line(place.at, context),
-        };
-        RowObject::labelled(kept, place.at.to_string())
-    }
-
-    /// Said at the end of a search through modules, so that nobody takes "not found" for "not there".
-    fn remark(&self) -> Answer<()> {
-        if !self.modules {
-            return Ok(());
-        }
-        let space = self.kernel.space();
-        let there: u64 = self.areas.iter().map(|area| present(space, *area)).sum();
-        let whole: u64 = self.areas.iter().map(|area| area.length).sum();
-        if there == whole {
-            return Ok(());
-        }
-        self.host.note(format!(
-            "searched {} of {} in modules: the rest is not in the dump (coverage() says what is missing where)",
-            size(there),
-            size(whole)
-        ))
-    }
-}
-
-/// Bytes for a person.
-fn size(bytes: u64) -> String {
-    match bytes as f64 / 1024.0 {
-        kib if kib < 1024.0 => format!("{kib:.0} KiB"),
-        kib => format!("{:.1} MiB", kib / 1024.0),
-    }
-}
-
-/// kd's line of a hit: the address, sixteen bytes, the text.
-fn line(at: Virt, context: &[u8]) -> String {
-    let mut bytes = String::new();
-    let mut text = String::new();
-    for i in 0..CONTEXT {
-        let between = if i == 8 { "-" } else { " " };
-        match context.get(i) {
-            Some(&b) => {
-                bytes += &format!("{between}{b:02x}");
-                text.push(if (0x20..0x7f).contains(&b) {
-                    char::from(b)
-                } else {
-                    '.'
-                });
-            }
-            None => {
-                bytes += &format!("{between}??");
-                text.push('?');
-            }
-        }
-    }
-    format!("{at} {bytes}  {text}")
-}
-
-/// A loop over hits.
-pub(super) struct HitsIter {
-    search: Arc<Search>,
-    walk: Walk,
-    over: bool,
-}
-
-impl Iterator for HitsIter {
-    type Item = Answer<Dynamic>;
-
-    fn next(&mut self) -> Option<Answer<Dynamic>> {
-        loop {
-            if let Some(place) = self.walk.take() {
-                return Some(Ok(Dynamic::from(self.search.row(place))));
-            }
-            if self.over {
-                return None;
-            }
-            if self.search.host.is_stopped() {
-                self.over = true;
-                return Some(Err(stopped()));
-            }
-            if !self.walk.search() {
-                self.over = true;
-                if let Err(why) = self.search.remark() {
-                    return Some(Err(why));
-                }
-            }
-        }
-    }
-}
-
-impl IntoIterator for Hits {
-    type Item = Answer<Dynamic>;
-    type IntoIter = HitsIter;
-
-    fn into_iter(self) -> HitsIter {
-        self.iter()
-    }
+            .map(|name| {
+                kernel
+                    .module(name)
+                    .ok_or_else(|| fail(format!("no module '{name}' is loaded")))
+            })
+            .collect::<Answer<_>>()?,
+    };
+    let whole = chosen
+        .iter()
+        .map(|module| Span::new(module.base, module.size));
+    let spans = if options.code_only {
+        whole.flat_map(|span| code(&kernel, span)).collect()
+    } else {
+        whole.collect()
+    };
+    Hits::new(
+        host,
+        spans,
+        patterns::read(pattern, options.any_case)?,
+        true,
+    )
 }
 
 /// The hits of a value, when it is a search: the prompt shows them as they are found.
@@ -422,12 +154,12 @@ fn everywhere(r: &mut Registry, host: &Arc<Host>) {
     );
     let on = Arc::clone(host);
     r.engine.register_fn("search_all", move |pattern: Dynamic| {
-        Hits::in_modules(&on, &pattern, &Options::default())
+        in_modules(&on, &pattern, &Options::default())
     });
     let on = Arc::clone(host);
     r.engine
         .register_fn("search_all", move |pattern: Dynamic, options: Map| {
-            Hits::in_modules(&on, &pattern, &Options::read(&options)?)
+            in_modules(&on, &pattern, &Options::read(&options)?)
         });
 }
 
@@ -440,7 +172,7 @@ fn ranges(r: &mut Registry, host: &Arc<Host>) {
     r.engine.register_fn(
         "search",
         move |start: Dynamic, length: Dynamic, pattern: Dynamic| -> Answer<Hits> {
-            Hits::in_range(
+            in_range(
                 &on,
                 address(&start)?,
                 address(&length)?.0,
@@ -453,7 +185,7 @@ fn ranges(r: &mut Registry, host: &Arc<Host>) {
     r.engine.register_fn(
         "search",
         move |start: Dynamic, length: Dynamic, pattern: Dynamic, options: Map| -> Answer<Hits> {
-            Hits::in_range(
+            in_range(
                 &on,
                 address(&start)?,
                 address(&length)?.0,
@@ -514,5 +246,5 @@ fn in_row(host: &Arc<Host>, row: &RowObject, pattern: &Dynamic, options: &Option
     } else {
         length
     };
-    Hits::in_range(host, start, length, pattern, options)
+    in_range(host, start, length, pattern, options)
 }
