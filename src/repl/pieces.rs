@@ -3,11 +3,11 @@
 /// The pieces of `text`, without empty ones. `is_kd` judges a line, `is_whole` a block of Rhai.
 ///
 /// Rhai is cut only where one of kd's lines follows something whole: `else` may stand on a line of its own.
-pub fn pieces<'t>(
-    text: &'t str,
+pub fn pieces(
+    text: &str,
     is_kd: impl Fn(&str) -> bool,
     is_whole: impl Fn(&str) -> bool,
-) -> Vec<&'t str> {
+) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut end) = (0, 0);
     let mut kds = false;
