@@ -177,7 +177,7 @@ fn random_damage_ends_in_words() {
     for _ in 0..12 {
         let mut bytes = original.clone();
         for _ in 0..2000 {
-            let at = 0x3000 + (random() as usize % (bytes.len() - 0x3008)) & !7;
+            let at = (0x3000 + random() as usize % (bytes.len() - 0x3008)) & !7;
             let value = match random() % 4 {
                 0 => u64::MAX,
                 1 => random(),
