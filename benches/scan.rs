@@ -31,7 +31,7 @@ fn main() {
         "{mib} MiB: 25 % zero pages, 35 % programs and libraries, 15 % like pool, 10 % heap, 10 % random, 5 % text; one thread"
     );
     println!(
-        "{:<44} {:>10} {:>8} {:>10}",
+        "{:<56} {:>10} {:>8} {:>10}",
         "", "times sum", "GB/s", "hits"
     );
 
@@ -141,7 +141,7 @@ impl Bench<'_> {
         }
         let speed = self.memory.len() as f64 / median(seconds) / 1e9;
         println!(
-            "{name:<44} {:>10.2} {speed:>8.2} {hits:>10}",
+            "{name:<56} {:>10.2} {speed:>8.2} {hits:>10}",
             median(ratios)
         );
     }

@@ -31,6 +31,7 @@ sessions! {
     expressions,
     bad_expressions,
     numbers_in_memory,
+    search,
     text_and_pointers_in_memory,
     memory_commands_refuse,
     the_target,

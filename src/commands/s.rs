@@ -131,11 +131,13 @@ fn among_kept(
 ) -> Result<()> {
     let places = Places::new(kernel);
     let mut bytes = vec![0; pattern.len()];
+    let mut found = false;
     for &at in &session.saved_hits {
         if pattern.may_be_at(at.0)
             && kernel.space().read(at, &mut bytes).is_ok()
             && pattern.matches(&bytes)
         {
+            found = true;
             out.row(&Hit {
                 places: &places,
                 at,
@@ -144,10 +146,13 @@ fn among_kept(
             })?;
         }
     }
-    if session.saved_hits.is_empty() {
-        out.note("no hits were kept: s -[s]b Range Pattern keeps them")?;
+    match session.saved_hits.len() {
+        0 => out.note("no hits are kept: s -[s]b Range Pattern keeps them"),
+        kept if !found => out.note(&format!(
+            "nothing found: none of the {kept} kept hits begins with the pattern"
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// kd says nothing of memory that is missing. A note does – once, when many searches run inside of one command.

@@ -19,7 +19,7 @@ pub enum Source {
 
 /// A damaged table can map the same memory again and again. Above this many times the size of the dump nobody is served.
 const MOST_TIMES: u64 = 64;
-const MOST_AT_LEAST: u64 = 4 << 30;
+const MOST_AT_LEAST: u64 = 256 << 20;
 
 impl Source {
     /// What there is of `len` bytes from `start` on: addresses and bytes, ascending, never empty.
