@@ -61,6 +61,9 @@ const ORDINARY: &[&str] = &[
     "call", "default", "match", "module", "new", "package", "shared", "static", "thread",
 ];
 
+/// The name under which kd's evaluator is registered. `eval` itself would run its text as a script.
+pub(super) const EVALUATOR: &str = "masm";
+
 /// Makes those words names, and `eval`, which would run text as a script, kd's evaluator.
 fn names(engine: &mut Engine) {
     #[expect(
@@ -70,7 +73,7 @@ fn names(engine: &mut Engine) {
     engine.on_parse_token(|token, _, _| match token {
         Token::Reserved(name) if ORDINARY.contains(&name.as_str()) => Token::Identifier(name),
         Token::Reserved(name) if name.as_str() == "eval" => {
-            Token::Identifier(Box::new("masm".into()))
+            Token::Identifier(Box::new(EVALUATOR.into()))
         }
         token => token,
     });

@@ -1,5 +1,6 @@
 //! What went wrong in a script, and where: the line, a caret under the place, and who called.
 
+use super::engine::EVALUATOR;
 use super::flow::GaveUp;
 use super::host::Host;
 use super::sources::{PROMPT, Sources};
@@ -201,6 +202,12 @@ fn no_variable(name: &str, host: &Host) -> String {
 
 /// With what there is instead: the same function with other arguments, or a name that looks like it.
 fn no_function(signature: &str, host: &Host) -> String {
+    // The parser knows `eval` by another name: see `engine::names`.
+    let signature = &signature.replacen(
+        EVALUATOR,
+        "eval",
+        usize::from(signature.starts_with(EVALUATOR)),
+    );
     let name = signature.split([' ', '(']).next().unwrap_or_default();
     let missing = format!("There is no function {}", plain(signature));
     let known = host.usages(name);
@@ -245,7 +252,14 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Failure::Outside(error) => error.source(),
+            _ => None,
+        }
+    }
+}
 
 /// ```text
 /// leak.rhai:4:26: There is no function nosuch (INT)

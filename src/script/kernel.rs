@@ -2,6 +2,7 @@
 
 use super::addr::{Answer, address};
 use super::bridge::rows;
+use super::engine::EVALUATOR;
 use super::host::{Host, refused};
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
@@ -53,10 +54,9 @@ fn symbols(r: &mut Registry, host: &Arc<Host>) {
         "eval(text)",
         "What an expression of kd comes to, as after `?`: `eval(\"poi(nt!PoolTrackTable) + 10\")`. Always an `Addr`, because kd counts without a sign.",
     );
-    // The name under which the parser hands `eval` over: see `engine::names`.
     let of = Arc::clone(host);
     r.engine
-        .register_fn("masm", move |text: Dynamic| -> Answer<Virt> {
+        .register_fn(EVALUATOR, move |text: Dynamic| -> Answer<Virt> {
             let kind = type_name(&text);
             let text = text.into_string().map_err(|_| {
                 fail(format!(

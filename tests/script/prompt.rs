@@ -203,6 +203,10 @@ fn an_output_that_takes_no_more_ends_the_script() {
 fn the_sandbox_holds() {
     let table = [
         (
+            "eval(\"1\", 2)",
+            "There is no function eval (text, INT); there is eval(text)\n    eval(\"1\", 2)\n    ^\n",
+        ),
+        (
             "eval(5)",
             "eval() takes the text of an expression, not a number\n    eval(5)\n    ^\n",
         ),
