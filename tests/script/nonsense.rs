@@ -57,9 +57,10 @@ fn every_function_takes_every_value() {
     for function in functions {
         // One run for each function: what is thrown is caught, and the next values are tried.
         let mut source = format!(
-            "fn attempt(f) {{ try {{ f.call(); }} catch {{}} }}\nattempt(|| {function}());\n"
+            "let v = [{}];\nfn attempt(f) {{ try {{ f.call(); }} catch {{}} }}\nattempt(|| {function}());\n",
+            VALUES.join(", ")
         );
-        for a in VALUES {
+        for a in (0..VALUES.len()).map(|i| format!("v[{i}]")) {
             source += &format!("attempt(|| {function}({a}));\n");
             for b in ["-1", "\"x\"", "#{nosuch: 1}"] {
                 source += &format!("attempt(|| {function}({a}, {b}));\n");
@@ -87,12 +88,15 @@ fn every_method_takes_every_value() {
         "typed(\"_EPROCESS\", 0)",
         "[poolused(2)[0], 1]",
     ];
-    let mut source = String::from("fn attempt(f) { try { f.call(); } catch {} }\n");
+    let mut source = format!(
+        "let v = [{}];\nfn attempt(f) {{ try {{ f.call(); }} catch {{}} }}\n",
+        VALUES.join(", ")
+    );
     for owner in owners {
         source += &format!("{{ let it = {owner};\n");
         for method in methods.iter().filter(|method| *method != "NAME") {
             source += &format!("attempt(|| it.{method}); attempt(|| it.{method}());\n");
-            for value in VALUES {
+            for value in (0..VALUES.len()).map(|i| format!("v[{i}]")) {
                 source += &format!(
                     "attempt(|| it.{method}({value})); attempt(|| it.{method}({value}, -1));\n"
                 );
