@@ -261,7 +261,7 @@ pub fn of_triage(dump: &Dump) -> (Found<Module>, Found<Unloaded>) {
     };
     for driver in triage.drivers() {
         loaded.items.push(named(
-            driver.name.clone(),
+            harmless(&driver.name),
             driver.base,
             u64::from(driver.size),
             Some(driver.time_stamp),
@@ -273,7 +273,7 @@ pub fn of_triage(dump: &Dump) -> (Found<Module>, Found<Unloaded>) {
     }
     for driver in triage.unloaded() {
         gone.items.push(Unloaded {
-            name: driver.name.clone(),
+            name: harmless(&driver.name),
             start: driver.start,
             end: driver.end,
             time: None,
@@ -283,6 +283,9 @@ pub fn of_triage(dump: &Dump) -> (Found<Module>, Found<Unloaded>) {
 }
 
 /// Reads a `UNICODE_STRING` of the target; a length that lies gives what can be read of it, at most 4 KiB.
+///
+/// Names of modules and files hold no control characters; in a damaged or hostile dump they could forge a line of output, so
+/// they come as full stops.
 ///
 /// # Errors
 /// The fault, when not even the structure or nothing of the text can be read.
@@ -302,7 +305,14 @@ pub fn unicode_string(space: &AddressSpace, at: Virt) -> Result<String, Fault> {
         .chunks_exact(2)
         .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
         .collect();
-    Ok(String::from_utf16_lossy(&units))
+    Ok(harmless(&String::from_utf16_lossy(&units)))
+}
+
+/// A name without control characters.
+pub fn harmless(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_control() { '.' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -320,6 +330,19 @@ mod tests {
         );
         assert_eq!(name(r"\SystemRoot\system32\drivers\a-b.c.sys"), "a_b_c");
         assert_eq!(name(""), "Unknown_Module_fffff80700000000");
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line() {
+        let text: Vec<u8> = "a\nb\x1b[2J"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let mut block = (text.len() as u16).to_le_bytes().repeat(2);
+        block.resize(8, 0);
+        block.extend_from_slice(&0x2000u64.to_le_bytes());
+        let space = AddressSpace::of_blocks(vec![(Virt(0x1000), block), (Virt(0x2000), text)]);
+        assert_eq!(unicode_string(&space, Virt(0x1000)).unwrap(), "a.b.[2J");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Kernel;
 use super::list::List;
+use super::modules::harmless;
 use crate::addr::Virt;
 use crate::error::Result;
 
@@ -56,11 +57,13 @@ pub fn process_at(kernel: &Kernel, at: Virt) -> Result<Process> {
     Ok(Process {
         at,
         pid: kernel.field_u64(at, TYPE, "UniqueProcessId")?,
-        image: name
-            .iter()
-            .take_while(|&&b| b != 0)
-            .map(|&b| char::from(b))
-            .collect(),
+        image: harmless(
+            &name
+                .iter()
+                .take_while(|&&b| b != 0)
+                .map(|&b| char::from(b))
+                .collect::<String>(),
+        ),
         commit: kernel.field_u64(at, TYPE, "CommitCharge")?,
         shared_commit: optional("SharedCommitCharge")?,
         debt: optional("Vm.Shared.ReleasedCommitDebt")?,

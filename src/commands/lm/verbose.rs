@@ -1,6 +1,7 @@
 //! The block of `lmv`: what the loader's list and the image itself say.
 
 use super::symbol_status;
+use crate::kernel::modules::harmless;
 use crate::kernel::{Kernel, Module};
 use crate::session::Session;
 use crate::symbols::pe::Image;
@@ -134,6 +135,7 @@ fn version(image: Option<&Image>) -> Vec<String> {
     ];
     for key in SHOWN {
         if let Some(text) = version.string(key).filter(|text| !text.is_empty()) {
+            let text = harmless(text);
             lines.push(format!("        {:<18}{text}", format!("{key}:")));
         }
     }
