@@ -8,7 +8,7 @@ use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
-use crate::scan::{Coverage, Event, Hits, Pattern, Patterns, Source};
+use crate::scan::{Coverage, Event, Hits, Pattern, Patterns, Regex, Source};
 use crate::session::Session;
 use hit::{Hit, Places};
 use request::{Request, What};
@@ -21,12 +21,14 @@ pub static COMMAND: Command = Command {
     rhai: "s",
     topic: Topic::Memory,
     summary: "search memory for bytes, numbers or text",
-    usage: "s [-[[Flags]]Type] Range Pattern | s -[[Flags]]sa Range | s -[[Flags]]su Range",
+    usage: "s [-[[Flags]]Type] Range Pattern | s -[[Flags]]sa Range | s -[[Flags]]su Range | s -re Range Expression",
     help: "\
 Lists every place in the range where the pattern stands, with the memory from there on.
 
 Type: b bytes (the default), w d q numbers of 2, 4, 8 bytes at addresses that are multiples of their size, a text, u UTF-16
-text; sa and su list all strings. No blank is needed before the hyphen (s-a).
+text; sa and su list all strings. No blank is needed before the hyphen (s-a). Of rkd's own: ai and ui are a and u in either
+case, m bytes with ? for a half-byte that may be anything, re a regular expression over bytes in double quotes, where . is
+any byte and matches do not overlap (one of more than 4096 bytes may be cut).
 Pattern: for a and u one text in double quotes; else numbers in the current radix, or characters in single quotes, the first
 one in the highest byte (s -d nt L?100000 'kaeL' finds Leak).
 Range: addr L n (n units of the type), addr L?n (the same above 256 MB), addr L-n (before addr), addr end (end belongs to it;
@@ -51,6 +53,20 @@ fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3....
             shows: "addresses only",
             output: "0xfffff807`47f51559\n0xfffff807`47f515c7",
         },
+        Example {
+            line: "s -m myfault L?9000 41 b? 4c 65 61 6b",
+            shows: "the instructions that load the tag into a register",
+            output: "\
+fffff807`47f51557  41 b8 4c 65 61 6b 0f 42-c1 41 8d 49 fd 8b d0 ff  A.Leak.B.A.I....
+fffff807`47f515c5  41 b8 4c 65 61 6b 0f 42-c1 33 c9 8b d0 ff 15 a0  A.Leak.B.3......",
+        },
+        Example {
+            line: "s -re myfault L?9000 \"Leak.{3}[A3]\"",
+            shows: "a regular expression",
+            output: "\
+fffff807`47f51559  4c 65 61 6b 0f 42 c1 41-8d 49 fd 8b d0 ff 15 0c  Leak.B.A.I......
+fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3........",
+        },
     ],
     run,
 };
@@ -67,6 +83,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         What::Strings(strings) => {
             strings::list(session, &kernel, &request, *strings, &mut kept, out)
         }
+        What::Regex(regex) => matches(session, &kernel, &request, regex, &mut kept, out),
     };
     if request.keep {
         session.saved_hits = kept.hits;
@@ -112,6 +129,7 @@ fn search(
             out.row(&Hit {
                 places: &places,
                 at,
+                length: pattern.len(),
                 kind: request.kind,
                 bare: request.bare,
             })
@@ -119,6 +137,33 @@ fn search(
         Event::Progress { done, total } => out.progress(done, total, "bytes"),
     })?;
     Ok(hits.coverage())
+}
+
+/// `s -re`: one match after the other, where they do not overlap.
+fn matches(
+    session: &Session,
+    kernel: &Kernel,
+    request: &Request,
+    regex: &Regex,
+    kept: &mut Kept,
+    out: &mut dyn Sink,
+) -> Result<Coverage> {
+    let places = Places::new(kernel);
+    regex.find(
+        &source(kernel, request)?,
+        &request.spans(),
+        &session.stop,
+        |at, bytes| {
+            kept.keep(Virt(at));
+            out.row(&Hit {
+                places: &places,
+                at: Virt(at),
+                length: bytes.len(),
+                kind: request.kind,
+                bare: request.bare,
+            })
+        },
+    )
 }
 
 /// `s -[r]`: of the hits that were kept, those where the pattern stands too.
@@ -141,6 +186,7 @@ fn among_kept(
             out.row(&Hit {
                 places: &places,
                 at,
+                length: pattern.len(),
                 kind: request.kind,
                 bare: request.bare,
             })?;

@@ -392,3 +392,95 @@ fn strings_go_over_seams_and_end_at_holes() {
     assert_eq!(list(&blocks, 28, false), (owned(&[(3, "Lea")]), 22));
     assert_eq!(list(&blocks, 9, false).0, owned(&[(3, "Lea")]));
 }
+
+fn matches(blocks: &[(u64, Vec<u8>)], len: u64, regex: &str) -> Vec<(u64, Vec<u8>)> {
+    let mut found = Vec::new();
+    let take = |at: u64, bytes: &[u8]| {
+        found.push((at - BASE, bytes.to_vec()));
+        Ok(())
+    };
+    let spans = [Span { start: BASE, len }];
+    Regex::new(regex)
+        .unwrap()
+        .find(
+            &Source::Virtual(space(blocks)),
+            &spans,
+            &AtomicBool::new(false),
+            take,
+        )
+        .unwrap();
+    found
+}
+
+#[test]
+fn regular_expressions_go_over_seams_and_not_over_holes() {
+    let text = b"Leak-1;leak22;\xff\xfe\0LEAK333. Leak4";
+    let found = |list: &[(u64, &[u8])]| {
+        list.iter()
+            .map(|(at, bytes)| (*at, bytes.to_vec()))
+            .collect::<Vec<_>>()
+    };
+    for size in 1..=text.len() {
+        let blocks = cut(text, size);
+        assert_eq!(
+            matches(&blocks, 32, r"[Ll]eak\d+"),
+            found(&[(7, b"leak22"), (26, b"Leak4")]),
+            "pieces of {size}"
+        );
+        assert_eq!(
+            matches(&blocks, 32, r"(?i)\bleak\b"),
+            found(&[(0, b"Leak")]),
+            "pieces of {size}"
+        );
+        assert_eq!(
+            matches(&blocks, 32, r"\xff.\x00"),
+            found(&[(14, b"\xff\xfe\0")]),
+            "pieces of {size}"
+        );
+    }
+    let mut blocks = cut(text, 8);
+    blocks.remove(1);
+    assert_eq!(
+        matches(&blocks, 32, r"(?i)l?eak[0-9]"),
+        found(&[(17, b"LEAK3"), (26, b"Leak4")])
+    );
+    assert_eq!(matches(&blocks, 30, "Leak4"), []);
+}
+
+#[test]
+fn regular_expressions_in_large_memory() {
+    let mut memory = vec![b'.'; 0x5_0000];
+    let mut expected = Vec::new();
+    for border in [0x1_0000usize, 0x1_f000, 0x2_0000, 0x3_0000 - 4096, 0x4_0000] {
+        for length in [1, 7, 4000] {
+            let at = border - 2100 + length / 3;
+            if length == 4000 && border != 0x2_0000 || length != 4000 && border == 0x2_0000 {
+                continue;
+            }
+            let at = at + length * 8 % 64;
+            memory[at] = b'<';
+            memory[at + 1..=at + length].fill(b'x');
+            memory[at + length + 1] = b'>';
+            expected.push((at as u64, memory[at..at + length + 2].to_vec()));
+        }
+    }
+    expected.sort();
+    for size in [memory.len(), 0x1000, 0x1234] {
+        assert!(
+            matches(&cut(&memory, size), memory.len() as u64, "<x*>") == expected,
+            "pieces of {size:#x}"
+        );
+    }
+    assert!(
+        Regex::new("x*")
+            .unwrap_err()
+            .to_string()
+            .contains("matches nothing at all")
+    );
+    assert!(
+        Regex::new("(")
+            .unwrap_err()
+            .to_string()
+            .contains("unclosed group")
+    );
+}

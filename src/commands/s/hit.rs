@@ -50,6 +50,8 @@ impl<'a> Places<'a> {
 pub(super) struct Hit<'a> {
     pub places: &'a Places<'a>,
     pub at: Virt,
+    /// Of the pattern or of the match, in bytes.
+    pub length: usize,
     pub kind: Kind,
     /// Only its address is shown.
     pub bare: bool,
@@ -84,6 +86,7 @@ impl Row for Hit<'_> {
                 "section",
                 section.map_or_else(|| outside("section"), Value::from),
             ),
+            ("length", self.length.into()),
             ("bytes", context[..there].to_vec().into()),
         ]
     }

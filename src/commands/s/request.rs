@@ -4,7 +4,7 @@ use crate::addr::Virt;
 use crate::command::masm;
 use crate::command::range::Range;
 use crate::error::{Error, Result};
-use crate::scan::{Pattern, Span, Strings};
+use crate::scan::{Pattern, Regex, Span, Strings};
 use crate::session::Session;
 
 /// How many hits `s -[s]` keeps when nobody says.
@@ -48,6 +48,18 @@ pub enum What {
     Pattern(Pattern),
     /// Every string of at least so many characters.
     Strings(Strings),
+    /// Every match of an expression.
+    Regex(Regex),
+}
+
+/// How the pattern is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Numbers,
+    Text { any_case: bool },
+    Mask,
+    Regex,
+    Strings,
 }
 
 /// A search.
@@ -101,21 +113,38 @@ impl Request {
     /// # Errors
     /// kd's `Syntax error` and `Range error`, and those of expressions.
     pub fn parse(session: &Session, text: &str) -> Result<Request> {
-        let (flags, kind, strings, rest) = switches(text.trim())?;
+        let (flags, kind, form, rest) = switches(text.trim())?;
         if flags.keep && flags.among_kept {
             return Err(Error::Syntax("the flags s and r exclude each other".into()));
         }
         let (range, rest) = Range::parse_to_the_end(session, rest, kind.unit())
             .map_err(|error| range_error(error, text))?;
-        let what = match strings {
-            Some(wide) => What::Strings(Strings {
-                wide,
-                shortest: flags.shortest.unwrap_or(SHORTEST).max(1),
+        let what = match form {
+            Form::Strings if !rest.trim().is_empty() => return Err(syntax(rest)),
+            Form::Strings => What::Strings(Strings {
+                wide: kind == Kind::Unicode,
+                shortest: flags.shortest.unwrap_or(SHORTEST),
             }),
-            None => What::Pattern(pattern(session, kind, rest)?),
+            Form::Regex => What::Regex(Regex::new(quoted(rest.trim())?)?),
+            Form::Mask => What::Pattern(Pattern::hex(rest)?),
+            Form::Numbers => What::Pattern(numbers(session, kind.unit(), rest.trim())?),
+            Form::Text { any_case } => {
+                let text = quoted(rest.trim())?;
+                let pattern = match kind {
+                    Kind::Unicode => Pattern::utf16(text),
+                    _ => Pattern::text(text),
+                };
+                What::Pattern(if any_case {
+                    pattern.any_case()
+                } else {
+                    pattern
+                })
+            }
         };
-        if strings.is_some() && !rest.trim().is_empty() {
-            return Err(syntax(rest));
+        if flags.among_kept && !matches!(what, What::Pattern(_)) {
+            return Err(Error::Syntax(
+                "the flag r goes with one pattern, not with strings or expressions".into(),
+            ));
         }
         let length = match range.length {
             Some(length) => length,
@@ -149,9 +178,9 @@ fn range_error(error: Error, text: &str) -> Error {
 }
 
 /// `-[1w l 4]sa`: flags need a type behind them.
-fn switches(text: &str) -> Result<(Flags, Kind, Option<bool>, &str)> {
+fn switches(text: &str) -> Result<(Flags, Kind, Form, &str)> {
     let Some(switches) = text.strip_prefix('-') else {
-        return Ok((Flags::default(), Kind::Bytes, None, text));
+        return Ok((Flags::default(), Kind::Bytes, Form::Numbers, text));
     };
     let (flags, rest) = match switches.strip_prefix('[') {
         Some(inside) => {
@@ -164,15 +193,19 @@ fn switches(text: &str) -> Result<(Flags, Kind, Option<bool>, &str)> {
         .find(|c: char| !c.is_ascii_alphabetic())
         .unwrap_or(rest.len());
     let (letters, rest) = rest.split_at(end);
-    let (kind, strings) = match letters {
-        "b" => (Kind::Bytes, None),
-        "w" => (Kind::Words, None),
-        "d" => (Kind::Dwords, None),
-        "q" => (Kind::Qwords, None),
-        "a" => (Kind::Ascii, None),
-        "u" => (Kind::Unicode, None),
-        "sa" => (Kind::Ascii, Some(false)),
-        "su" => (Kind::Unicode, Some(true)),
+    let (kind, form) = match letters {
+        "b" => (Kind::Bytes, Form::Numbers),
+        "w" => (Kind::Words, Form::Numbers),
+        "d" => (Kind::Dwords, Form::Numbers),
+        "q" => (Kind::Qwords, Form::Numbers),
+        "a" => (Kind::Ascii, Form::Text { any_case: false }),
+        "u" => (Kind::Unicode, Form::Text { any_case: false }),
+        "ai" => (Kind::Ascii, Form::Text { any_case: true }),
+        "ui" => (Kind::Unicode, Form::Text { any_case: true }),
+        "sa" => (Kind::Ascii, Form::Strings),
+        "su" => (Kind::Unicode, Form::Strings),
+        "m" => (Kind::Bytes, Form::Mask),
+        "re" => (Kind::Bytes, Form::Regex),
         "v" => {
             return Err(Error::Absent(
                 "s -v needs the private types of a program, which no dump has".into(),
@@ -180,7 +213,7 @@ fn switches(text: &str) -> Result<(Flags, Kind, Option<bool>, &str)> {
         }
         _ => return Err(syntax(text)),
     };
-    Ok((flags, kind, strings, rest.trim_start()))
+    Ok((flags, kind, form, rest.trim_start()))
 }
 
 fn flags(text: &str) -> Result<Flags> {
@@ -209,15 +242,6 @@ fn number(rest: &mut &str) -> Option<usize> {
         .unwrap_or(text.len());
     *rest = &text[end..];
     text[..end].parse().ok()
-}
-
-fn pattern(session: &Session, kind: Kind, text: &str) -> Result<Pattern> {
-    let text = text.trim();
-    match kind {
-        Kind::Ascii => Ok(Pattern::text(quoted(text)?)),
-        Kind::Unicode => Ok(Pattern::utf16(quoted(text)?)),
-        _ => numbers(session, kind.unit(), text),
-    }
 }
 
 /// One text in double quotes, without escapes.
