@@ -29,6 +29,7 @@ pub mod registers;
 pub mod reload;
 pub mod s;
 pub mod script_file;
+pub mod search;
 pub mod symbol_path;
 pub mod time;
 pub mod tz;
@@ -52,6 +53,7 @@ pub static ALL: &[&Command] = &[
     &for_each_module::COMMAND,
     // Memory
     &s::COMMAND,
+    &search::COMMAND,
     &display::COMMAND,
     // Expressions
     &evaluate::COMMAND,
