@@ -1,3 +1,4 @@
 //! JUDGEMENT: conclusions with their evidence.
 
 pub mod growth;
+pub mod tags;
