@@ -21,7 +21,7 @@ use crate::addr::Virt;
 use crate::dump::Dump;
 use crate::error::{Error, Result};
 use crate::memory::AddressSpace;
-use crate::symbols::{SymbolTable, Type};
+use crate::symbols::{SymbolPath, SymbolTable, Type};
 use std::sync::Arc;
 
 /// An opened dump with everything that could be found out about its kernel.
@@ -35,6 +35,7 @@ pub struct Kernel {
     debugger_data: Option<DebuggerData>,
     modules: Vec<Module>,
     unloaded: Vec<Unloaded>,
+    symbol_path: SymbolPath,
     names: names::Names,
     notes: Vec<String>,
 }

@@ -58,7 +58,7 @@ impl Kernel {
         opening.find_symbols(options);
         opening.find_debugger_data();
         opening.learn_pte_rules();
-        opening.finish()
+        opening.finish(options.symbols.clone())
     }
 
     /// How many processors the machine had. `nt!KeNumberProcessors` is a ULONG since Windows 7; the header has the number
@@ -188,7 +188,7 @@ impl Opening {
         self.space = self.space.clone().with_rules(rules);
     }
 
-    fn finish(mut self) -> Kernel {
+    fn finish(mut self, symbol_path: SymbolPath) -> Kernel {
         let (loaded, unloaded) = match self.dump.triage() {
             Some(_) => modules::of_triage(&self.dump),
             None => (self.loaded(), self.unloaded()),
@@ -196,6 +196,7 @@ impl Opening {
         self.notes.extend(loaded.notes);
         self.notes.extend(unloaded.notes);
         Kernel {
+            symbol_path,
             names: Names::new(loaded.items.len()),
             dump: self.dump,
             space: self.space,
