@@ -26,7 +26,10 @@ struct Terminal {
 }
 
 impl Terminal {
+    /// `script` starts what it is given through a shell. Without `exec`, dash stays between, and Ctrl-C – which goes to all
+    /// that runs in the terminal – ends the shell and with it the session's status.
     fn open(folder: &Path, line: &str) -> Option<Terminal> {
+        let line = format!("exec {line}");
         let child = Command::new("script")
             .args([
                 "--quiet",
@@ -35,7 +38,7 @@ impl Terminal {
                 "--echo",
                 "never",
                 "--command",
-                line,
+                &line,
                 "/dev/null",
             ])
             .current_dir(folder)
