@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`dump`] | files: bytes on disk become pages of physical memory, or blocks of virtual memory |
 //! | [`memory`] | addresses: pages become address spaces, and every failed read has a reason |
+//! | [`code`] | instructions: bytes become lines of assembler in kd's look |
 //! | [`symbols`] | names: ISF files, built-in facts and images become one table of symbols and types |
 //! | [`kernel`] | Windows: structures become plain values – modules, pool, counters, processes |
 //! | [`scan`] | search: many patterns over an address space in one pass, with coverage |
@@ -49,6 +50,7 @@
 pub mod addr;
 pub mod analysis;
 pub mod cli;
+pub mod code;
 pub mod command;
 pub mod commands;
 pub mod dump;

@@ -9,10 +9,15 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("addr", &[]),
     ("error", &["addr"]),
+    // Instructions need no dump: whoever has bytes and names asks.
+    ("code", &["addr", "error"]),
     ("dump", &["addr", "error"]),
     ("memory", &["addr", "error", "dump"]),
     ("symbols", &["addr", "error", "dump", "memory"]),
-    ("kernel", &["addr", "error", "dump", "memory", "symbols"]),
+    (
+        "kernel",
+        &["addr", "error", "code", "dump", "memory", "symbols"],
+    ),
     (
         "scan",
         &["addr", "error", "dump", "memory", "symbols", "kernel"],
@@ -20,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "analysis",
         &[
-            "addr", "error", "dump", "memory", "symbols", "kernel", "scan",
+            "addr", "error", "code", "dump", "memory", "symbols", "kernel", "scan",
         ],
     ),
     ("session", &["addr", "error", "kernel", "symbols"]),
@@ -34,8 +39,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
-            "addr", "error", "dump", "memory", "symbols", "kernel", "scan", "analysis", "session",
-            "command",
+            "addr", "error", "code", "dump", "memory", "symbols", "kernel", "scan", "analysis",
+            "session", "command",
         ],
     ),
     // The log belongs to the session.
@@ -43,8 +48,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "script",
         &[
-            "addr", "error", "dump", "memory", "symbols", "kernel", "scan", "analysis", "session",
-            "command", "commands",
+            "addr", "error", "code", "dump", "memory", "symbols", "kernel", "scan", "analysis",
+            "session", "command", "commands",
         ],
     ),
     (
