@@ -228,6 +228,28 @@ fn an_error_is_part_of_the_session_and_status_1() {
     );
 }
 
+/// A file that was cut short opens and says what is gone, and a command that finds nothing there is no success.
+#[test]
+fn what_a_cut_dump_lacks_is_an_error_and_no_empty_table() {
+    let folder_of_cut = tempfile::tempdir().unwrap();
+    let whole = fs::read(folder().join("leak.dmp")).unwrap();
+    fs::write(folder_of_cut.path().join("cut.dmp"), &whole[..3_000_000]).unwrap();
+    let lost = "where the kernel was loaded cannot be told from this dump: it holds neither the module list nor the debugger data block";
+    for (line, out) in [
+        (
+            "lm",
+            "start             end                 module name\nthe list of modules is not in this dump\n".to_string(),
+        ),
+        ("!vm 1", format!("nt's symbols are missing: {lost}\n")),
+        ("!poolused 2", format!("nt's symbols are missing: {lost}\n")),
+    ] {
+        let output = rkd(folder_of_cut.path(), &["cut.dmp", "-q", "-c", line]).wait("");
+        assert_eq!(text(&output.stdout), out, "{line}");
+        assert_eq!(text(&output.stderr), "", "{line}");
+        assert_eq!(output.status.code(), Some(1), "{line}");
+    }
+}
+
 #[test]
 fn a_pipe_reads_like_a_session() {
     says(

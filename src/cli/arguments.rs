@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "\
 Examples:
   rkd MEMORY.DMP                                   opens the dump and asks for commands
-  rkd -z MEMORY.DMP -y symbols -c '!vm;!poolused 2;q'   as kd
+  rkd -z MEMORY.DMP -y DIR -c '!vm;!poolused 2;q'  as kd
   rkd MEMORY.DMP --format json -c '!poolused 2'    one JSON document per command
   rkd run pool-leak *.dmp --format csv             who eats the pool, for each dump
   rkd demo                                         makes a practice dump and solves it
 
 At the prompt: help lists the commands, help NAME explains one.
 
-kd's switches are understood (-z -y -i -c -cf -loga -logo, also with / for -); those that steer what rkd does not do are
+kd's switches are understood (-z -y -i -c -cf -loga -logo, also with / for -); those that steer what rkd does not do are \
 passed over. A file that is named like a task is opened with ./NAME or -z NAME.
 
-Exit status: 0 all went well; 1 a command or a script reported an error; 2 wrong usage; 3 the dump could not be opened;
+Exit status: 0 all went well; 1 a command or a script reported an error; 2 wrong usage; 3 the dump could not be opened; \
 130 Ctrl-C.";
 
 /// A kd-like debugger for Windows kernel dumps that finds out which driver is eating the pool, with proof

@@ -2,7 +2,7 @@
 
 use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic, alias, run_line, sink};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::Module;
 use crate::session::Session;
 
@@ -78,7 +78,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         ))?;
     }
     if modules.is_empty() {
-        out.note("the list of modules is not in this dump")?;
+        return Err(Error::Absent(
+            "the list of modules is not in this dump".into(),
+        ));
     }
     Ok(())
 }

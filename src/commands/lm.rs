@@ -5,7 +5,7 @@ mod verbose;
 
 use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Module, Unloaded};
 use crate::session::Session;
 use options::{Columns, Options, Which};
@@ -79,7 +79,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         unloaded(&kernel, &options, out)?;
     }
     if kernel.modules().is_empty() {
-        out.note("the list of modules is not in this dump")?;
+        return Err(Error::Absent(
+            "the list of modules is not in this dump".into(),
+        ));
     }
     Ok(())
 }

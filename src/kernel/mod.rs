@@ -66,12 +66,13 @@ impl Kernel {
     /// # Errors
     /// [`Error::Absent`] when there are none, with what to do about it.
     pub fn table(&self) -> Result<&SymbolTable> {
-        self.table.as_deref().ok_or_else(|| {
-            Error::Absent(
+        self.table.as_deref().ok_or_else(|| match self.base() {
+            Ok(_) => Error::Absent(
                 "nt's symbols are missing, and this kernel is not among the built-in ones: give its symbol table with -y DIR \
                  (a file GUID-AGE.json.xz)"
                     .into(),
-            )
+            ),
+            Err(why) => Error::Absent(format!("nt's symbols are missing: {why}")),
         })
     }
 

@@ -89,7 +89,7 @@ fn every_investigation_runs() {
 #[test]
 fn a_dump_without_pool_tables_gets_one_sentence_and_one_row() {
     let (said, rows) = investigate(&mut machine(&[]), "pool-leak", &[]);
-    let why = "nt's symbols are missing, and this kernel is not among the built-in ones: give its symbol table with -y DIR (a file GUID-AGE.json.xz)";
+    let why = "nt's symbols are missing: where the kernel was loaded cannot be told from this dump: it holds neither the module list nor the debugger data block";
     assert_eq!(
         said,
         format!("This dump cannot tell who uses the pool: {why}\n")
