@@ -9,7 +9,7 @@ mod full;
 mod header;
 mod identify;
 mod kind;
-mod map;
+pub(crate) mod map;
 mod missing;
 mod physical;
 mod ranges;

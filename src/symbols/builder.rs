@@ -1,7 +1,7 @@
 //! Collects what a source of symbols says, and puts it into the order in which it is looked up.
 
-use super::table::{Source, SymbolTable};
-use super::types::{Enum, Udt};
+use super::table::{Source, SymbolInfo, SymbolTable};
+use super::types::{Enum, Type, Udt};
 use super::{Name, PdbId};
 use crate::addr::Rva;
 use std::collections::HashMap;
@@ -15,11 +15,22 @@ pub struct TableBuilder {
     machine: Option<u16>,
     pointer_size: u8,
     slack: Option<Option<u64>>,
-    /// Names one after the other, and for each its place and the address.
+    private: bool,
+    /// Names one after the other.
     text: String,
-    symbols: Vec<(u32, u32, u32)>,
+    symbols: Vec<Entry>,
     udts: HashMap<Name, Udt>,
     enums: HashMap<Name, Enum>,
+    typedefs: HashMap<Name, Type>,
+}
+
+/// A symbol: its name's place in the text, and what else is known.
+#[derive(Debug)]
+struct Entry {
+    start: u32,
+    end: u32,
+    rva: u32,
+    info: SymbolInfo,
 }
 
 impl TableBuilder {
@@ -32,10 +43,12 @@ impl TableBuilder {
             machine: None,
             pointer_size: 8,
             slack: None,
+            private: false,
             text: String::new(),
             symbols: Vec::new(),
             udts: HashMap::new(),
             enums: HashMap::new(),
+            typedefs: HashMap::new(),
         }
     }
 
@@ -69,12 +82,44 @@ impl TableBuilder {
         self
     }
 
-    /// Adds a symbol. The first address of a name stays; names beyond 4 GiB of text are dropped.
+    /// What [`TableBuilder::pointer_size`] said.
+    pub(super) fn width(&self) -> u8 {
+        self.pointer_size
+    }
+
+    /// Says whether the source has the compiler's records of each module.
+    pub fn private(&mut self, private: bool) -> &mut Self {
+        self.private = private;
+        self
+    }
+
+    /// Adds a symbol of which only name and address are known.
     pub fn symbol(&mut self, name: &str, rva: Rva) -> &mut Self {
+        self.symbol_with(name, rva, SymbolInfo::default())
+    }
+
+    /// Adds a symbol. Of several addresses of a name the first is the one that the name is found at; what is said twice of
+    /// one place is kept once, as the more exact says it. Names beyond 4 GiB of text are dropped.
+    pub fn symbol_with(&mut self, name: &str, rva: Rva, info: SymbolInfo) -> &mut Self {
         let end = self.text.len().saturating_add(name.len());
         if let (Ok(start), Ok(end)) = (u32::try_from(self.text.len()), u32::try_from(end)) {
             self.text.push_str(name);
-            self.symbols.push((start, end, rva.0));
+            let rva = rva.0;
+            self.symbols.push(Entry {
+                start,
+                end,
+                rva,
+                info,
+            });
+        }
+        self
+    }
+
+    /// Adds a name for a type. The first type of a name stays; a structure's own name needs none.
+    pub fn typedef(&mut self, name: &str, ty: Type) -> &mut Self {
+        let is_itself = matches!(&ty, Type::Udt(own) | Type::Enum(own) if **own == *name);
+        if !is_itself {
+            self.typedefs.entry(name.into()).or_insert(ty);
         }
         self
     }
@@ -93,21 +138,33 @@ impl TableBuilder {
 
     /// The finished table.
     pub fn build(mut self) -> SymbolTable {
-        let name = |&(start, end, _): &(u32, u32, u32)| &self.text[start as usize..end as usize];
+        let name = |entry: &Entry| &self.text[entry.start as usize..entry.end as usize];
+        // The sort keeps the order in which symbols of one name came.
         self.symbols.sort_by(|a, b| name(a).cmp(name(b)));
-        self.symbols.dedup_by(|b, a| name(a) == name(b));
+        let mut symbols: Vec<Entry> = Vec::with_capacity(self.symbols.len());
+        for next in self.symbols {
+            let same = symbols
+                .iter_mut()
+                .rev()
+                .take_while(|known| name(known) == name(&next))
+                .find(|known| known.rva == next.rva);
+            match same {
+                Some(known) if next.info.private && !known.info.private => known.info = next.info,
+                Some(_) => {}
+                None => symbols.push(next),
+            }
+        }
         let mut text = String::with_capacity(self.text.len());
-        let mut starts = Vec::with_capacity(self.symbols.len() + 1);
-        for symbol in &self.symbols {
+        let mut starts = Vec::with_capacity(symbols.len() + 1);
+        for symbol in &symbols {
             starts.push(text.len() as u32);
             text.push_str(name(symbol));
         }
         starts.push(text.len() as u32);
-        let mut by_rva: Vec<_> = self
-            .symbols
+        let mut by_rva: Vec<_> = symbols
             .iter()
             .zip(0u32..)
-            .map(|(symbol, i)| (symbol.2, name(symbol).contains(['?', '$', '@']), i))
+            .map(|(symbol, i)| (symbol.rva, name(symbol).contains(['?', '$', '@']), i))
             .collect();
         by_rva.sort_unstable();
         let mut table = SymbolTable {
@@ -119,7 +176,10 @@ impl TableBuilder {
             mi_state_slack: None,
             text: text.into(),
             starts: starts.into(),
-            rvas: self.symbols.iter().map(|symbol| symbol.2).collect(),
+            rvas: symbols.iter().map(|symbol| symbol.rva).collect(),
+            infos: symbols.into_iter().map(|symbol| symbol.info).collect(),
+            typedefs: self.typedefs,
+            private: self.private,
             by_rva: by_rva.into_iter().map(|(_, _, i)| i).collect(),
             udts: self.udts,
             enums: self.enums,

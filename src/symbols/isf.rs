@@ -210,7 +210,7 @@ impl Types<'_> {
                     of,
                 }
             }
-            "function" => Type::Function,
+            "function" => Type::Function(None),
             kind => return Err(format!("unknown kind {kind:?}")),
         })
     }
@@ -284,7 +284,7 @@ mod tests {
         );
         assert_eq!(table.size_of(vs.ty), Some(16));
         let call = table.field("_MI_SYSTEM_INFORMATION", "Vs.Call").unwrap();
-        assert_eq!((call.offset, call.ty), (24, &pointer(Type::Function)));
+        assert_eq!((call.offset, call.ty), (24, &pointer(Type::Function(None))));
         let high = table.field("_MI_SYSTEM_INFORMATION", "High").unwrap();
         assert!(matches!(
             high.ty,

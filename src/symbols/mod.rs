@@ -4,10 +4,13 @@
 //! Nothing here knows Windows beyond its file formats: which structure lies where is the business of the kernel room.
 
 pub mod builder;
+pub mod cabinet;
 pub mod facts;
+pub mod file;
 pub mod id;
 pub mod isf;
 pub mod path;
+pub mod pdb;
 pub mod pe;
 pub mod table;
 pub mod types;
@@ -17,6 +20,6 @@ pub use builder::TableBuilder;
 pub use facts::{Facts, builtin_facts};
 pub use id::{Guid, PdbId};
 pub use path::{Lookup, SymbolPath, Tried};
-pub use table::{FieldRef, Source, SymbolTable};
-pub use types::{Base, BaseKind, Enum, Field, Name, Type, Udt, UdtKind};
+pub use table::{FieldRef, Source, Symbol, SymbolInfo, SymbolKind, SymbolTable};
+pub use types::{Base, BaseKind, Enum, Field, Name, Signature, Type, Udt, UdtKind};
 pub use view::{Cell, Struct};

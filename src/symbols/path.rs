@@ -1,6 +1,6 @@
 //! The symbol path: where symbol files are looked for, in kd's notation, and what was found there and why not.
 
-use super::{PdbId, SymbolTable, id, isf};
+use super::{PdbId, SymbolTable, file, id};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -133,16 +133,11 @@ impl fmt::Display for SymbolPath {
 }
 
 fn open(path: &Path, id: &PdbId) -> Result<SymbolTable, String> {
-    let table = isf::open(path).map_err(|e| {
+    file::open(path, Some(id)).map_err(|e| {
         let text = e.to_string();
         text.strip_prefix(&format!("{}: ", path.display()))
             .map_or(text.clone(), str::to_owned)
-    })?;
-    match table.identity() {
-        Some(found) if found.same_link(id) => Ok(table),
-        Some(found) => Err(format!("it is for {found}, not for {id}")),
-        None => Err("it does not say which PDB it was made from".into()),
-    }
+    })
 }
 
 /// The files that may be the one, whether they exist or not.
@@ -153,7 +148,7 @@ fn candidates(directory: &Path, id: &PdbId) -> Vec<PathBuf> {
         "" | "." | ".." => vec![],
         pdb => vec![directory.join(pdb), directory.join("windows").join(pdb)],
     };
-    let mut files = Vec::new();
+    let mut files: Vec<PathBuf> = folders.iter().take(1).cloned().collect();
     for folder in std::iter::once(directory).chain(folders.iter().map(PathBuf::as_path)) {
         for name in spellings(id.isf_name()) {
             files.extend(
@@ -173,8 +168,11 @@ fn candidates(directory: &Path, id: &PdbId) -> Vec<PathBuf> {
             .map(|entry| entry.path())
             .collect();
         found.retain(|path| {
-            path.to_str()
-                .is_some_and(|p| p.ends_with(".json") || p.ends_with(".json.xz"))
+            path.to_str().is_some_and(|p| {
+                [".json", ".json.xz", ".pdb", ".pd_"]
+                    .iter()
+                    .any(|end| p.ends_with(end))
+            })
         });
         found.sort();
         files.append(&mut found);

@@ -33,6 +33,52 @@ impl fmt::Display for Source {
     }
 }
 
+/// What a symbol stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SymbolKind {
+    /// The source does not say: ISF files and exports are names and addresses only.
+    #[default]
+    Unknown,
+    /// A variable or a constant.
+    Data,
+    /// A function, or another place in code.
+    Function,
+}
+
+/// What a source says of a symbol beyond its name and address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SymbolInfo {
+    /// What it stands for.
+    pub kind: SymbolKind,
+    /// Whether it comes from the compiler's records of its module, which a PDB for the public does not have.
+    pub private: bool,
+    /// In bytes, of a function whose size the source says.
+    pub size: Option<u32>,
+    /// The type of a variable, the signature of a function.
+    pub ty: Option<Type>,
+}
+
+impl SymbolInfo {
+    /// Of a public symbol, which has neither size nor type.
+    pub fn public(kind: SymbolKind) -> SymbolInfo {
+        SymbolInfo {
+            kind,
+            ..SymbolInfo::default()
+        }
+    }
+}
+
+/// A symbol with everything that the table knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol<'a> {
+    /// As the linker knows it.
+    pub name: &'a str,
+    /// Where it is.
+    pub rva: Rva,
+    /// What it is.
+    pub info: SymbolInfo,
+}
+
 /// The symbols and types of one image. Immutable; made by a [`TableBuilder`](super::TableBuilder).
 #[derive(Clone, Debug)]
 pub struct SymbolTable {
@@ -52,6 +98,10 @@ pub struct SymbolTable {
     pub(super) by_rva: Box<[u32]>,
     pub(super) udts: HashMap<Name, Udt>,
     pub(super) enums: HashMap<Name, Enum>,
+    /// By the same index as `rvas`.
+    pub(super) infos: Box<[SymbolInfo]>,
+    pub(super) typedefs: HashMap<Name, Type>,
+    pub(super) private: bool,
 }
 
 /// A field that was found by its path: from the start of the outer type.
@@ -111,6 +161,40 @@ impl SymbolTable {
         self.mi_state_slack
     }
 
+    /// Whether the source has what a PDB for the public has not: the compiler's records of each module.
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
+    /// The symbol at an index: they are in the order of their names, then of their addresses' importance.
+    fn symbol_at(&self, index: usize) -> Option<Symbol<'_>> {
+        let (name, rva) = self.entry(index)?;
+        let info = self.infos.get(index).cloned().unwrap_or_default();
+        Some(Symbol { name, rva, info })
+    }
+
+    /// All symbols of exactly this name, the one that other modules see first: static ones of several modules may share it.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Symbol<'a>> {
+        (self.lower_bound(name)..)
+            .map_while(|index| self.symbol_at(index))
+            .take_while(move |symbol| symbol.name == name)
+    }
+
+    /// All symbols with what is known of them, in the order of their names (by bytes).
+    pub fn all(&self) -> impl Iterator<Item = Symbol<'_>> {
+        (0..self.len()).filter_map(|index| self.symbol_at(index))
+    }
+
+    /// As [`nearest`](SymbolTable::nearest), with everything that is known of the symbol.
+    pub fn nearest_symbol(&self, rva: Rva) -> Option<Symbol<'_>> {
+        self.symbol_at(self.nearest_index(rva)?)
+    }
+
+    /// The type that a name of a `typedef` stands for.
+    pub fn typedef(&self, name: &str) -> Option<&Type> {
+        self.typedefs.get(name)
+    }
+
     /// How many symbols the table has.
     pub fn len(&self) -> usize {
         self.rvas.len()
@@ -168,12 +252,16 @@ impl SymbolTable {
     ///
     /// Where several names share the address, plain names come before decorated ones, and then the alphabet decides.
     pub fn nearest(&self, rva: Rva) -> Option<(&str, u32)> {
+        let (name, found) = self.entry(self.nearest_index(rva)?)?;
+        Some((name, rva.0.checked_sub(found.0)?))
+    }
+
+    fn nearest_index(&self, rva: Rva) -> Option<usize> {
         let address = |&i: &u32| self.rvas.get(i as usize).copied().unwrap_or(u32::MAX);
         let above = self.by_rva.partition_point(|i| address(i) <= rva.0);
         let found = address(self.by_rva.get(above.checked_sub(1)?)?);
         let first = self.by_rva.partition_point(|i| address(i) < found);
-        let name = self.name_at(*self.by_rva.get(first)? as usize);
-        Some((name, rva.0 - found))
+        self.by_rva.get(first).map(|&index| index as usize)
     }
 
     /// The address of the first symbol above `rva`.
@@ -222,7 +310,7 @@ impl SymbolTable {
             Type::Udt(name) => self.udt(name).map(|udt| udt.size),
             Type::Enum(name) => self.enumeration(name).map(|e| e.size),
             Type::Bitfield { of, .. } => self.size_of(of),
-            Type::Function | Type::Void => None,
+            Type::Function(_) | Type::Void => None,
         }
     }
 
@@ -378,7 +466,7 @@ mod tests {
         assert_eq!(rva("Same"), Some(0x60), "the exact name goes first");
         assert_eq!(rva("Zeta"), Some(0x10), "the first address of a name stays");
         assert_eq!((rva("S"), rva(""), rva("memcpyx")), (None, None, None));
-        assert_eq!(table.len(), 8);
+        assert_eq!(table.len(), 9, "both places of a name are kept");
     }
 
     #[test]

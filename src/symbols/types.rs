@@ -28,8 +28,8 @@ pub enum Type {
         /// The number that the bits are part of; its size is how much is read.
         of: Box<Type>,
     },
-    /// Code; only pointers to it occur.
-    Function,
+    /// Code: of a function symbol, or behind a pointer. ISF files do not say what it takes and returns.
+    Function(Option<Box<Signature>>),
     /// Nothing is known but the place.
     Void,
 }
@@ -40,13 +40,32 @@ impl fmt::Display for Type {
         match self {
             Type::Base(base) => f.write_str(&base.name),
             Type::Pointer(to) => write!(f, "{to}*"),
-            Type::Array(of, count) => write!(f, "{of}[{count}]"),
+            Type::Array(..) => {
+                // The outermost count is said first: `ULONG Matrix[3][5]` is three arrays of five.
+                let (mut element, mut counts) = (self, String::new());
+                while let Type::Array(of, count) = element {
+                    counts += &format!("[{count}]");
+                    element = of;
+                }
+                write!(f, "{element}{counts}")
+            }
             Type::Udt(name) | Type::Enum(name) => f.write_str(name),
             Type::Bitfield { length, of, .. } => write!(f, "{of}:{length}"),
-            Type::Function => f.write_str("function"),
+            Type::Function(_) => f.write_str("function"),
             Type::Void => f.write_str("void"),
         }
     }
+}
+
+/// What a function takes and returns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Signature {
+    /// [`Type::Void`] for a function that returns nothing.
+    pub returns: Type,
+    /// In their order.
+    pub arguments: Vec<Type>,
+    /// Whether any number of further arguments may follow: `...`.
+    pub variadic: bool,
 }
 
 /// A type of the language itself.
@@ -84,7 +103,8 @@ pub struct Udt {
     pub kind: UdtKind,
     /// In bytes.
     pub size: u64,
-    /// In ascending order of offset, then of the lowest bit, then of the name: the declaration's own order is not kept by ISF.
+    /// In the declaration's order where the source keeps it, as PDBs do; else in ascending order of offset, then of the
+    /// lowest bit, then of the name.
     pub fields: Vec<Field>,
 }
 
@@ -121,9 +141,14 @@ impl Field {
 }
 
 impl Udt {
-    /// A type with its fields brought into order; of two fields of one name the first in that order stays.
+    /// A type with its fields brought into the order of their offsets; of two fields of one name the first in that order stays.
     pub fn new(name: Name, kind: UdtKind, size: u64, mut fields: Vec<Field>) -> Udt {
         fields.sort_by(|a, b| a.order().cmp(&b.order()));
+        Udt::declared(name, kind, size, fields)
+    }
+
+    /// A type whose fields are in the declaration's order; of two fields of one name the first stays.
+    pub fn declared(name: Name, kind: UdtKind, size: u64, mut fields: Vec<Field>) -> Udt {
         let mut seen = std::collections::HashSet::with_capacity(fields.len());
         fields.retain(|field| seen.insert(field.name.clone()));
         fields.shrink_to_fit();
@@ -173,13 +198,17 @@ impl Enum {
             .map(|&(_, value)| value)
     }
 
-    /// The first name of a value.
+    /// The first name of a value. The value may be read with a sign or without one, whichever way the constants are kept.
     pub fn name_of(&self, value: i64) -> Option<&str> {
-        let at = self.constants.partition_point(|&(_, v)| v < value);
-        self.constants
-            .get(at)
-            .filter(|&&(_, v)| v == value)
-            .map(|(name, _)| &**name)
+        let unused = 64u64.saturating_sub(self.size.saturating_mul(8)) as u32;
+        let bits = value.cast_unsigned().checked_shl(unused).unwrap_or(0);
+        let signed = bits.cast_signed().checked_shr(unused).unwrap_or(0);
+        let unsigned = bits.checked_shr(unused).unwrap_or(0).cast_signed();
+        [value, signed, unsigned].iter().find_map(|&value| {
+            let at = self.constants.partition_point(|&(_, v)| v < value);
+            let found = self.constants.get(at).filter(|&&(_, v)| v == value);
+            found.map(|(name, _)| &**name)
+        })
     }
 }
 
@@ -250,6 +279,13 @@ mod tests {
         assert_eq!(
             [-2, -1, 1, 2, 3].map(|v| e.name_of(v)),
             [None, Some("Minus"), Some("Alias"), Some("Last"), None]
+        );
+        assert_eq!(e.name_of(0xffff_ffff), Some("Minus"));
+        assert_eq!(e.name_of(0x1_0000_0001), Some("Alias"));
+        let wide = Enum::new("_B".into(), 1, vec![("Blue".into(), 255)]);
+        assert_eq!(
+            [-1, 255, 254].map(|v| wide.name_of(v)),
+            [Some("Blue"), Some("Blue"), None]
         );
         assert_eq!((e.value_of("Paged"), e.value_of("paged")), (Some(1), None));
     }

@@ -253,7 +253,7 @@ impl<'a> Cell<'a> {
             _ => *self,
         };
         let size = match number.ty {
-            Type::Array(..) | Type::Function | Type::Void => return Err(self.is_not("a number")),
+            Type::Array(..) | Type::Function(_) | Type::Void => return Err(self.is_not("a number")),
             _ => number.size()?,
         };
         let value = match size {

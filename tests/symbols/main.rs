@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
+mod driver;
 mod hostile;
 
 use rkd::addr::Rva;

@@ -340,7 +340,7 @@ impl Facts {
                     of: Box::new(self.ty(r, depth)?),
                 }
             }
-            tag::FUNCTION => Type::Function,
+            tag::FUNCTION => Type::Function(None),
             tag::VOID => Type::Void,
             other => {
                 let base = other

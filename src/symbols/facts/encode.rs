@@ -241,7 +241,7 @@ impl Encoder {
                 out.0.extend([tag::BITFIELD, *position, *length]);
                 self.ty(of, out)?;
             }
-            Type::Function => out.0.push(tag::FUNCTION),
+            Type::Function(_) => out.0.push(tag::FUNCTION),
             Type::Void => out.0.push(tag::VOID),
             Type::Base(base) => {
                 let index = self.bases.get(base).copied().unwrap_or_default();
