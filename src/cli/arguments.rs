@@ -13,6 +13,7 @@ Examples:
   rkd -z MEMORY.DMP -y DIR -c '!vm;!poolused 2;q'  as kd
   rkd MEMORY.DMP --format json -c '!poolused 2'    one JSON document per command
   rkd run pool-leak *.dmp --format csv             who eats the pool, for each dump
+  rkd tags drivers/ --database tags.jsonl          which pool tags driver files allocate under, without a dump
   rkd demo                                         makes a practice dump and solves it
 
 At the prompt: help lists the commands, help NAME explains one.
@@ -118,6 +119,8 @@ pub struct Common {
 pub enum Task {
     /// Runs a script over dumps: a file, or the name of an investigation that comes with rkd
     Run(Run),
+    /// Says which pool tags driver files allocate under, with the instructions that prove it
+    Tags(Tags),
     /// Makes practice dumps
     #[command(subcommand)]
     Lab(Lab),
@@ -192,6 +195,41 @@ pub struct Run {
     /// Arguments for the script, which sees them as args
     #[arg(last = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
+}
+
+const TAGS: &str = "\
+Each site is a call that names a pool tag, with the class of the evidence:
+  E1 proven                 one constant reaches the tag argument of an interface that allocates
+  E2 proven (via wrapper)   the same through functions of the driver, or as one of several constants
+  E3 uses                   a constant reaches an interface that only frees or maps
+  E4 likely                 it depends on a variable or a pointer found at run time, or is a default of Windows
+  -  not known              the note says why
+
+In files:  x64, x86 and ARM64. Nothing is guessed: what cannot be followed is said to be unknown. --format jsonl writes one
+line a site: file, arch, call_rva, function_rva, constant_rva, api, tag, tag_u32, class, pool, size, note.
+
+Examples:
+  rkd tags myfault.sys                                        what it allocates under, with proof
+  rkd tags C:\\Windows\\System32\\drivers --brief | grep Leak    who allocates under Leak
+  rkd tags drivers --database tags.jsonl --format csv > sites.csv
+
+Exit status: 0 all files were analysed; 1 one of them could not be read, or is no image; 2 wrong usage; 130 Ctrl-C.";
+
+/// The arguments of `tags`.
+#[derive(Debug, Args)]
+#[command(after_help = TAGS)]
+pub struct Tags {
+    /// Driver files; a folder stands for every image in it
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Adds what was found to a tag database, which dumps without these drivers' pages are read with
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
+
+    /// One line a site, without the instructions
+    #[arg(long)]
+    pub brief: bool,
 }
 
 /// The names of the formats.

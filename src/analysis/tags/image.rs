@@ -31,6 +31,9 @@ pub enum Arch {
 }
 
 impl Arch {
+    /// All of them.
+    pub const ALL: [Arch; 3] = [Arch::X64, Arch::X86, Arch::Arm64];
+
     /// Bytes in a pointer.
     pub fn pointer(self) -> u32 {
         match self {

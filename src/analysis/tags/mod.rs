@@ -28,16 +28,20 @@
 //! | `engine` | the whole image: wrappers, variables |
 //! | `sites` | values become claims, each with its class |
 //! | `report` | the result |
+//! | `proof` | the instructions behind it, for a person |
+//! | `database` | results in a file, for dumps in which a driver's pages are missing |
 
 pub mod api;
 mod arm64;
 mod callee;
+pub mod database;
 mod engine;
 mod flow;
 mod functions;
 pub mod image;
 mod machine;
 mod memory;
+mod proof;
 mod references;
 pub mod report;
 mod sites;
@@ -46,17 +50,19 @@ mod value;
 mod vectors;
 mod x86;
 
+pub use database::Database;
+pub use flow::Limits;
 pub use image::{Arch, TagImage};
-pub use report::{Agent, Class, Coverage, Reason, Report, Site, Verdict, tag_text};
+pub use proof::Proof;
+pub use report::{Agent, Class, Coverage, Line, Reason, Report, Site, UNTAGGED, Verdict, tag_text};
 
-use flow::Limits;
 use std::sync::atomic::AtomicBool;
 
 /// How much work an analysis may cost. The defaults end in well under a second for the largest driver.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     /// How much one function may cost.
-    limits: Limits,
+    pub limits: Limits,
     /// Instructions that are run over values, in the whole image.
     pub image_steps: u64,
     /// Functions of the driver through which a tag is followed to where it is a constant.

@@ -2,10 +2,10 @@
 
 use super::api::{Kind, Pool};
 use super::image::Arch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How strong the evidence is, from proof to none. The measured precision of each class stands in `docs/tags.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Class {
     /// One constant reaches the tag argument of an interface that allocates.
     E1,
@@ -76,7 +76,7 @@ pub struct Site {
 }
 
 /// Why a site has no tag.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The callers of the function decide, and they are sites of their own. Nothing is missing.
@@ -140,7 +140,7 @@ pub fn tag_text(tag: u32) -> String {
 }
 
 /// How much of the image was seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Bytes of code that the headers name.
     pub code_bytes: u64,
@@ -220,15 +220,83 @@ impl Report {
             .filter(move |s| s.tag.is_some_and(|t| (t ^ tag) & 0x7fff_ffff == 0))
     }
 
-    /// One JSON object a site, one site a line; every line ends in a newline.
-    pub fn to_json_lines(&self) -> String {
-        let lines = self.sites.iter().map(|site| self.json_line(site) + "\n");
-        lines.collect()
+    /// Every site as the line that programs read, in the order of the calls; calls without a tag argument are among them.
+    pub fn lines(&self) -> Vec<Line<'_>> {
+        let mut sites: Vec<(&Site, bool)> = self.sites.iter().map(|s| (s, false)).collect();
+        sites.extend(self.untagged.iter().map(|s| (s, true)));
+        sites.sort_by_key(|(site, _)| site.call_rva);
+        let line = |(site, untagged)| Line::new(self, site, untagged);
+        sites.into_iter().map(line).collect()
     }
 
-    fn json_line(&self, site: &Site) -> String {
+    /// The [lines](Report::lines) as JSON, each ending in a newline.
+    pub fn to_json_lines(&self) -> String {
+        let line = |line: &Line<'_>| serde_json::to_string(line).unwrap_or_default() + "\n";
+        self.lines().iter().map(line).collect()
+    }
+}
+
+/// The tag under which Windows files what is allocated without one.
+pub const UNTAGGED: u32 = u32::from_le_bytes(*b"None");
+
+/// A site for programs: what is not known is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line<'a> {
+    /// The image's name.
+    pub file: &'a str,
+    /// `x64`, `x86` or `arm64`.
+    pub arch: &'a str,
+    /// The call, as `0x...`.
+    pub call_rva: String,
+    /// The function that it stands in.
+    pub function_rva: String,
+    /// The instruction that completes the tag (on ARM64 the second of two), or the data that holds it.
+    pub constant_rva: Option<String>,
+    /// The interface that is reached in the end.
+    pub api: &'a str,
+    /// The tag's characters, see [`tag_text`].
+    pub tag: Option<String>,
+    /// The tag as a number of eight digits, `0x...`.
+    pub tag_u32: Option<String>,
+    /// How strong the evidence is.
+    pub class: Option<Class>,
+    /// `POOL_TYPE` or `POOL_FLAG_*`.
+    pub pool: Option<u64>,
+    /// Bytes of one allocation.
+    pub size: Option<u64>,
+    /// What else must be known to judge it; empty if nothing.
+    pub note: String,
+}
+
+impl<'a> Line<'a> {
+    fn new(report: &'a Report, site: &'a Site, untagged: bool) -> Line<'a> {
         let hex = |n: u32| format!("{n:#x}");
+        // like the framework's default, it is a rule of Windows: no code holds the tag
+        let (tag, class) = match untagged {
+            true => (Some(UNTAGGED), Some(Class::E4)),
+            false => (site.tag, site.class),
+        };
+        Line {
+            file: &report.file,
+            arch: report.arch.name(),
+            call_rva: hex(site.call_rva),
+            function_rva: hex(site.function_rva),
+            constant_rva: site.constant_rvas.first().copied().map(hex),
+            api: site.api,
+            tag: tag.map(tag_text),
+            tag_u32: tag.map(|t| format!("{t:#010x}")),
+            class,
+            pool: site.pool,
+            size: site.size,
+            note: Line::note(site, untagged),
+        }
+    }
+
+    fn note(site: &Site, untagged: bool) -> String {
         let mut notes: Vec<String> = Vec::new();
+        if untagged {
+            notes.push("it takes no tag, and Windows files it under None".to_owned());
+        }
         if let Some(reason) = &site.unresolved {
             notes.push(reason.text().to_owned());
         }
@@ -238,38 +306,8 @@ impl Report {
         if !site.note.is_empty() {
             notes.push(site.note.clone());
         }
-        let line = Line {
-            file: &self.file,
-            arch: self.arch.name(),
-            call_rva: hex(site.call_rva),
-            function_rva: hex(site.function_rva),
-            constant_rva: site.constant_rvas.first().copied().map(hex),
-            api: site.api,
-            tag: site.tag.map(tag_text),
-            tag_u32: site.tag.map(|t| format!("{t:#010x}")),
-            class: site.class,
-            pool: site.pool,
-            size: site.size,
-            note: notes.join("; "),
-        };
-        serde_json::to_string(&line).unwrap_or_default()
+        notes.join("; ")
     }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    file: &'a str,
-    arch: &'a str,
-    call_rva: String,
-    function_rva: String,
-    constant_rva: Option<String>,
-    api: &'a str,
-    tag: Option<String>,
-    tag_u32: Option<String>,
-    class: Option<Class>,
-    pool: Option<u64>,
-    size: Option<u64>,
-    note: String,
 }
 
 #[cfg(test)]
