@@ -250,6 +250,43 @@ fn what_a_cut_dump_lacks_is_an_error_and_no_empty_table() {
     }
 }
 
+/// Another program cuts the file while it is open: what is lost reads as zeros, and every answer says that it may be wrong.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_cut_while_it_is_open_is_no_end() {
+    let own = tempfile::tempdir().unwrap();
+    let path = own.path().join("leak.dmp");
+    fs::copy(folder().join("leak.dmp"), &path).unwrap();
+    let mut program = rkd(own.path(), &["leak.dmp", "-q"]);
+    let mut child = program.0.spawn().unwrap();
+    let mut keys = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    keys.write_all(b"? myfault\n").unwrap();
+    assert_eq!(next(), "3: kd> ? myfault");
+    assert_eq!(
+        next(),
+        "Evaluate expression: -8764821012480 = fffff807`47f50000"
+    );
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(8192)
+        .unwrap();
+    keys.write_all(b"db myfault L4\nprint(lm().len)\n").unwrap();
+    drop(keys);
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(
+        rest.iter()
+            .filter(|line| line.starts_with("leak.dmp: the file was cut short while it was open"))
+            .count(),
+        2,
+        "{rest:?}"
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
 #[test]
 fn a_pipe_reads_like_a_session() {
     says(

@@ -1,9 +1,11 @@
 //! The bytes of a dump: a file mapped into memory, or bytes that a test made.
 //!
-//! A mapping costs no private memory and opens a file of any size at once. Its price: when another program cuts the
-//! file short while it is open, touching what is lost kills the process (SIGBUS on Unix, an in-page error on Windows).
-//! The length is taken at opening, so a file that was *already* cut is no danger.
+//! A mapping costs no private memory and opens a file of any size at once. Its price: another program may cut the file
+//! short while it is open; see [`cut`]. The length is taken at opening, so a file that was *already* cut is no danger.
 
+mod cut;
+
+use cut::Watch;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -11,8 +13,8 @@ use std::path::Path;
 /// Read-only bytes, alive as long as the value.
 #[derive(Debug)]
 pub(crate) enum Map {
-    /// A mapped file.
-    Mapped(memmap2::Mmap),
+    /// A mapped file. The watch ends before the mapping does.
+    Mapped(Option<Watch>, memmap2::Mmap),
     /// Bytes in memory.
     Owned(Vec<u8>),
 }
@@ -33,14 +35,21 @@ impl Map {
         // not written to, and what we read is judged byte by byte anyway.
         #[allow(unsafe_code)]
         let map = unsafe { memmap2::Mmap::map(&file)? };
-        Ok(Map::Mapped(map))
+        Ok(Map::Mapped(Watch::on(&map), map))
     }
 
     /// All the bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
-            Map::Mapped(map) => map,
+            Map::Mapped(_, map) => map,
             Map::Owned(bytes) => bytes,
+        }
+    }
+    /// Whether the file was found to have been cut short since it was opened. What is lost reads as zeros.
+    pub(crate) fn is_cut(&self) -> bool {
+        match self {
+            Map::Mapped(watch, _) => watch.as_ref().is_some_and(Watch::is_cut),
+            Map::Owned(_) => false,
         }
     }
 }

@@ -150,6 +150,21 @@ impl Dump {
         self.file.bytes()
     }
 
+    /// Complains when the file was cut short after it was opened: pages that were in it read as zeros since then, and no
+    /// answer can be trusted any more.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn check_whole(&self) -> Result<()> {
+        match self.file.is_cut() {
+            false => Ok(()),
+            true => Err(Error::File {
+                path: self.path.clone(),
+                reason: "the file was cut short while it was open, and what is lost reads as zeros; open it again to see what is left".into(),
+            }),
+        }
+    }
+
     /// What drivers left in the dump, in the order of the file.
     pub fn secondary_blobs(&self) -> Vec<Blob> {
         let start = match &self.contents {

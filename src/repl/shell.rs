@@ -186,6 +186,8 @@ impl Shell {
         } = self;
         out.begin(name)?;
         let result = interrupts.during(|| what(&mut script.borrow_mut(), session, out));
+        let whole = || session.kernel.dump().check_whole();
+        let result = result.and_then(|()| whole().map_err(Failure::Outside));
         if let (Err(Failure::Script(_)), Some(command)) = (&result, meant) {
             out.note(&format!("did you mean the command {command} ?"))?;
         }
