@@ -8,6 +8,7 @@ mod open;
 mod per_dump;
 mod reference;
 mod switches;
+mod symbols;
 mod tags;
 mod wildcards;
 
@@ -122,6 +123,7 @@ fn perform(cli: &Cli) -> u8 {
         Some(Task::Run(run)) => investigate::run(&world, run),
         Some(Task::Tags(files)) => tags::run(&world, files),
         Some(Task::Lab(task)) => lab::run(&world, task),
+        Some(Task::Symbols(task)) => symbols::run(&world, task),
         Some(Task::Demo) => demo::run(&world),
         Some(Task::Docs) => reference::run(&world),
         None => debug(&world),

@@ -124,11 +124,33 @@ pub enum Task {
     /// Makes practice dumps
     #[command(subcommand)]
     Lab(Lab),
+    /// Converts symbol files
+    #[command(subcommand)]
+    Symbols(Symbols),
     /// Makes a practice dump and solves it, step by step
     Demo,
     /// Prints the reference of the commands as Markdown
     #[command(hide = true)]
     Docs,
+}
+
+/// Symbol files.
+#[derive(Debug, Subcommand)]
+pub enum Symbols {
+    /// Makes an ISF file of a PDB, for Volatility 3 and for machines without a symbol server
+    Convert(Convert),
+}
+
+/// The arguments of `symbols convert`.
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// A PDB (also packed, .pd_), or an ISF file to write anew
+    #[arg(value_name = "FILE")]
+    pub input: PathBuf,
+
+    /// The file to write, .json or .json.xz; GUID-AGE.json.xz unless given
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Practice dumps.

@@ -4,9 +4,12 @@
 //! types may be mentioned before they are defined.
 
 mod raw;
+mod write;
+
+pub use write::{pack, write};
 
 use super::types::{Base, BaseKind, Enum, Field, Names, Type, Udt, UdtKind};
-use super::{Guid, PdbId, Source, SymbolTable, TableBuilder};
+use super::{Guid, PdbId, Source, SymbolInfo, SymbolKind, SymbolTable, TableBuilder};
 use crate::addr::Rva;
 use crate::error::{Error, Result};
 use raw::{RawFile, RawType};
@@ -103,16 +106,6 @@ fn convert(path: &Path, raw: &RawFile) -> Result<SymbolTable, String> {
             table.machine(machine);
         }
     }
-    for (name, symbol) in &raw.symbols.0 {
-        // A leading underscore is cut off by Volatility's converter, and kept beside; an absolute symbol has no place in the image.
-        let name = match &symbol.linkage_name {
-            Some(linkage) if !linkage.contains(char::is_control) => linkage,
-            _ => name,
-        };
-        if let Some(Ok(rva)) = symbol.address.map(u32::try_from) {
-            table.symbol(name, Rva(rva));
-        }
-    }
     let mut types = Types {
         names: Names::default(),
         bases: HashMap::new(),
@@ -140,6 +133,28 @@ fn convert(path: &Path, raw: &RawFile) -> Result<SymbolTable, String> {
             table.pointer_size(base.size);
         }
         types.bases.insert(name, kind.map(|_| made));
+    }
+    for (name, symbol) in &raw.symbols.0 {
+        // A leading underscore is cut off by Volatility's converter, and kept beside; an absolute symbol has no place in the image.
+        let name = match &symbol.linkage_name {
+            Some(linkage) if !linkage.contains(char::is_control) => linkage,
+            _ => name,
+        };
+        if let Some(Ok(rva)) = symbol.address.map(u32::try_from) {
+            let ty = symbol.ty.as_ref().map(|ty| types.make(ty)).transpose();
+            let ty = ty.map_err(|why| format!("{name}: {why}"))?;
+            let kind = match ty {
+                None => SymbolKind::Unknown,
+                Some(Type::Function(_)) => SymbolKind::Function,
+                Some(_) => SymbolKind::Data,
+            };
+            let info = SymbolInfo {
+                kind,
+                ty,
+                ..SymbolInfo::default()
+            };
+            table.symbol_with(name, Rva(rva), info);
+        }
     }
     for (name, udt) in &raw.user_types.0 {
         let kind = match &*udt.kind {

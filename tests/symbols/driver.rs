@@ -2,7 +2,7 @@
 //! with what the source says.
 
 use rkd::addr::Rva;
-use rkd::symbols::{PdbId, SymbolKind, SymbolPath, SymbolTable, Type, UdtKind, pdb};
+use rkd::symbols::{PdbId, SymbolKind, SymbolPath, SymbolTable, Type, UdtKind, isf, pdb};
 use std::path::PathBuf;
 
 pub fn file(name: &str) -> PathBuf {
@@ -228,4 +228,47 @@ fn only_the_pdb_of_the_same_link_is_taken() {
         format!("it is for {id}, not for {other}")
     );
     assert!(pdb::open(&file("driver.pdb"), Some(&id)).is_ok());
+}
+
+/// What a table says of each type, in one form for PDB and ISF: ISF keeps neither the order of members nor signatures.
+fn said(table: &SymbolTable) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for udt in table.udts() {
+        let mut fields = layout(table, &udt.name);
+        fields.sort();
+        lines.push(format!(
+            "{:?} {} {:x} {fields:?}",
+            udt.kind, udt.name, udt.size
+        ));
+    }
+    lines.extend(table.enumerations().map(|e| format!("{e:?}")));
+    lines.sort();
+    lines
+}
+
+#[test]
+fn an_isf_file_made_of_the_pdb_says_the_same() {
+    let table = table();
+    let text = isf::write(&table).unwrap();
+    let packed = isf::pack(&text).unwrap();
+    let read = isf::parse(&file("driver.json.xz"), &packed).unwrap();
+    assert_eq!(
+        (read.identity(), read.machine()),
+        (table.identity(), table.machine())
+    );
+    assert_eq!(said(&read), said(&table));
+    let mut missing: Vec<_> = table
+        .symbols()
+        .filter(|(name, rva)| read.rva(name) != Some(*rva))
+        .collect();
+    // A name is a key there: the second static variable of one name has no place.
+    assert_eq!(missing.pop().map(|(name, _)| name), Some("s_Counter"));
+    assert_eq!(missing, []);
+    let counter = read.named("s_Counter").next().unwrap();
+    assert_eq!(counter.info.ty.unwrap().to_string(), "unsigned long");
+    assert_eq!(
+        isf::write(&read).unwrap().len(),
+        text.len(),
+        "nothing is lost the second time"
+    );
 }

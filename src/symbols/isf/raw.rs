@@ -51,6 +51,8 @@ pub struct RawSymbol<'a> {
     pub address: Option<u64>,
     #[serde(borrow)]
     pub linkage_name: Option<Text<'a>>,
+    #[serde(borrow, rename = "type")]
+    pub ty: Option<RawType<'a>>,
 }
 
 #[derive(Deserialize)]
