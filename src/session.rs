@@ -2,8 +2,9 @@
 
 use crate::addr::Virt;
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
 use crate::kernel::pool::TagNames;
+use crate::kernel::{Kernel, Module, Options};
+use crate::symbols::{Servers, SymbolPath};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -43,6 +44,10 @@ pub struct Session {
     pub searched: (u64, u64),
     /// The path of symbol files, as it was given.
     pub symbol_path: String,
+    /// The symbol servers, as far as they may be asked, and what the search for symbols has to tell.
+    pub servers: Servers,
+    /// Modules that were placed by hand (`.reload x.sys=ADDRESS,SIZE`).
+    pub placed: Vec<Module>,
     /// The name of the open log, as it was given.
     pub log_name: String,
     /// The last value that `?` or `.formats` showed, for `$exp`.
@@ -99,6 +104,8 @@ impl Session {
             saved_hits: Vec::new(),
             searched: (0, 0),
             symbol_path: String::new(),
+            servers: Servers::default(),
+            placed: Vec::new(),
             log_name: String::new(),
             last_value: 0,
             errors: 0,
@@ -107,6 +114,15 @@ impl Session {
             depth: 0,
             loops: 0,
             jump: None,
+        }
+    }
+
+    /// How another dump is opened, or this one anew.
+    pub fn options(&self) -> Options {
+        Options {
+            symbols: SymbolPath::parse(&self.symbol_path),
+            servers: self.servers.clone(),
+            ..Options::default()
         }
     }
 

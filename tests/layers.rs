@@ -43,8 +43,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "session", "command",
         ],
     ),
-    // The log belongs to the session.
-    ("render", &["addr", "error", "session", "command"]),
+    // The log belongs to the session; the bar of a download watches the symbol servers.
+    (
+        "render",
+        &["addr", "error", "symbols", "session", "command"],
+    ),
     (
         "script",
         &[

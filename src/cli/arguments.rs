@@ -63,14 +63,8 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options")]
 pub struct Common {
-    /// Where symbols are looked for: folders, or srv*CACHE*SERVER
-    #[arg(
-        short = 'y',
-        value_name = "PATH",
-        env = "_NT_SYMBOL_PATH",
-        hide_env_values = true,
-        global = true
-    )]
+    /// Where symbols are looked for: folders, or srv*CACHE*SERVER [env: _NT_ALT_SYMBOL_PATH, _NT_SYMBOL_PATH]
+    #[arg(short = 'y', value_name = "PATH", global = true)]
     pub symbols: Option<String>,
 
     /// Where images are looked for
@@ -109,9 +103,29 @@ pub struct Common {
     #[arg(long, global = true)]
     pub offline: bool,
 
+    /// Says every place that is tried for symbols (also -n)
+    #[arg(long, global = true)]
+    pub noisy: bool,
+
     /// Leaves out the banner
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,
+}
+
+impl Common {
+    /// The symbol path: that of -y, or those of the environment, the alternative one first.
+    pub fn symbol_path(&self) -> String {
+        if let Some(path) = &self.symbols {
+            return path.clone();
+        }
+        let paths = ["_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH"].map(std::env::var);
+        let paths: Vec<String> = paths
+            .into_iter()
+            .flatten()
+            .filter(|path| !path.is_empty())
+            .collect();
+        paths.join(";")
+    }
 }
 
 /// What rkd can do besides opening a dump.

@@ -4,33 +4,57 @@ use super::World;
 use crate::dump::Dump;
 use crate::error::Result;
 use crate::kernel::{Kernel, Options};
+use crate::render::Download;
 use crate::repl::shell::Shell;
 use crate::session::Session;
-use crate::symbols::SymbolPath;
+use crate::symbols::server::Terms;
+use crate::symbols::{Servers, SymbolPath};
 use jiff::tz::TimeZone;
 use std::path::Path;
 
-/// Opens a dump with everything that the command line says.
+/// Opens a dump with everything that the command line says. Ctrl-C ends a download that opening waits for.
 ///
 /// # Errors
 /// When the file is no dump.
 pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
     let common = &world.cli.common;
-    let symbols = common.symbols.clone().unwrap_or_default();
+    let symbol_path = common.symbol_path();
+    let servers = servers(world);
     let dump = Dump::open(path)?;
-    let mut session = Session::new(Kernel::open(
-        dump,
-        &Options {
-            symbols: SymbolPath::parse(&symbols),
-        },
-    ));
-    session.symbol_path = symbols;
+    let kernel = world.interrupts.during(|| {
+        Kernel::open(
+            dump,
+            &Options {
+                symbols: SymbolPath::parse(&symbol_path),
+                servers: servers.clone(),
+                ..Options::default()
+            },
+        )
+    });
+    let mut session = Session::new(kernel);
+    session.symbol_path = symbol_path;
+    session.servers = servers;
     session.stop = world.stop.clone();
     if let Some(zone) = &common.zone {
         session.time_zone = zone.clone();
     }
     session.load_tag_names(common.pooltag.as_deref())?;
     Ok(session)
+}
+
+/// The symbol servers, as far as the command line lets them be asked.
+pub fn servers(world: &World<'_>) -> Servers {
+    let common = &world.cli.common;
+    let servers = match common.offline {
+        true => Servers::default(),
+        false => Servers::online(
+            Terms::default(),
+            world.stop.clone(),
+            Some(Box::new(Download::new())),
+        ),
+    };
+    servers.journal().set_noisy(common.noisy);
+    servers
 }
 
 /// A zone by its name in the time zone database (`Asia/Shanghai`), or by POSIX's description (`CST-8`).

@@ -35,7 +35,7 @@ const SWITCHES: &[(&str, Meaning)] = &[
     ("failinc", Ignored(0)),
     ("kqm", Ignored(0)),
     ("lines", Ignored(0)),
-    ("n", Ignored(0)),
+    ("n", Is("--noisy", 0)),
     ("noinh", Ignored(0)),
     ("noshell", Ignored(0)),
     ("r", Ignored(0)),
@@ -123,7 +123,9 @@ pub fn from_kd(
                     "{text}: rkd opens dump files, it cannot debug a running machine"
                 ));
             }
-            None if name.bytes().all(|letter| TOGETHER.contains(&letter)) => {}
+            None if name.bytes().all(|letter| TOGETHER.contains(&letter)) => {
+                translated.extend(name.contains('n').then(|| OsString::from("--noisy")));
+            }
             None => translated.push(argument),
         }
     }
@@ -158,7 +160,10 @@ mod tests {
             ("-cfr a.txt", "--command-file a.txt"),
             ("-loga l x", "--loga l x"),
             ("-logou l x", "--logo l x"),
-            ("-v -n -rnv -lines -ee masm -sflags 0x10 -z a", "-z a"),
+            (
+                "-v -n -rnv -lines -ee masm -sflags 0x10 -z a",
+                "--noisy --noisy -z a",
+            ),
             ("-srcpath -z -z a", "-z a"),
             ("-version", "--version"),
             ("-?", "--help"),

@@ -75,6 +75,7 @@ pub fn run_command(session: &mut Session, text: &str, sink: &mut dyn Sink) -> Re
     let outcome =
         head::find(table(), text).and_then(|(command, args)| call(session, command, args, sink));
     session.depth -= 1;
+    super::tell(session, sink)?;
     let outcome = outcome.and_then(|()| session.kernel.dump().check_whole());
     match outcome {
         Ok(()) if session.quit => Ok(Flow::Quit),

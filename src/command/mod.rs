@@ -12,6 +12,7 @@ pub mod range;
 mod scope;
 pub mod sink;
 pub mod split;
+mod telling;
 pub mod value;
 pub mod wildcard;
 
@@ -19,6 +20,7 @@ use crate::error::Result;
 use crate::session::Session;
 pub use line::{Flow, is_command, run_command, run_line};
 pub use sink::{Collect, Kept, Row, Sink};
+pub use telling::tell;
 pub use value::{Record, Value};
 
 /// A command, whole: how it is spelt, what it says of itself, and what it does.

@@ -30,6 +30,7 @@ pub mod reload;
 pub mod s;
 pub mod script_file;
 pub mod search;
+pub mod sym;
 pub mod symbol_path;
 pub mod time;
 pub mod tz;
@@ -70,6 +71,7 @@ pub static ALL: &[&Command] = &[
     // Symbols
     &symbol_path::COMMAND,
     &reload::COMMAND,
+    &sym::COMMAND,
     // Session
     &foreach::COMMAND,
     &block::COMMAND,

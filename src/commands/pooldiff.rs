@@ -4,10 +4,9 @@ use crate::analysis::growth::{Growth, Look, growth, hours, read_poolmon, same_bo
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
 use crate::dump::Dump;
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 use crate::kernel::pool::tracker::tracker;
-use crate::kernel::{Kernel, Options};
 use crate::session::Session;
-use crate::symbols::SymbolPath;
 use std::path::Path;
 
 /// See the module.
@@ -110,10 +109,7 @@ fn other_look(session: &Session, path: &Path) -> Result<Look> {
         .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start))
         .is_ok_and(|()| start.starts_with(b"PAGE"));
     if is_dump {
-        let options = Options {
-            symbols: SymbolPath::parse(&session.symbol_path),
-        };
-        return look(&Kernel::open(Dump::open(path)?, &options));
+        return look(&Kernel::open(Dump::open(path)?, &session.options()));
     }
     let bytes = std::fs::read(path).map_err(|source| Error::Open {
         path: path.to_path_buf(),

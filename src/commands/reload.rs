@@ -1,10 +1,16 @@
-//! `.reload`: reads the modules and nt's symbols again.
+//! `.reload`: reads the modules and their symbols again.
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+mod request;
+
+use crate::command::wildcard::Wildcard;
+use crate::command::{
+    Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, sink, tell,
+};
 use crate::error::Result;
-use crate::kernel::{Kernel, Options};
+use crate::kernel::{Kernel, Module, Options};
 use crate::session::Session;
-use crate::symbols::SymbolPath;
+use crate::symbols::Source;
+use request::{Request, Wanted};
 use std::sync::Arc;
 
 /// See the module.
@@ -13,20 +19,27 @@ pub static COMMAND: Command = Command {
     aliases: &[],
     rhai: "",
     topic: Topic::Symbols,
-    summary: "read the modules and the kernel's symbols again",
-    usage: ".reload [/f] [Module]",
+    summary: "read the modules and their symbols again",
+    usage: ".reload [/f] [/i] [/u] [/v] [/n] [Module[=Address[,Size]]]...",
     help: "\
-Reads the list of modules and the kernel's symbols again, after .sympath has changed where they are looked for. The order is: a
-symbol table on the path whose GUID and age are those of nt (another one is refused, and a note says so), the tables of the
-kernels that rkd knows, what the debugger data block tells. A note says which one is in use.
+Reads the list of modules again and forgets all symbols: they are read anew when they are needed, from where .sympath says now.
+Servers that were left alone are asked again. With names, only those modules' symbols are forgotten; * and ? stand in a name.
 
-Switches and module names are accepted and mean nothing: all modules are read every time, and of other modules than nt only the
-exports of their images are known.",
+  /f   reads the symbols at once, from servers too
+  /i   takes a symbol file of another build, where there is no right one: its addresses may be wrong
+  /u   forgets the symbols, and the module if it was placed by hand
+  /v   tells every place that is tried, as !sym noisy does
+  /n   nothing here: there are no user-mode modules to leave out
+
+Name=Address,Size places a module by hand where the list of modules does not have it: one that hides itself, or one of a dump
+without its list. The symbols of nt come from a file on the path with its GUID and age, or else from what rkd knows of this
+kernel, or else from a server; with /f a server is asked before. A note says which one is in use.",
     completes: Completes::Modules,
-    examples: &[Example {
-        line: ".reload",
-        shows: "one dot for each module",
-        output: "\
+    examples: &[
+        Example {
+            line: ".reload",
+            shows: "one dot for each module",
+            output: "\
 Loading Kernel Symbols
 ...............................................................
 ................................................................
@@ -35,19 +48,174 @@ Loading User Symbols
 
 Loading unloaded module list
 ..",
-    }],
+        },
+        Example {
+            line: ".reload /f nonesuch",
+            shows: "a module that is not there",
+            output: "\"nonesuch\" was not found in the image list.",
+        },
+    ],
     run,
 };
 
-fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let request = Request::parse(&args.words())?;
+    let was_noisy = session.servers.journal().is_noisy();
+    session
+        .servers
+        .journal()
+        .set_noisy(was_noisy || request.noisy);
+    let done = reload(session, &request, out);
+    let told = tell(session, out);
+    session.servers.journal().set_noisy(was_noisy);
+    done.and(told)
+}
+
+fn reload(session: &mut Session, request: &Request, out: &mut dyn Sink) -> Result<()> {
+    for wanted in &request.modules {
+        if let Some(module) = wanted.placed(session)? {
+            session.placed.retain(|known| known.base != module.base);
+            if !request.unload {
+                session.placed.push(module);
+            }
+        }
+    }
+    session.servers.forgive();
+    let old = Arc::clone(&session.kernel);
+    let all = request.modules.is_empty();
+    let is_wanted = |module: &Module| all || request.modules.iter().any(|w| is_named(w, module));
+    let nt_is_wanted = old.modules().first().is_none_or(is_wanted);
     let options = Options {
-        symbols: SymbolPath::parse(&session.symbol_path),
+        fetch: request.now,
+        mismatched: request.mismatched,
+        placed: session.placed.clone(),
+        // nt's symbols are the ground on which everything else is read: they stay, unless they are meant.
+        table: match nt_is_wanted {
+            true => None,
+            false => old.table_shared(),
+        },
+        ..session.options()
     };
-    let kernel = Kernel::of_dump(Arc::clone(session.kernel.dump()), &options);
-    progress(&kernel, out)?;
+    let kernel = Kernel::of_dump(Arc::clone(old.dump()), &options);
+    kernel.keep_symbols(&old, |module| !is_wanted(module));
+    session.processor = session.processor.min(kernel.processors() - 1);
     session.kernel = Arc::new(kernel);
-    session.processor = session.processor.min(session.kernel.processors() - 1);
-    Ok(())
+    if all {
+        progress(&session.kernel, out)?;
+    }
+    for wanted in &request.modules {
+        let is_there = |kernel: &Kernel| kernel.modules().iter().any(|m| is_named(wanted, m));
+        if !is_there(&session.kernel) && !(request.unload && is_there(&old)) {
+            session.errors += 1;
+            out.text(&format!(
+                "\"{}\" was not found in the image list.",
+                wanted.name
+            ))?;
+        }
+    }
+    match request.now && !request.unload {
+        true => read_now(session, is_wanted, out),
+        false => Ok(()),
+    }
+}
+
+/// kd takes a module's name, or its image's with or without the extension.
+fn is_named(wanted: &Wanted, module: &Module) -> bool {
+    let pattern = Wildcard::new(&wanted.name.to_lowercase());
+    [&module.name, &module.image_name]
+        .iter()
+        .any(|name| pattern.matches(&name.to_lowercase()))
+}
+
+fn read_now(
+    session: &mut Session,
+    is_wanted: impl Fn(&Module) -> bool,
+    out: &mut dyn Sink,
+) -> Result<()> {
+    let kernel = Arc::clone(&session.kernel);
+    let modules: Vec<&Module> = kernel.modules().iter().filter(|m| is_wanted(m)).collect();
+    let total = modules.len() as u64;
+    for (done, module) in (0..).zip(modules) {
+        out.progress(done, total, "modules")?;
+        kernel.symbols_of(module);
+        sink::check(&session.stop)?;
+        tell(session, out)?;
+        out.row(&Read::new(&kernel, module))?;
+    }
+    out.progress(total, total, "modules")
+}
+
+/// What came of a module.
+struct Read {
+    module: String,
+    image: String,
+    pdb: Value,
+    source: Option<Source>,
+    is_mismatched: bool,
+    tried: Vec<String>,
+}
+
+impl Read {
+    fn new(kernel: &Kernel, module: &Module) -> Read {
+        let loaded = kernel.loaded_symbols(module);
+        Read {
+            module: module.name.clone(),
+            image: module.image_name.clone(),
+            pdb: Value::or_absent(kernel.pdb_of(module).map(|id| id.to_string())),
+            source: kernel
+                .symbols_of(module)
+                .map(|table| table.source().clone()),
+            is_mismatched: loaded.is_some_and(|loaded| loaded.is_mismatched),
+            tried: loaded.map_or_else(Vec::new, |loaded| {
+                loaded.tried.iter().map(ToString::to_string).collect()
+            }),
+        }
+    }
+}
+
+impl Row for Read {
+    fn kind(&self) -> &'static str {
+        "symbols"
+    }
+
+    fn record(&self) -> Record {
+        let source = match &self.source {
+            Some(source) => source.to_string().into(),
+            None => {
+                Value::Absent("neither a symbol file nor the image's exports are to be had".into())
+            }
+        };
+        vec![
+            ("module", self.module.as_str().into()),
+            ("image", self.image.as_str().into()),
+            ("pdb", self.pdb.clone()),
+            ("source", source),
+            ("mismatched", self.is_mismatched.into()),
+            (
+                "tried",
+                Value::List(
+                    self.tried
+                        .iter()
+                        .map(|place| place.as_str().into())
+                        .collect(),
+                ),
+            ),
+        ]
+    }
+
+    fn text(&self) -> String {
+        match &self.source {
+            Some(Source::Exports) => format!(
+                "*** ERROR: Symbol file could not be found.  Defaulted to export symbols for {} - ",
+                self.image
+            ),
+            None => format!(
+                "*** ERROR: Module load completed but symbols could not be loaded for {}",
+                self.image
+            ),
+            Some(_) => String::new(),
+        }
+    }
 }
 
 /// What kd prints while it loads: a dot for each module. The start-up banner ends with the same lines.

@@ -1,9 +1,10 @@
 //! `.sympath`, `.symfix`: where symbols are looked for.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
 use crate::error::Result;
 use crate::session::Session;
 use crate::symbols::SymbolPath;
+use crate::symbols::server::MICROSOFT;
 
 /// See the module.
 pub static COMMAND: Command = Command {
@@ -12,13 +13,26 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "show or set where symbols are looked for",
-    usage: ".sympath[+] [Path[;Path]...] | .symfix[+] [Cache]",
+    usage: ".sympath[+] [Place[;Place]...] | .symfix[+] [Cache]",
     help: "\
-.sympath shows the symbol path, or sets it; .sympath+ adds to it. A place on the path is a directory with symbol tables, a symbol
-table, or srv*CACHE*URL, of which the cache is used. .symfix sets the path to Microsoft's server with a cache of yours in front.
+.sympath shows the symbol path, or sets it; .sympath+ adds to it. .symfix sets it to Microsoft's server behind a cache: yours, or
+the default one. A new path is used from the next .reload on. A place is one of these:
 
-rkd reads symbol tables in the format of Volatility 3 (GUID-AGE.json.xz), of nt; it works without any for the kernels that it
-knows (help .reload), and it never downloads anything. A new path is used from the next .reload on.",
+  C:\\sym                a folder with symbol files: x.pdb, symbols\\sys\\x.pdb, GUID-AGE.json.xz, or a symbol store; or one file
+  srv*A*B*SERVER        symbol stores, the nearest first: folders, and at the end https://SERVER; what one has is copied into
+                        those before it
+  srv*                  Microsoft's server behind the default cache; an empty part (srv**SERVER) is the default cache
+  cache*C               a store that gets a copy of everything that is found behind it on the path
+
+%NAME% stands for a variable of the environment. -y on the command line sets the path too, and without it the variables
+_NT_ALT_SYMBOL_PATH and _NT_SYMBOL_PATH, in this order.
+
+Symbol files are PDBs (also compressed, x.pd_), and symbol tables in the format of Volatility 3. A file must have the GUID and the
+age of the image; another one is refused, and a note says so. Everything on this machine is looked at first, in the order of the
+path, and then the servers. nt's symbols are fetched when the dump is opened only if rkd does not know this kernel by itself,
+otherwise when a command needs more than that; other modules' when a command needs them. Every fetch is told. A server that does
+not answer is left alone until the next .reload. --offline keeps rkd from using the network at all. !sym noisy shows every place
+that is tried.",
     completes: Completes::Files,
     examples: &[
         Example {
@@ -29,6 +43,13 @@ Symbol search path is: /symbols
 Expanded Symbol search path is: /symbols
 Symbol search path is: /symbols;/more
 Expanded Symbol search path is: /symbols;/more",
+        },
+        Example {
+            line: ".symfix /cache; .sympath",
+            shows: "Microsoft's server behind a cache",
+            output: "\
+Symbol search path is: srv*/cache*https://msdl.microsoft.com/download/symbols
+Expanded Symbol search path is: srv*/cache*https://msdl.microsoft.com/download/symbols",
         },
         Example {
             line: ".sympath",
@@ -59,17 +80,19 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let is_fix = args.name.starts_with(".symfix");
     let wanted = match (is_fix, text) {
         (true, "") => "srv*".to_string(),
-        (true, cache) => format!("srv*{cache}*https://msdl.microsoft.com/download/symbols"),
+        (true, cache) => format!("srv*{cache}*{MICROSOFT}"),
         (false, path) => path.to_string(),
     };
     if !wanted.is_empty() {
+        // The path decides which files are read and which servers are spoken to.
+        session.check_files()?;
         session.symbol_path = match args.name.ends_with('+') && !session.symbol_path.is_empty() {
             true => format!("{};{wanted}", session.symbol_path),
             false => wanted,
         };
-        let servers = SymbolPath::parse(&session.symbol_path).servers().to_vec();
-        if !servers.is_empty() || session.symbol_path.contains("srv*") {
-            out.note("rkd downloads nothing: of a server's place on the path only the local cache is searched")?;
+        let path = SymbolPath::parse(&session.symbol_path);
+        if !path.servers().is_empty() && !session.servers.are_online() {
+            out.note("the network is not used: of a server's place on the path only the folders are searched")?;
         }
         out.note("the new path is used from the next .reload on")?;
     }
@@ -94,15 +117,18 @@ impl Row for Path<'_> {
 
     fn record(&self) -> Record {
         let path = SymbolPath::parse(self.0);
-        let places = path
+        let list = |texts: Vec<String>| Value::List(texts.into_iter().map(Value::from).collect());
+        let folders = path
             .directories()
-            .iter()
-            .map(|place| place.display().to_string().into());
+            .into_iter()
+            .map(|place| place.display().to_string());
         vec![
             ("path", self.0.into()),
+            ("expanded", path.in_full().into()),
+            ("places", list(folders.collect())),
             (
-                "places",
-                places.collect::<Vec<crate::command::Value>>().into(),
+                "servers",
+                list(path.servers().into_iter().map(String::from).collect()),
             ),
         ]
     }
@@ -110,9 +136,10 @@ impl Row for Path<'_> {
     fn text(&self) -> String {
         match self.0 {
             "" => NO_PATH.to_string(),
-            path => {
-                format!("Symbol search path is: {path}\nExpanded Symbol search path is: {path}")
-            }
+            path => format!(
+                "Symbol search path is: {path}\nExpanded Symbol search path is: {}",
+                SymbolPath::parse(path).in_full()
+            ),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Kernel;
 use super::debugger_data::{DebuggerData, SYMBOL_FIELDS};
 use crate::addr::{Rva, Virt};
-use crate::symbols::{PdbId, builtin_facts};
+use crate::symbols::{PdbId, facts};
 
 /// A block that agrees in fewer addresses than this proves nothing.
 const ENOUGH: usize = 6;
@@ -24,7 +24,7 @@ pub fn by_debugger_data(
             Some((*name, Rva(u32::try_from(block.virt(*offset)? - base).ok()?)))
         })
         .collect();
-    let mut agreeing = builtin_facts().matching(&stated);
+    let mut agreeing = facts::matching(&stated);
     agreeing.retain(|(agree, _)| *agree >= ENOUGH);
     match agreeing.as_slice() {
         [(agree, id)] => {

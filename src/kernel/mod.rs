@@ -21,7 +21,7 @@ use crate::addr::Virt;
 use crate::dump::Dump;
 use crate::error::{Error, Result};
 use crate::memory::AddressSpace;
-use crate::symbols::{SymbolPath, SymbolTable, Type};
+use crate::symbols::{How, PdbId, SymbolPath, SymbolTable, Type};
 use std::sync::Arc;
 
 /// An opened dump with everything that could be found out about its kernel.
@@ -32,10 +32,12 @@ pub struct Kernel {
     space: AddressSpace,
     base: Option<Virt>,
     table: Option<Arc<SymbolTable>>,
+    identity: Option<PdbId>,
     debugger_data: Option<DebuggerData>,
     modules: Vec<Module>,
     unloaded: Vec<Unloaded>,
     symbol_path: SymbolPath,
+    how: How,
     names: names::Names,
     notes: Vec<String>,
 }
@@ -74,6 +76,11 @@ impl Kernel {
             ),
             Err(why) => Error::Absent(format!("nt's symbols are missing: {why}")),
         })
+    }
+
+    /// The same table, to open the dump with once more ([`Options::table`]).
+    pub fn table_shared(&self) -> Option<Arc<SymbolTable>> {
+        self.table.clone()
     }
 
     /// The debugger data block, decoded.

@@ -34,6 +34,11 @@ pub struct Module {
 }
 
 impl Module {
+    /// A module that somebody says is there.
+    pub fn placed(image: &str, base: Virt, size: u64) -> Module {
+        named(harmless(image), base, size.min(LARGEST_IMAGE), None, None)
+    }
+
     /// The first address behind the module.
     pub fn end(&self) -> Virt {
         self.base + self.size

@@ -1,25 +1,34 @@
 //! Names for addresses and addresses for names, over all modules. A module's symbols are read when they are first needed,
 //! as kd defers them: nt's are known since the dump was opened, every other module's come from a file on the symbol path
-//! with exactly the image's GUID and age, or else from the exports of its image.
+//! with exactly the image's GUID and age – here, or on a server – or else from the exports of its image.
 
 use super::{Kernel, Module};
 use crate::addr::{Rva, Virt};
 use crate::error::{Error, Result};
 use crate::symbols::pe::Image;
-use crate::symbols::{Source, SymbolTable, Tried};
-use std::sync::OnceLock;
+use crate::symbols::{Lookup, PdbId, Source, SymbolTable, Tried};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The symbols of each module, in the order of the modules.
 #[derive(Debug, Default)]
 pub struct Names {
-    loaded: Vec<OnceLock<Loaded>>,
+    slots: Vec<Slot>,
+}
+
+/// A module's symbols. While one thread reads them, others wait for it.
+#[derive(Debug, Default)]
+struct Slot {
+    loaded: OnceLock<Loaded>,
+    reading: Mutex<()>,
 }
 
 /// What came of reading a module's symbols.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// The symbols; `None` where neither a symbol file nor the image's export directory is to be had.
-    pub table: Option<SymbolTable>,
+    pub table: Option<Arc<SymbolTable>>,
+    /// Whether the symbols are those of another build, taken because the user insisted.
+    pub is_mismatched: bool,
     /// The places on the symbol path that did not give them.
     pub tried: Vec<Tried>,
 }
@@ -53,7 +62,7 @@ impl Names {
     /// Room for the symbols of `modules` modules.
     pub fn new(modules: usize) -> Names {
         Names {
-            loaded: std::iter::repeat_with(OnceLock::new)
+            slots: std::iter::repeat_with(Slot::default)
                 .take(modules)
                 .collect(),
         }
@@ -61,53 +70,117 @@ impl Names {
 }
 
 impl Kernel {
-    /// The symbols of a module, read now unless they have been already.
+    /// The symbols of a module, the best that are to be had, read now unless they have been already.
     pub fn symbols_of(&self, module: &Module) -> Option<&SymbolTable> {
-        self.symbols_at(self.index_of(module)?)
+        let index = self.index_of(module)?;
+        let own = self.own_table(index);
+        match own.is_none_or(|table| table.source().is_partial()) {
+            // What rkd knows of nt itself is more than its exports tell, and less than a file.
+            true => self
+                .load(index)
+                .filter(|table| own.is_none() || !table.source().is_partial())
+                .or(own),
+            false => own,
+        }
     }
 
     /// What came of reading a module's symbols; `None` as long as nobody has asked for them, which kd calls deferred.
     pub fn loaded_symbols(&self, module: &Module) -> Option<&Loaded> {
-        self.names.loaded.get(self.index_of(module)?)?.get()
+        self.names.slots.get(self.index_of(module)?)?.loaded.get()
+    }
+
+    /// Takes over the symbols that another kernel of the same dump has read, for the modules that `keeps` names.
+    pub fn keep_symbols(&self, of: &Kernel, keeps: impl Fn(&Module) -> bool) {
+        for (module, slot) in self.modules.iter().zip(&self.names.slots) {
+            if keeps(module)
+                && let Some(loaded) = of.loaded_symbols(module)
+            {
+                let _ = slot.loaded.set(loaded.clone());
+            }
+        }
+    }
+
+    /// Which build of which PDB belongs to a module.
+    ///
+    /// # Errors
+    /// Why it cannot be told: the image's headers or its debug directory are not in the dump, or name none.
+    pub fn pdb_of(&self, module: &Module) -> Result<PdbId> {
+        if self.is_nt(module.base)
+            && let Some(id) = &self.identity
+        {
+            return Ok(id.clone());
+        }
+        let debug = Image::read(&self.space, module.base)?.debug();
+        match (debug.value.pdb, debug.missing) {
+            (Some(id), _) => Ok(id),
+            (None, Some(why)) => Err(why),
+            (None, None) => Err(Error::Absent("the image names no PDB".into())),
+        }
     }
 
     fn index_of(&self, module: &Module) -> Option<usize> {
         self.modules.iter().position(|m| m.base == module.base)
     }
 
-    fn symbols_at(&self, index: usize) -> Option<&SymbolTable> {
-        match self.table.as_deref() {
-            Some(table) if self.is_nt(self.modules.get(index)?.base) => Some(table),
-            _ => self.load(index),
-        }
+    /// The table with which the dump was opened, where the module is nt.
+    fn own_table(&self, index: usize) -> Option<&SymbolTable> {
+        let table = self.table.as_deref()?;
+        self.is_nt(self.modules.get(index)?.base).then_some(table)
     }
 
     /// The symbols by which addresses of a module may go: the built-in facts know only some of nt's functions, and behind
-    /// them nt's exports tell more.
+    /// them a file or nt's exports tell more.
     fn tables_at(&self, index: usize) -> impl Iterator<Item = &SymbolTable> {
-        let first = self.symbols_at(index);
-        let is_whole = first.is_none_or(|table| *table.source() != Source::Facts);
-        let second = if is_whole { None } else { self.load(index) };
+        let first = self.own_table(index);
+        let is_partial = first.is_none_or(|table| table.source().is_partial());
+        let second = if is_partial { self.load(index) } else { None };
         first.into_iter().chain(second)
     }
 
     fn load(&self, index: usize) -> Option<&SymbolTable> {
-        let (slot, module) = (self.names.loaded.get(index)?, self.modules.get(index)?);
-        slot.get_or_init(|| self.read_symbols(module))
-            .table
-            .as_ref()
+        let (slot, module) = (self.names.slots.get(index)?, self.modules.get(index)?);
+        if slot.loaded.get().is_none() {
+            let _reading = slot.reading.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whoever was stopped has no answer to keep: the next one asks again.
+            if slot.loaded.get().is_none()
+                && let Some(loaded) = self.read_symbols(module)
+            {
+                let _ = slot.loaded.set(loaded);
+            }
+        }
+        slot.loaded.get()?.table.as_deref()
     }
 
-    fn read_symbols(&self, module: &Module) -> Loaded {
-        let Ok(image) = Image::read(&self.space, module.base) else {
-            return Loaded::default();
+    fn read_symbols(&self, module: &Module) -> Option<Loaded> {
+        let lookup = match self.pdb_of(module) {
+            Ok(id) => self.symbol_path.search(&id, &self.how),
+            Err(_) => Lookup::default(),
         };
-        let lookup = image.codeview().map(|id| self.symbol_path.find(&id));
-        let (table, tried) = lookup.map_or((None, Vec::new()), |found| (found.table, found.tried));
-        Loaded {
-            table: table.or_else(|| Some(image.export_symbols())),
-            tried,
+        let journal = self.how.servers.journal();
+        if lookup.is_stopped {
+            return None;
         }
+        for refused in lookup.tried.iter().filter(|tried| tried.is_refused) {
+            journal.remark(format!(
+                "symbols of {} not taken from {refused}",
+                module.name
+            ));
+        }
+        let exports = || Some(Image::read(&self.space, module.base).ok()?.export_symbols());
+        let table = lookup.table.or_else(exports);
+        journal.noise(|| match table.as_ref().map(SymbolTable::source) {
+            Some(Source::Exports) => format!("DBGHELP: {} - export symbols", module.name),
+            Some(source) => format!(
+                "DBGHELP: {} - symbols loaded\n         {source}",
+                module.name
+            ),
+            None => format!("DBGHELP: {} - no symbols loaded", module.name),
+        });
+        Some(Loaded {
+            table: table.map(Arc::new),
+            is_mismatched: lookup.is_mismatched,
+            tried: lookup.tried,
+        })
     }
 
     fn is_nt(&self, base: Virt) -> bool {

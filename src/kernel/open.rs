@@ -9,7 +9,7 @@ use crate::dump::{Dump, MACHINE_X64};
 use crate::error::{Error, Result};
 use crate::memory::{AddressSpace, PteRules};
 use crate::symbols::pe::Image;
-use crate::symbols::{PdbId, SymbolPath, SymbolTable, Type, builtin_facts};
+use crate::symbols::{How, Lookup, PdbId, Reach, Servers, SymbolPath, SymbolTable, Type, facts};
 use std::sync::Arc;
 
 /// What a person says when opening a dump.
@@ -17,6 +17,17 @@ use std::sync::Arc;
 pub struct Options {
     /// Where symbol files lie.
     pub symbols: SymbolPath,
+    /// The servers that the path may name. The default uses no network.
+    pub servers: Servers,
+    /// Whether servers are asked for nt's symbols even when the kernel is a known one. Otherwise what rkd knows itself is
+    /// enough to open the dump, and the rest is fetched when somebody asks for it.
+    pub fetch: bool,
+    /// Whether files of another build are taken where there is no right one (`.reload /i`).
+    pub mismatched: bool,
+    /// nt's table, where it is known already and is not to be looked for.
+    pub table: Option<Arc<SymbolTable>>,
+    /// Modules that the user places by hand (`.reload x.sys=ADDRESS,SIZE`).
+    pub placed: Vec<Module>,
 }
 
 /// What opening finds out, step by step.
@@ -25,6 +36,7 @@ struct Opening {
     space: AddressSpace,
     base: Option<Virt>,
     table: Option<Arc<SymbolTable>>,
+    identity: Option<PdbId>,
     debugger_data: Option<DebuggerData>,
     notes: Vec<String>,
 }
@@ -47,6 +59,7 @@ impl Kernel {
             space,
             base: None,
             table: None,
+            identity: None,
             debugger_data: None,
             notes,
         };
@@ -58,7 +71,7 @@ impl Kernel {
         opening.find_symbols(options);
         opening.find_debugger_data();
         opening.learn_pte_rules();
-        opening.finish(options.symbols.clone())
+        opening.finish(options)
     }
 
     /// How many processors the machine had. `nt!KeNumberProcessors` is a ULONG since Windows 7; the header has the number
@@ -109,10 +122,12 @@ impl Opening {
         let id = own.or_else(|| {
             identify::by_debugger_data(self.debugger_data.as_ref(), base, &mut self.notes)
         });
-        match id {
-            Some(id) => self.table = find_table(&id, &options.symbols, &mut self.notes).map(Arc::new),
+        match &id {
+            _ if options.table.is_some() => self.table.clone_from(&options.table),
+            Some(id) => self.table = find_table(id, options, &mut self.notes).map(Arc::new),
             None => self.notes.push("which build of nt this is cannot be told: neither its debug directory nor a debugger data block of a known kernel is in the dump".into()),
         }
+        self.identity = id;
     }
 
     /// The block that a running kernel keeps scrambled can be decoded only with its symbols.
@@ -188,20 +203,30 @@ impl Opening {
         self.space = self.space.clone().with_rules(rules);
     }
 
-    fn finish(mut self, symbol_path: SymbolPath) -> Kernel {
-        let (loaded, unloaded) = match self.dump.triage() {
+    fn finish(mut self, options: &Options) -> Kernel {
+        let (mut loaded, unloaded) = match self.dump.triage() {
             Some(_) => modules::of_triage(&self.dump),
             None => (self.loaded(), self.unloaded()),
         };
+        for module in &options.placed {
+            loaded.items.retain(|known| known.base != module.base);
+            loaded.items.push(module.clone());
+        }
         self.notes.extend(loaded.notes);
         self.notes.extend(unloaded.notes);
         Kernel {
-            symbol_path,
+            symbol_path: options.symbols.clone(),
+            how: How {
+                reach: Reach::Servers,
+                mismatched: options.mismatched,
+                servers: options.servers.clone(),
+            },
             names: Names::new(loaded.items.len()),
             dump: self.dump,
             space: self.space,
             base: self.base,
             table: self.table,
+            identity: self.identity,
             debugger_data: self.debugger_data,
             modules: loaded.items,
             unloaded: unloaded.items,
@@ -237,21 +262,33 @@ impl Opening {
     }
 }
 
-/// A symbol file with exactly this identity, or the facts that are built in.
-fn find_table(id: &PdbId, path: &SymbolPath, notes: &mut Vec<String>) -> Option<SymbolTable> {
-    let lookup = path.find(id);
+/// A symbol file with exactly this identity that is on this machine, or what rkd knows itself, or a file from a server.
+///
+/// A server comes last, because most of what is asked of a dump needs no more than rkd knows: a traveller without a network
+/// is at the prompt at once. Who wants everything says so (`fetch`).
+fn find_table(id: &PdbId, options: &Options, notes: &mut Vec<String>) -> Option<SymbolTable> {
+    let search = |reach| {
+        let how = How {
+            reach,
+            mismatched: options.mismatched,
+            servers: options.servers.clone(),
+        };
+        options.symbols.search(id, &how)
+    };
+    let known = facts::find(id);
+    let reach = match options.fetch || known.is_none() {
+        true => Reach::Servers,
+        false => Reach::Here,
+    };
+    let Lookup { table, tried, .. } = search(reach);
     // A file that was refused is always worth a word; a directory without a file only when nothing else was found.
-    let refused = lookup
-        .tried
+    let refused = tried
         .iter()
-        .filter(|tried| lookup.table.is_none() || tried.path.is_file());
+        .filter(|tried| (table.is_none() && known.is_none()) || tried.is_refused);
     notes.extend(refused.map(|tried| format!("symbols not taken from {tried}")));
-    if let Some(table) = lookup.table {
-        return Some(table);
-    }
-    let facts = builtin_facts().find(id);
-    if facts.is_none() {
+    let found = table.or(known);
+    if found.is_none() {
         notes.push(format!("no symbols for {id}: it is not among the built-in kernels, and the symbol path has no file for it"));
     }
-    facts
+    found
 }

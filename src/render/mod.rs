@@ -11,6 +11,7 @@
 
 pub mod console;
 pub mod csv;
+pub mod download;
 pub mod json;
 pub mod paint;
 pub mod progress;
@@ -24,6 +25,7 @@ use crate::command::Sink;
 use crate::error::{Error, Result};
 pub use anstream::ColorChoice;
 pub use console::Console;
+pub use download::Download;
 pub use json::{Json, JsonLines};
 pub use paint::Paint;
 pub use tee::Tee;

@@ -3,7 +3,7 @@
 use super::interrupt::{INTERRUPTED, Interrupts};
 use super::pieces::pieces;
 use crate::command::line::{expand, run_command, table};
-use crate::command::{Flow, Sink as _, alias, head, is_command, split};
+use crate::command::{Flow, Sink as _, alias, head, is_command, split, tell};
 use crate::error::{Error, Result};
 use crate::render::{Outcome, Output, Tee};
 use crate::script::{Completeness, Failure, Script};
@@ -133,6 +133,7 @@ impl Shell {
         out.begin(name)?;
         let errors = session.errors;
         let result = interrupts.during(|| what(session, out));
+        tell(session, out)?;
         out.end(Outcome::from(&result))?;
         self.ending.failed |= self.session.errors > errors;
         match result {
@@ -186,6 +187,7 @@ impl Shell {
         } = self;
         out.begin(name)?;
         let result = interrupts.during(|| what(&mut script.borrow_mut(), session, out));
+        tell(session, out)?;
         let whole = || session.kernel.dump().check_whole();
         let result = result.and_then(|()| whole().map_err(Failure::Outside));
         if let (Err(Failure::Script(_)), Some(command)) = (&result, meant) {

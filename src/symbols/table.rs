@@ -1,6 +1,6 @@
 //! The one table that every source of symbols becomes: names and addresses, structures and enumerations.
 
-use super::facts::builtin_facts;
+use super::facts;
 use super::types::{Enum, Field, Type, Udt};
 use super::{Name, PdbId};
 use crate::addr::Rva;
@@ -16,10 +16,19 @@ pub enum Source {
     Isf(PathBuf),
     /// The facts that this program carries about known kernels.
     Facts,
+    /// Facts that the user added.
+    OwnFacts,
     /// A program database.
     Pdb(PathBuf),
     /// The image's own export table: no types.
     Exports,
+}
+
+impl Source {
+    /// Whether it has only some of an image's symbols: what it does not know may exist.
+    pub fn is_partial(&self) -> bool {
+        matches!(self, Source::Facts | Source::OwnFacts | Source::Exports)
+    }
 }
 
 /// How `lm` and the banner name it: the file, or what stands in its place.
@@ -28,6 +37,7 @@ impl fmt::Display for Source {
         match self {
             Source::Isf(path) | Source::Pdb(path) => write!(f, "{}", path.display()),
             Source::Facts => f.write_str("built-in facts"),
+            Source::OwnFacts => f.write_str("facts of your own"),
             Source::Exports => f.write_str("export symbols"),
         }
     }
@@ -128,7 +138,13 @@ impl SymbolTable {
     pub fn version(&self) -> Option<&str> {
         self.version
             .as_deref()
-            .or_else(|| builtin_facts().version_of(self.identity()?))
+            .or_else(|| facts::version_of(self.identity()?))
+    }
+
+    /// The same table, from the user's facts.
+    pub(super) fn of_own_facts(mut self) -> SymbolTable {
+        self.source = Source::OwnFacts;
+        self
     }
 
     /// The same table with another version, for a source that does not say it.

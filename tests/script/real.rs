@@ -18,6 +18,7 @@ fn triage() -> Option<Session> {
     }
     let options = Options {
         symbols: SymbolPath::parse(&data.join("isf").display().to_string()),
+        ..Options::default()
     };
     Some(Session::new(Kernel::open(
         Dump::open(&path).unwrap(),

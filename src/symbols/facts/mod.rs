@@ -8,10 +8,12 @@
 mod code;
 mod decode;
 mod encode;
+mod own;
 mod selection;
 
 pub use decode::Facts;
 pub use encode::encode;
+pub use own::{add, find, matching, own_facts, version_of};
 pub use selection::{SYMBOLS, TYPES, select};
 
 use std::sync::OnceLock;

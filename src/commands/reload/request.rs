@@ -1,0 +1,152 @@
+//! What `.reload` was asked for.
+
+use crate::addr::Virt;
+use crate::command::masm;
+use crate::error::{Error, Result};
+use crate::kernel::Module;
+use crate::session::Session;
+use crate::symbols::pe::Image;
+
+/// What was typed behind `.reload`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// `/f`: the symbols are read now.
+    pub now: bool,
+    /// `/i`: those of another build do.
+    pub mismatched: bool,
+    /// `/u`: they are forgotten.
+    pub unload: bool,
+    /// `/v`: every place that is tried is told.
+    pub noisy: bool,
+    /// The modules; none means all.
+    pub modules: Vec<Wanted>,
+}
+
+/// A module that was named.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// kd's name or the image's, with wildcards.
+    pub name: String,
+    /// Where it is placed, as an expression, and how many bytes it has.
+    pub place: Option<(String, Option<String>)>,
+}
+
+/// Switches of kd that change nothing here: user mode, unloaded modules, the order, prompts.
+const IDLE: &[&str] = &["d", "l", "n", "o", "s", "sc", "unl", "user", "w", "a", "p"];
+
+impl Request {
+    /// Reads the words.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] for a switch that kd does not have.
+    pub fn parse(words: &[String]) -> Result<Request> {
+        let mut request = Request::default();
+        for word in words {
+            let Some(switch) = word.strip_prefix(['/', '-']) else {
+                request.modules.push(wanted(word));
+                continue;
+            };
+            let switch = switch.to_ascii_lowercase();
+            if IDLE.contains(&switch.as_str()) {
+                continue;
+            }
+            // kd takes /fi for /f /i.
+            for letter in switch.chars() {
+                match letter {
+                    'f' => request.now = true,
+                    'i' => request.mismatched = true,
+                    'u' => request.unload = true,
+                    'v' => request.noisy = true,
+                    'n' | 'd' | 'o' | 's' | 'w' => {}
+                    _ => {
+                        return Err(Error::Syntax(format!(
+                            "{word} is no switch of .reload (it has /f /i /u /v /n)"
+                        )));
+                    }
+                }
+            }
+        }
+        // A file of another build is looked for when it is read.
+        request.now |= request.mismatched;
+        Ok(request)
+    }
+}
+
+fn wanted(word: &str) -> Wanted {
+    let (name, place) = match word.split_once('=') {
+        None => (word, None),
+        Some((name, place)) => {
+            let (at, size) = place
+                .split_once(',')
+                .map_or((place, None), |(at, size)| (at, Some(size.to_string())));
+            (name, Some((at.to_string(), size)))
+        }
+    };
+    Wanted {
+        name: name.to_string(),
+        place,
+    }
+}
+
+impl Wanted {
+    /// The module at its place; a size that was left out is that of the image's header.
+    ///
+    /// # Errors
+    /// Those of the expressions; [`Error::Absent`] without a size.
+    pub fn placed(&self, session: &Session) -> Result<Option<Module>> {
+        let Some((at, size)) = &self.place else {
+            return Ok(None);
+        };
+        let base = Virt(masm::evaluate(session, at)?);
+        let size = match size {
+            Some(size) => masm::evaluate(session, size)?,
+            None => match Image::read(session.kernel.space(), base) {
+                Ok(image) => u64::from(image.headers().size_of_image),
+                Err(why) => {
+                    return Err(Error::Absent(format!(
+                        "{}: how large is it? Say {}={at},SIZE ({why})",
+                        self.name, self.name
+                    )));
+                }
+            },
+        };
+        Ok(Some(Module::placed(&self.name, base, size)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Request> {
+        let words: Vec<String> = text.split_whitespace().map(String::from).collect();
+        Request::parse(&words)
+    }
+
+    #[test]
+    fn switches_and_names() {
+        assert_eq!(parse("").unwrap(), Request::default());
+        assert_eq!(parse("/n /unl /s").unwrap(), Request::default());
+        let request = parse("/fv x.sys=fffff80012340000,5000 nt").unwrap();
+        assert!(request.now && request.noisy && !request.unload && !request.mismatched);
+        let place = ("fffff80012340000".to_string(), Some("5000".to_string()));
+        assert_eq!(
+            request.modules,
+            [
+                Wanted {
+                    name: "x.sys".into(),
+                    place: Some(place)
+                },
+                Wanted {
+                    name: "nt".into(),
+                    place: None
+                }
+            ]
+        );
+        assert!(parse("/i x").unwrap().now);
+        assert_eq!(
+            parse("/q").unwrap_err().to_string(),
+            "/q is no switch of .reload (it has /f /i /u /v /n)"
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! `!sym`: whether every place that is tried for symbols is told.
+
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "!sym",
+    aliases: &[],
+    rhai: "",
+    topic: Topic::Symbols,
+    summary: "say every place that is tried for symbols, or do not",
+    usage: "!sym [noisy | quiet]",
+    help: "\
+noisy shows every file that is looked for, every request to a server with its answer, and what came of it; quiet, which is the
+default, tells only of fetches, of refused files and of servers that fail. Without a word the mode is shown. -n on the command
+line begins in the noisy mode.
+
+The lines appear behind the output of the command that needed the symbols. To see again what happens for one module, unload its
+symbols first:  !sym noisy; .reload /f myfault",
+    completes: Completes::Nothing,
+    examples: &[Example {
+        line: "!sym noisy; !sym quiet; !sym",
+        shows: "both modes, and which one is on",
+        output: "\
+noisy mode - symbol prompts on
+quiet mode - symbol prompts on
+!sym <noisy/quiet - prompts/prompts off> - quiet mode - symbol prompts on",
+    }],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let journal = session.servers.journal();
+    match args.text.trim().to_ascii_lowercase().as_str() {
+        "" => {}
+        "noisy" => journal.set_noisy(true),
+        "quiet" => journal.set_noisy(false),
+        // rkd asks nobody for a password.
+        "prompts" | "prompts off" => {
+            out.note("rkd never asks for a login: a server that wants one is left alone")?
+        }
+        other => {
+            return Err(Error::Syntax(format!(
+                "!sym knows noisy and quiet, not {other:?}"
+            )));
+        }
+    }
+    let is_asked = args.text.trim().is_empty();
+    out.row(&Mode {
+        is_noisy: session.servers.journal().is_noisy(),
+        is_asked,
+    })
+}
+
+struct Mode {
+    is_noisy: bool,
+    is_asked: bool,
+}
+
+impl Row for Mode {
+    fn kind(&self) -> &'static str {
+        "symbol_mode"
+    }
+
+    fn record(&self) -> Record {
+        vec![("noisy", self.is_noisy.into())]
+    }
+
+    fn text(&self) -> String {
+        let usage = match self.is_asked {
+            true => "!sym <noisy/quiet - prompts/prompts off> - ",
+            false => "",
+        };
+        let mode = if self.is_noisy { "noisy" } else { "quiet" };
+        format!("{usage}{mode} mode - symbol prompts on")
+    }
+}

@@ -1,0 +1,123 @@
+//! A bar on stderr for a download, and only where a person can see it. Symbols are fetched in the midst of other work, so it is
+//! not the bar of the command.
+
+use crate::symbols::server::Watch;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a request may take before it has to say what it is.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+const WAITING: &str = "{spinner} {msg} (Ctrl-C goes on without), {elapsed}";
+const UNKNOWN: &str = "{spinner} {msg}: {bytes}, {bytes_per_sec} (Ctrl-C goes on without)";
+const KNOWN: &str =
+    "[{bar:30}] {msg}: {bytes} of {total_bytes}, {eta} left (Ctrl-C goes on without)";
+
+/// The bar of a session's downloads.
+#[derive(Debug, Default)]
+pub struct Download {
+    is_watched: bool,
+    now: Mutex<Now>,
+}
+
+#[derive(Debug, Default)]
+struct Now {
+    what: String,
+    since: Option<Instant>,
+    look: &'static str,
+    bar: Option<ProgressBar>,
+}
+
+impl Download {
+    /// A bar that shows itself when stderr is a terminal.
+    pub fn new() -> Download {
+        Download {
+            is_watched: std::io::stderr().is_terminal(),
+            now: Mutex::default(),
+        }
+    }
+}
+
+impl Watch for Download {
+    fn begin(&self, what: &str) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.what = super::sanitize::plain(what).into_owned();
+        now.since.get_or_insert_with(Instant::now);
+    }
+
+    fn progress(&self, done: u64, total: u64) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_watched && now.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
+            now.show(done, total);
+        }
+    }
+
+    fn end(&self) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = now.bar.take() {
+            bar.finish_and_clear();
+        }
+        *now = Now::default();
+    }
+}
+
+impl Now {
+    fn show(&mut self, done: u64, total: u64) {
+        let look = match (done, total) {
+            (0, _) => WAITING,
+            (_, 0) => UNKNOWN,
+            _ => KNOWN,
+        };
+        let bar = self.bar.get_or_insert_with(|| {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
+        });
+        if self.look != look {
+            self.look = look;
+            if let Ok(style) = ProgressStyle::with_template(look) {
+                bar.set_style(style.progress_chars("=> "));
+            }
+        }
+        match total {
+            0 => bar.unset_length(),
+            total => bar.set_length(total),
+        }
+        if bar.message() != self.what {
+            bar.set_message(self.what.clone());
+        }
+        bar.set_position(done);
+        bar.tick();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_download_is_shown_to_whoever_watches() {
+        let bar = |download: &Download| {
+            download.begin("nt.pdb from s.example");
+            let long_ago = Instant::now().checked_sub(PATIENCE * 2);
+            download.now.lock().unwrap().since = long_ago;
+            download.progress(5, 10);
+            let now = download.now.lock().unwrap();
+            now.bar
+                .as_ref()
+                .map(|bar| (bar.position(), bar.length(), bar.message()))
+        };
+        let watched = Download {
+            is_watched: true,
+            ..Download::default()
+        };
+        let expected = (5, Some(10), "nt.pdb from s.example".to_string());
+        assert_eq!(bar(&watched), Some(expected));
+        watched.end();
+        assert!(watched.now.lock().unwrap().bar.is_none());
+        watched.begin("x");
+        watched.progress(1, 2);
+        assert!(watched.now.lock().unwrap().bar.is_none(), "not yet");
+        assert_eq!(bar(&Download::default()), None);
+    }
+}
