@@ -181,7 +181,7 @@ mod tests {
         if !cfg!(windows) {
             assert_eq!(
                 translate("/r /n").unwrap(),
-                "/r",
+                "/r --noisy",
                 "a file of that name is a file"
             );
         }

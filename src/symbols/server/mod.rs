@@ -156,8 +156,15 @@ impl Servers {
                     other => return other,
                 }
             }
-            match self.small_file(&address("file.ptr")) {
-                Ok(text) => return self.follow(&Pointer::parse(&text), name, id, store),
+            let pointer = address("file.ptr");
+            match self.small_file(&pointer) {
+                Ok(text) => {
+                    let followed = self.follow(&Pointer::parse(&text), name, id, store);
+                    if let Err(Failure::File(why)) = &followed {
+                        self.0.hosts.note_missing(&pointer, why);
+                    }
+                    return followed;
+                }
                 Err(Failure::Missing) => {}
                 Err(other) => return Err(other),
             }

@@ -1,0 +1,152 @@
+//! The program before a symbol server: a dump opens at once, whatever the server does.
+
+use super::files::pdb;
+use super::server::Server;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// A practice dump of a kernel that rkd knows by itself.
+fn dump() -> &'static Path {
+    static DUMP: OnceLock<std::path::PathBuf> = OnceLock::new();
+    DUMP.get_or_init(|| {
+        let path = tempfile::tempdir().unwrap().keep().join("leak.dmp");
+        let made = rkd(
+            &["lab", "make", "notmyfault", "-o", path.to_str().unwrap()],
+            &[],
+        );
+        assert!(path.exists(), "{made}");
+        path
+    })
+}
+
+/// Everything that the program says.
+fn rkd(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rkd"));
+    for variable in [
+        "_NT_SYMBOL_PATH",
+        "_NT_ALT_SYMBOL_PATH",
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ] {
+        command.env_remove(variable);
+    }
+    let output = command
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .env("RKD_CACHE", "")
+        .env("RKD_FACTS", "")
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    format!("{}{}", text(output.stdout), text(output.stderr))
+}
+
+fn path(cache: &Path, server: &str) -> String {
+    format!("srv*{}*{server}", cache.display())
+}
+
+/// Which build of nt is in the dump.
+const NT: &str = "606FF669409B00F7FC8C61A9C1670129";
+
+#[test]
+fn the_prompt_comes_without_the_server_and_the_answer_too() {
+    let cache = tempfile::tempdir().unwrap();
+    let server = Server::start(|request| request.hang());
+    let path = path(cache.path(), &server.url());
+    let dump = dump().to_str().unwrap();
+    let said = rkd(&[dump, "-y", &path, "-c", "!poolused 2 Leak; q"], &[]);
+    assert!(said.contains(" Leak       119   4991221760"), "{said}");
+    assert!(said.contains("symbols of nt: built-in facts"), "{said}");
+    assert!(server.asked().is_empty(), "{:?}", server.asked());
+}
+
+#[test]
+fn a_failing_server_is_named_once_and_the_facts_stay() {
+    let cache = tempfile::tempdir().unwrap();
+    let server = Server::start(|request| request.answer("503 Service Unavailable", &[], b""));
+    let path = path(cache.path(), &server.url());
+    let dump = dump().to_str().unwrap();
+    let said = rkd(
+        &[
+            dump,
+            "-q",
+            "-y",
+            &path,
+            "-c",
+            ".reload /f nt; .reload /f kd*; !poolused 2 Leak; q",
+        ],
+        &[],
+    );
+    let remark = format!(
+        "{}: it answers with status 503; it is left alone until the next .reload",
+        server.url()
+    );
+    assert!(said.contains(&remark), "{said}");
+    assert!(said.contains(" Leak       119   4991221760"), "{said}");
+    assert!(!server.asked().is_empty());
+}
+
+#[test]
+fn offline_means_offline() {
+    let cache = tempfile::tempdir().unwrap();
+    let server = Server::start(|request| request.answer("200 OK", &[], &pdb(NT, 1)));
+    let path = path(cache.path(), &server.url());
+    let dump = dump().to_str().unwrap();
+    let said = rkd(
+        &[
+            dump,
+            "--offline",
+            "-y",
+            &path,
+            "-c",
+            ".reload /f; .sympath+ x; q",
+        ],
+        &[],
+    );
+    assert!(server.asked().is_empty(), "{said}");
+    assert!(said.contains("the network is not used"), "{said}");
+}
+
+#[test]
+fn the_path_comes_from_the_environment() {
+    let dump = dump().to_str().unwrap();
+    let environment = [
+        ("_NT_SYMBOL_PATH", "/second"),
+        ("_NT_ALT_SYMBOL_PATH", "/first"),
+    ];
+    let said = rkd(&[dump, "-c", "q"], &environment);
+    assert!(
+        said.contains("Symbol search path is: /first;/second\n"),
+        "{said}"
+    );
+    let said = rkd(&[dump, "-y", "/mine", "-c", "q"], &environment);
+    assert!(said.contains("Symbol search path is: /mine\n"), "{said}");
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_used() {
+    let cache = tempfile::tempdir().unwrap();
+    let proxy = Server::start(|request| {
+        request.send(b"HTTP/1.1 502 Bad Gateway\r\n\r\n");
+    });
+    let path = path(cache.path(), "https://symbols.invalid/x");
+    let dump = dump().to_str().unwrap();
+    let environment = [("HTTPS_PROXY", proxy.url())];
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let said = rkd(&[dump, "-y", &path, "-c", ".reload /f nt; q"], &environment);
+    let first = proxy.asked().into_iter().next().unwrap_or_default();
+    assert!(
+        first.starts_with("CONNECT symbols.invalid:443"),
+        "{first} {said}"
+    );
+}
