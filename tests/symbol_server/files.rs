@@ -91,3 +91,9 @@ pub fn cabinet(name: &str, bytes: &[u8]) -> Vec<u8> {
     file.write_all(bytes).unwrap();
     writer.finish().unwrap().into_inner()
 }
+
+/// A symbol table without types and symbols.
+pub fn table(id: &str, age: u32) -> String {
+    let pdb = format!(r#"{{"GUID": "{id}", "age": {age}, "database": "nt.pdb"}}"#);
+    format!(r#"{{"metadata": {{"format": "6.2.0", "windows": {{"pdb": {pdb}}}}}}}"#)
+}

@@ -77,7 +77,8 @@ pub fn in_store(store: &Path, id: &PdbId) -> Vec<Candidate> {
         }
         candidates.extend(tables(folder, id));
     }
-    // Volatility's own folders have one more in front.
+    // Volatility's own folders have one more in front, and collections of tables none at all.
+    candidates.extend(tables(store, id));
     candidates.extend(tables(&store.join("windows").join(name), id));
     without_doubles(candidates)
 }
@@ -99,7 +100,6 @@ pub fn in_folder(folder: &Path, id: &PdbId) -> Vec<Candidate> {
             }
         }
     }
-    candidates.extend(tables(folder, id));
     candidates.extend(in_store(folder, id));
     without_doubles(candidates)
 }
