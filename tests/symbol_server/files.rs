@@ -73,8 +73,14 @@ pub fn pdb(id: &str, age: u32) -> Vec<u8> {
     ]));
     blocks[0] = head;
     let mut file = Vec::new();
+    // What a tool leaves between the streams: it keeps the file from being packed to nothing.
+    let mut noise = 1u32;
+    let mut rest = || {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (noise >> 24) as u8
+    };
     for mut block in blocks {
-        block.resize(BLOCK, 0);
+        block.resize_with(BLOCK, &mut rest);
         file.extend(block);
     }
     file

@@ -7,6 +7,7 @@ mod program;
 mod server;
 
 use files::{AGE, GUID, STORE, cabinet, pdb, table};
+use rkd::symbols::pe::Image;
 use rkd::symbols::server::{Failure, Terms};
 use rkd::symbols::{Guid, How, PdbId, Reach, Servers, SymbolPath};
 use server::{Request, Server};
@@ -391,11 +392,10 @@ fn ctrl_c_ends_a_download_and_is_not_held_against_the_server() {
     assert_eq!(fetched, None);
 }
 
-#[test]
-fn what_a_server_gives_goes_through_every_cache() {
+/// Searches a path with three caches; each of them must have the file then, and the server must not be asked again.
+fn goes_through_every_cache(body: Vec<u8>, id: &PdbId, place: &str) {
     let root = tempfile::tempdir().unwrap();
-    // A server of our own may have symbol tables instead of PDBs.
-    let server = Server::start(|r| r.answer("200 OK", &[], table(GUID, AGE).as_bytes()));
+    let server = Server::start(move |r| r.answer("200 OK", &[], &body));
     let folder = |name: &str| root.path().join(name).display().to_string();
     let path = format!(
         "cache*{};srv*{}*{}*{}",
@@ -409,16 +409,26 @@ fn what_a_server_gives_goes_through_every_cache() {
         servers: online(),
         ..How::default()
     };
-    let lookup = SymbolPath::parse(&path).search(&id(), &how);
+    let lookup = SymbolPath::parse(&path).search(id, &how);
     assert!(lookup.table.is_some(), "{:?}", lookup.tried);
     for cache in ["all", "near", "far"] {
-        let place = root
-            .path()
-            .join(format!("{cache}/nt.pdb/{GUID}-{AGE}.json"));
-        assert!(place.is_file(), "{cache}");
+        assert!(root.path().join(cache).join(place).is_file(), "{cache}");
     }
-    SymbolPath::parse(&path).search(&id(), &how);
+    SymbolPath::parse(&path).search(id, &how);
     assert_eq!(server.asked().len(), 1, "the caches have it now");
+}
+
+#[test]
+fn what_a_server_gives_goes_through_every_cache() {
+    // A server of our own may have symbol tables instead of PDBs.
+    let place = format!("nt.pdb/{GUID}-{AGE}.json");
+    goes_through_every_cache(table(GUID, AGE).into_bytes(), &id(), &place);
+    // A PDB as the linker made it, and the image that names it.
+    let image = Image::parse_file(include_bytes!("../fixtures/driver/driver.sys")).unwrap();
+    let id = image.codeview().unwrap();
+    let real = include_bytes!("../fixtures/driver/driver.pdb").to_vec();
+    let place = format!("driver.pdb/{}/driver.pdb", id.store_name());
+    goes_through_every_cache(real, &id, &place);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! ever sees half a file, and two programs that fetch the same one do not disturb each other.
 
 use super::content::{self, Content};
-use super::{cabinet, layout};
-use crate::symbols::PdbId;
+use super::layout;
+use crate::dump::map::Map;
+use crate::symbols::{PdbId, cabinet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,9 +16,6 @@ const SUFFIX: &str = ".part";
 
 /// A temporary file of ours that has not been written to for so long belongs to a program that was killed.
 const STALE: Duration = Duration::from_secs(24 * 3600);
-
-/// The largest file that a cabinet may unpack to, in bytes.
-const LARGEST: u64 = 2 << 30;
 
 /// A file on its way into a store. Dropped, it leaves nothing behind.
 #[derive(Debug)]
@@ -59,7 +57,10 @@ impl Incoming {
         let content = Content::of_file(path)?;
         if content == Content::Cabinet && may_be_packed {
             let mut inner = Incoming::new(&self.store)?;
-            cabinet::unpack(path, &mut inner, LARGEST)?;
+            let unreadable = |e: io::Error| format!("cannot be read: {e}");
+            let packed = Map::open(path).map_err(unreadable)?;
+            let file = cabinet::only_file(packed.bytes())?;
+            inner.write_all(&file).map_err(unreadable)?;
             return inner.place(id, false);
         }
         let found = content::identity(path)?;

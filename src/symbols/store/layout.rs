@@ -64,7 +64,8 @@ pub fn in_store(store: &Path, id: &PdbId) -> Vec<Candidate> {
         }
         folders.push(store.join(name));
     }
-    let mut candidates = Vec::new();
+    // Collections of tables have no folders at all.
+    let mut candidates = tables(store, id);
     for folder in &folders {
         for hash in spellings(id.store_name()) {
             let folder = folder.join(hash);
@@ -77,8 +78,7 @@ pub fn in_store(store: &Path, id: &PdbId) -> Vec<Candidate> {
         }
         candidates.extend(tables(folder, id));
     }
-    // Volatility's own folders have one more in front, and collections of tables none at all.
-    candidates.extend(tables(store, id));
+    // Volatility's own folders have one more in front.
     candidates.extend(tables(&store.join("windows").join(name), id));
     without_doubles(candidates)
 }

@@ -1,7 +1,6 @@
 //! Symbol stores: folders in which every build of every file has a place of its own, named by its PDB, GUID and age. Where a
 //! file may lie in one, what a file is, and how a file gets in without ever being half there.
 
-mod cabinet;
 pub mod content;
 mod filing;
 pub mod layout;
