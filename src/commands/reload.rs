@@ -105,7 +105,8 @@ fn reload(session: &mut Session, request: &Request, out: &mut dyn Sink) -> Resul
     }
     for wanted in &request.modules {
         let is_there = |kernel: &Kernel| kernel.modules().iter().any(|m| is_named(wanted, m));
-        if !is_there(&session.kernel) && !(request.unload && is_there(&old)) {
+        let is_gone = request.unload && is_there(&old);
+        if !is_gone && !is_there(&session.kernel) {
             session.errors += 1;
             out.text(&format!(
                 "\"{}\" was not found in the image list.",

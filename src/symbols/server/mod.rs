@@ -116,12 +116,10 @@ impl Servers {
             watch.end();
         }
         match &result {
-            Err(Failure::Server(why)) => {
-                if self.0.hosts.leave_alone(server, why) {
-                    self.0.journal.remark(format!(
-                        "{server}: {why}; it is left alone until the next .reload"
-                    ));
-                }
+            Err(Failure::Server(why)) if self.0.hosts.leave_alone(server, why) => {
+                self.0.journal.remark(format!(
+                    "{server}: {why}; it is left alone until the next .reload"
+                ));
             }
             Err(Failure::File(why)) => {
                 self.0
