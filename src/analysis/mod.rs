@@ -1,4 +1,5 @@
 //! JUDGEMENT: conclusions with their evidence.
 
 pub mod growth;
+pub mod owners;
 pub mod tags;
