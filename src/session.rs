@@ -1,10 +1,11 @@
 //! The session: the open target, and what the person at the prompt has set.
 
 use crate::addr::Virt;
+use crate::analysis::owners::Readings;
 use crate::error::{Error, Result};
 use crate::kernel::pool::TagNames;
 use crate::kernel::{Kernel, Module, Options};
-use crate::symbols::{Servers, SymbolPath};
+use crate::symbols::{ImagePath, Servers, SymbolPath};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -48,6 +49,10 @@ pub struct Session {
     pub servers: Servers,
     /// Modules that were placed by hand (`.reload x.sys=ADDRESS,SIZE`).
     pub placed: Vec<Module>,
+    /// Where the files of images are looked for.
+    pub image_path: ImagePath,
+    /// What was read of the modules for their tags, and of which kernel.
+    readings: Option<(Arc<Kernel>, Arc<Readings>)>,
     /// The name of the open log, as it was given.
     pub log_name: String,
     /// The last value that `?` or `.formats` showed, for `$exp`.
@@ -106,6 +111,8 @@ impl Session {
             symbol_path: String::new(),
             servers: Servers::default(),
             placed: Vec::new(),
+            image_path: ImagePath::default(),
+            readings: None,
             log_name: String::new(),
             last_value: 0,
             errors: 0,
@@ -137,6 +144,19 @@ impl Session {
                 "A script may not open files: type the command at the prompt.".into(),
             )),
         }
+    }
+
+    /// What was read of the modules so far; with another kernel or another image path it begins anew.
+    pub fn readings(&mut self) -> Arc<Readings> {
+        if let Some((kernel, readings)) = &self.readings
+            && Arc::ptr_eq(kernel, &self.kernel)
+            && *readings.images() == self.image_path
+        {
+            return Arc::clone(readings);
+        }
+        let readings = Arc::new(Readings::new(&self.kernel, self.image_path.clone()));
+        self.readings = Some((Arc::clone(&self.kernel), Arc::clone(&readings)));
+        readings
     }
 
     /// Takes the user's `pooltag.txt`, or the one of an installed WinDbg when no file is named.

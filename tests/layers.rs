@@ -28,7 +28,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "addr", "error", "code", "dump", "memory", "symbols", "kernel", "scan",
         ],
     ),
-    ("session", &["addr", "error", "kernel", "symbols"]),
+    // A session keeps what was read of the modules: it is dear, and every command about tags needs it.
+    (
+        "session",
+        &["addr", "error", "kernel", "symbols", "analysis"],
+    ),
     // A command's `run` takes the session; the table of commands is reached through one function of this room.
     (
         "command",

@@ -8,7 +8,7 @@ use crate::render::Download;
 use crate::repl::shell::Shell;
 use crate::session::Session;
 use crate::symbols::server::Terms;
-use crate::symbols::{Servers, SymbolPath};
+use crate::symbols::{ImagePath, Servers, SymbolPath};
 use jiff::tz::TimeZone;
 use std::path::Path;
 
@@ -34,6 +34,7 @@ pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
     let mut session = Session::new(kernel);
     session.symbol_path = symbol_path;
     session.servers = servers;
+    session.image_path = ImagePath::parse(common.images.as_deref().unwrap_or_default());
     session.stop = world.stop.clone();
     if let Some(zone) = &common.zone {
         session.time_zone = zone.clone();

@@ -20,6 +20,7 @@ pub mod loops;
 pub mod n;
 pub mod pooldiff;
 pub mod poolfind;
+pub mod poolowner;
 pub mod poolscan;
 pub mod poolused;
 pub mod printf;
@@ -44,6 +45,7 @@ use crate::command::Command;
 pub static ALL: &[&Command] = &[
     // Pool
     &poolused::COMMAND,
+    &poolowner::COMMAND,
     &pooldiff::COMMAND,
     &poolfind::COMMAND,
     &bigpool::COMMAND,

@@ -45,6 +45,12 @@ impl Plan {
         self.modules.first().map_or(Virt(0), |module| module.base)
     }
 
+    /// Whether what the tag holds is paged pool, for the most part.
+    pub fn is_paged(&self, tag: [u8; 4]) -> bool {
+        let held = self.tags.iter().find(|held| held.tag == tag);
+        held.is_some_and(|held| held.paged.bytes > held.non_paged.bytes)
+    }
+
     /// The module of this file name.
     pub fn module(&self, name: &str) -> Option<&Module> {
         self.modules.iter().find(|module| module.name == name)

@@ -124,6 +124,19 @@ impl Account {
         said
     }
 
+    /// What a person must know of it when somebody was proven: nobody else was looked for in modules without the tag's bytes.
+    pub fn short(&self) -> String {
+        let skipped = self.modules.saturating_sub(self.read);
+        if skipped == 0 {
+            return self.first();
+        }
+        format!(
+            "{} of {} modules were read: the others do not hold the bytes of the tag, as far as they are in the dump (-all reads \
+             every one, because code can put a tag together)",
+            self.read, self.modules
+        )
+    }
+
     fn first(&self) -> String {
         let mut text = format!("{} of {} modules fully read", self.fully(), self.modules);
         if self.but_discarded > 0 {

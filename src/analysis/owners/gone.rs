@@ -125,10 +125,8 @@ fn file(
 ) -> Option<(PathBuf, Class, usize)> {
     let path = images.find(&driver.name, None, driver.end - driver.start).file?;
     let image = TagImage::open(&path).ok()?;
-    let options = tags::Options {
-        stop: Some(stop),
-        ..tags::Options::default()
-    };
+    let mut options = tags::Options::default();
+    options.stop = Some(stop);
     let report = tags::analyse(&image, &options);
     let classes: Vec<Class> = report
         .of_tag(tag.to_u32())

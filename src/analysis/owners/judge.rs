@@ -158,7 +158,10 @@ fn of_code(
         claims.extend(create.map(|site| claim(kernel, module, reading, site, Class::E4)));
     }
     let pool = question.pool();
-    claims.sort_by_key(|claim| (explains(&claim.site, pool), claim.class, claim.site.call_rva));
+    claims.sort_by_key(|claim| {
+        let frees = !claim.site.kind.allocates();
+        (frees, explains(&claim.site, pool), claim.class, claim.site.call_rva)
+    });
     let class = claims.iter().map(|claim| claim.class).min().unwrap_or(Class::E4);
     let allocating: Vec<&Claim> = claims.iter().filter(|c| c.site.kind.allocates()).collect();
     let explained = allocating

@@ -225,10 +225,8 @@ fn analysed(
     origin: Origin,
     stop: &AtomicBool,
 ) -> Reading {
-    let options = tags::Options {
-        stop: Some(stop),
-        ..tags::Options::default()
-    };
+    let mut options = tags::Options::default();
+    options.stop = Some(stop);
     let report = tags::analyse(image, &options);
     let places = report
         .sites

@@ -6,7 +6,7 @@ use crate::addr::Rva;
 use crate::lab::code::{CallStyle, Code};
 use crate::lab::dice::Dice;
 use crate::lab::image::{DATA, Fate, INIT, Image, Import, PAGE, RDATA, RSRC, TEXT};
-use crate::lab::plan::{Driver, Module, Style};
+use crate::lab::plan::{Driver, Module, Plan, Style};
 use crate::lab::version;
 
 const PAGE_SIZE: u32 = 0x1000;
@@ -41,6 +41,7 @@ struct Context<'a> {
     guard: Rva,
     style: Style,
     allocator: &'static str,
+    plan: &'a Plan,
 }
 
 impl Context<'_> {
@@ -59,7 +60,12 @@ impl Context<'_> {
 }
 
 /// Makes the image, and notes what it exports.
-pub(super) fn image(module: &Module, driver: &Driver, exports: &mut Exports) -> Image {
+pub(super) fn image(
+    plan: &Plan,
+    module: &Module,
+    driver: &Driver,
+    exports: &mut Exports,
+) -> Image {
     let mut image = Image::new(module.base, module.size);
     image.time_stamp = module.time_stamp;
     image.checksum = module.checksum;
@@ -73,6 +79,7 @@ pub(super) fn image(module: &Module, driver: &Driver, exports: &mut Exports) -> 
         guard,
         style: driver.style,
         allocator,
+        plan,
     };
     let mut code = Code::new(Rva(context.places.text));
     if driver.stops {
@@ -318,11 +325,12 @@ fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32
             } else {
                 CallStyle::Plain
             };
-            // POOL_FLAG_NON_PAGED; PagedPool, NonPagedPoolNx
-            let kind = match context.allocator {
-                "ExAllocatePool2" => 0x40,
-                _ if dice.below(3) == 0 => 1,
-                _ => 0x200,
+            // POOL_FLAG_PAGED, POOL_FLAG_NON_PAGED; PagedPool, NonPagedPoolNx
+            let kind = match (context.allocator, context.plan.is_paged(tag)) {
+                ("ExAllocatePool2", true) => 0x100,
+                ("ExAllocatePool2", false) => 0x40,
+                (_, true) => 1,
+                (_, false) => 0x200,
             };
             let pointer = context.variable(POINTERS_AT + 8 * index);
             code.begin(0x28).mov_r8d(value).mov_edx(size).mov_ecx(kind);

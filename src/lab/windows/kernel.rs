@@ -63,7 +63,7 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan, module: &Module) -> R
         image.put(rva, functions::stub(name));
     }
     if let Some(&allocator) = places.get("ExAllocatePoolWithTag") {
-        let (code, list) = functions::allocating(Rva(free.0 + 0x1000), allocator);
+        let (code, list) = functions::allocating(plan, Rva(free.0 + 0x1000), allocator);
         image.put(Rva(free.0 + 0x1000), code);
         image.unwind(Rva(tail + 0x1_0000), Rva(tail + 0x1_8000), &list);
     }

@@ -21,7 +21,7 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
                 exports = kernel::load(windows, plan, module)?;
                 None
             }
-            Body::Driver(driver) => Some(driver::image(module, driver, &mut exports)),
+            Body::Driver(driver) => Some(driver::image(plan, module, driver, &mut exports)),
             Body::Culprit(make) => Some(make(module, &exports)),
         };
         if let Some(image) = &image {

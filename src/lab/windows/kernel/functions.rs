@@ -4,6 +4,7 @@
 use crate::addr::Rva;
 use crate::lab::code::{Code, Function};
 use crate::lab::dice::Dice;
+use crate::lab::plan::Plan;
 use crate::symbols::SymbolTable;
 use std::collections::BTreeMap;
 
@@ -52,7 +53,7 @@ pub(in crate::lab::windows) const COMMON: [&str; 16] = [
 const TAGS: &[u8] = b"AlInALPCAtomCcBcCcScCM25CMNbEcphEtwBEtwGEtwREtwSEvenFileFSroGsemIoCmIoNmIrp Key MmCaMmSmMmStObDiObNmPfRLPoolProcPsInSeAtSeSdSeTdSemaThreTokeVad WmiR";
 
 /// Functions that allocate, from `free` on; they call the allocator directly.
-pub(super) fn allocating(free: Rva, allocator: Rva) -> (Vec<u8>, Vec<Function>) {
+pub(super) fn allocating(plan: &Plan, free: Rva, allocator: Rva) -> (Vec<u8>, Vec<Function>) {
     let mut code = Code::new(free);
     for tag in TAGS
         .chunks_exact(4)
@@ -61,7 +62,7 @@ pub(super) fn allocating(free: Rva, allocator: Rva) -> (Vec<u8>, Vec<Function>) 
         let value = u32::from_le_bytes(tag);
         let mut dice = Dice::new(u64::from(value) + 1);
         let size = (dice.between(3, 90) * 16) as u32;
-        let kind = if dice.below(2) == 0 { 1 } else { 0x200 };
+        let kind = if plan.is_paged(tag) { 1 } else { 0x200 };
         code.begin(0x28).mov_ecx(kind).mov_edx(size).mov_r8d(value);
         code.emit(&[0xe8]).relative(allocator).end();
     }

@@ -1,0 +1,216 @@
+//! `!poolowner`: which driver allocates under a tag, with the instructions that prove it. Ours.
+
+mod list;
+pub mod proof;
+mod request;
+pub mod row;
+
+use crate::analysis::owners::{Answer, Gone, Inquiry, Outcome, Question, inquire};
+use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::error::{Error, Result};
+use crate::kernel::pool::{Tag, TagUse};
+use crate::session::Session;
+use request::Request;
+use row::OwnerRow;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "!poolowner",
+    aliases: &[],
+    rhai: "owners",
+    topic: Topic::Pool,
+    summary: "which driver allocates under a tag, with proof",
+    usage: "!poolowner Tag | * [/tN] [-v] [-all] [-raw]",
+    help: "\
+Reads the code of the loaded modules as an expert would, and names every driver that passes the tag to an interface of the pool,
+with the two instructions that prove it: the one that holds the tag, and the call. Tag is case-sensitive, shorter ones are padded
+with blanks, 0x6b61654c is the tag as a number; with * and ? (or * alone) a table of all tags in use that fit, the greatest first,
+/tN the first N of them.
+
+How sure it is, in a word, and what the word rests on (help names the measured figures in docs/tags.md):
+  E1  proven                  a constant reaches the tag argument of an interface that allocates, and nothing else does
+  E2  proven (via wrapper)    the same through functions of the driver, as one of several values, or from read-only data
+  E3  uses                    the driver only frees or maps under the tag
+  E4  likely                  it depends on a variable, or is the tag that the driver framework gives by the service's name
+  E5  probable                the tag is put into an argument register, and no call was found that takes it
+  E6  mention                 it is an operand elsewhere
+  E7  no evidence             its bytes stand in the module: shown with -raw only
+A driver that is proven to use the tag but allocates from the other pool is ruled out. Drivers that share a tag are all named.
+
+-v shows every site; -all reads every module, not only those that hold the bytes of the tag. When nobody is proven, all modules
+are read anyway, and the notes say how many could be: pages of code that the dump lacks are read from the driver's file, if
+-i IMAGEPATH or .exepath leads to the very build. This command is rkd's own; in Rhai it is owners(tag).",
+    completes: Completes::Tags,
+    examples: &[],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let request = Request::parse(args)?;
+    let kernel = session.kernel.clone();
+    let books = crate::kernel::pool::tracker::tracker(&kernel);
+    if request.is_list() {
+        let tracker = books?;
+        return list::run(session, &request, &tracker.tags, out);
+    }
+    let Some(tag) = request.tag else {
+        return Err(request::usage("which tag?"));
+    };
+    let known: &[TagUse] = books.as_ref().map_or(&[], |tracker| tracker.tags.as_slice());
+    let same = |usage: &&TagUse| usage.tag.without_protection() == tag.without_protection();
+    let held = known.iter().find(|usage| usage.tag == tag).or(known.iter().find(same)).copied();
+    let inquiry = ask(session, &[Question { tag, held }], &request, out)?;
+    let Some(answer) = inquiry.answers.first() else {
+        return Ok(());
+    };
+    out.text(&heading(answer))?;
+    for (number, suspect) in answer.suspects.iter().enumerate() {
+        out.row(&OwnerRow::new(session, answer, suspect, number, request.verbose))?;
+    }
+    if answer.suspects.is_empty() {
+        out.row(&OwnerRow::nobody(session, answer))?;
+    }
+    remarks(answer, &inquiry, known, out)?;
+    if let Err(why) = books {
+        out.note(&format!("what the tag holds is not known: {why}"))?;
+    }
+    match inquiry.stopped {
+        true => {
+            out.note("stopped: this is what was found until then")?;
+            Err(Error::Stopped)
+        }
+        false => Ok(()),
+    }
+}
+
+/// Asks with progress shown.
+///
+/// # Errors
+/// Those of the sink.
+pub fn ask(
+    session: &mut Session,
+    questions: &[Question],
+    request: &Request,
+    out: &mut dyn Sink,
+) -> Result<Inquiry> {
+    let readings = session.readings();
+    let search = request.search(&session.stop);
+    inquire(
+        &session.kernel,
+        &readings,
+        questions,
+        &search,
+        &mut |done, total| out.progress(done, total, "modules"),
+    )
+}
+
+/// What the tag holds.
+fn heading(answer: &Answer) -> String {
+    let tag = answer.question.tag;
+    let number = tag.to_u32();
+    let Some(held) = answer.question.held else {
+        return format!("Pool tag '{tag}' ({number:#010x}) holds nothing\n");
+    };
+    let mut text = format!("Pool tag '{tag}' ({number:#010x})");
+    let pools = [("nonpaged", held.nonpaged), ("paged", held.paged)];
+    let used = pools.iter().filter(|(_, usage)| usage.outstanding() != 0 || usage.bytes != 0);
+    let parts: Vec<String> = used
+        .map(|(pool, usage)| {
+            format!(
+                "{} bytes of {pool} pool in {} allocations, {} freed since the start",
+                usage.bytes as i64,
+                usage.outstanding(),
+                usage.frees
+            )
+        })
+        .collect();
+    text += &match parts.is_empty() {
+        true => " holds nothing now".to_owned(),
+        false => format!(" holds {}", parts.join(" and ")),
+    };
+    text + "\n"
+}
+
+fn remarks(
+    answer: &Answer,
+    inquiry: &Inquiry,
+    known: &[TagUse],
+    out: &mut dyn Sink,
+) -> Result<()> {
+    let tag = answer.question.tag;
+    if answer.question.held.is_none() {
+        let twins = twins(tag, known);
+        if !twins.is_empty() {
+            out.note(&format!("nothing is allocated under '{tag}'; did you mean {}?", twins.join(" or ")))?;
+        }
+    }
+    match answer.outcome() {
+        Outcome::Several => out.note(
+            "several modules are proven to use the tag, and its counters do not tell them apart: a second dump and !pooldiff, or \
+             Driver Verifier's pool tracking for each of them, does",
+        )?,
+        Outcome::Unknown => out.note(&format!("no module is seen to allocate under '{tag}'"))?,
+        Outcome::Proven | Outcome::Likely => {}
+    }
+    if let Some((module, blocks)) = answer.pointed.first() {
+        out.note(&format!(
+            "{blocks} of the {} large blocks of the tag that are in the dump hold pointers into {module}",
+            answer.blocks_seen
+        ))?;
+    }
+    for gone in answer.gone.iter().filter(|gone| gone.is_suspect()) {
+        out.note(&suspicion(gone))?;
+    }
+    let may_be_left = answer.question.pool().is_some() || known.is_empty();
+    if may_be_left
+        && !answer.is_proven()
+        && !answer.gone.iter().any(Gone::is_suspect) && !answer.gone.is_empty() {
+        let names: Vec<&str> = answer.gone.iter().map(|g| g.driver.name.as_str()).collect();
+        out.note(&format!(
+            "drivers that were unloaded cannot be read, and may have left it behind: {}",
+            names.join(", ")
+        ))?;
+    }
+    if answer.is_proven() {
+        return out.note(&inquiry.account.short());
+    }
+    inquiry.account.sentences().iter().try_for_each(|said| out.note(said))
+}
+
+/// What speaks for a driver that is not loaded any more.
+pub fn suspicion(gone: &Gone) -> String {
+    let mut why = Vec::new();
+    if gone.blocks > 0 {
+        why.push(format!("{} blocks of the tag point to where it was", gone.blocks));
+    }
+    if let Some((path, class, sites)) = &gone.file {
+        why.push(format!(
+            "its file {} allocates under the tag at {sites} sites ({class:?}, {}), if that is the build that was loaded",
+            path.display(),
+            class.word()
+        ));
+    }
+    format!("{} was unloaded: {}", gone.driver.name, why.join(", and "))
+}
+
+/// Tags in use that a person may have meant: in the other case, backwards, or with other blanks.
+pub fn twins(tag: Tag, known: &[TagUse]) -> Vec<String> {
+    let typed = tag.without_protection().0;
+    let mut turned = typed;
+    turned.reverse();
+    let bare = |tag: [u8; 4]| -> Vec<u8> {
+        let blank = |b: &u8| matches!(b, b' ' | 0);
+        tag.iter().copied().filter(|b| !blank(b)).map(|b| b.to_ascii_lowercase()).collect()
+    };
+    let mut close: Vec<&TagUse> = known
+        .iter()
+        .filter(|usage| {
+            let other = usage.tag.without_protection().0;
+            other != typed && (bare(other) == bare(typed) || bare(other) == bare(turned))
+        })
+        .collect();
+    close.sort_by_key(|usage| {
+        std::cmp::Reverse(usage.nonpaged.bytes.wrapping_add(usage.paged.bytes) as i64)
+    });
+    close.iter().map(|usage| format!("'{}'", usage.tag)).collect()
+}
