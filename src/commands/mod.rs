@@ -14,6 +14,7 @@ pub mod for_each_module;
 pub mod foreach;
 pub mod formats;
 pub mod help;
+pub mod image_path;
 pub mod lm;
 pub mod log;
 pub mod loops;
@@ -72,6 +73,7 @@ pub static ALL: &[&Command] = &[
     &registers::COMMAND,
     // Symbols
     &symbol_path::COMMAND,
+    &image_path::COMMAND,
     &reload::COMMAND,
     &sym::COMMAND,
     // Session

@@ -41,7 +41,50 @@ A driver that is proven to use the tag but allocates from the other pool is rule
 are read anyway, and the notes say how many could be: pages of code that the dump lacks are read from the driver's file, if
 -i IMAGEPATH or .exepath leads to the very build. This command is rkd's own; in Rhai it is owners(tag).",
     completes: Completes::Tags,
-    examples: &[],
+    examples: &[
+        Example {
+            line: "!poolowner Leak",
+            shows: "one tag",
+            output: "\
+Pool tag 'Leak' (0x6b61654c) holds 4991221760 bytes of nonpaged pool in 119 allocations, 0 freed since the start
+
+myfault.sys: proven (E1)   \\??\\C:\\Windows\\system32\\drivers\\myfault.sys
+    the tag is the only value that reaches ExAllocatePoolWithTag at 2 sites
+  E1: nonpaged pool
+fffff807`47f515c5 41b84c65616b    mov     r8d,6B61654Ch             ; 'Leak'
+fffff807`47f515d2 ff15a01a0000    call    qword ptr [myfault+0x3078 (fffff807`47f53078)] ; ExAllocatePoolWithTag
+  E1: paged pool
+fffff807`47f51557 41b84c65616b    mov     r8d,6B61654Ch             ; 'Leak'
+fffff807`47f51566 ff150c1b0000    call    qword ptr [myfault+0x3078 (fffff807`47f53078)] ; ExAllocatePoolWithTag",
+        },
+        Example {
+            line: "!poolowner ConT",
+            shows: "a driver of Windows that allocates for others",
+            output: "\
+Pool tag 'ConT' (0x546e6f43) holds 14499840 bytes of nonpaged pool in 238 allocations, 61 freed since the start
+
+storport.sys: proven (E1)   \\SystemRoot\\System32\\drivers\\storport.sys
+    the tag is the only value that reaches ExAllocatePoolWithTag at 1 site
+    the port driver allocates for storage miniports
+  E1: nonpaged pool, 0x60 bytes
+fffff807`24501024 41b8436f6e54    mov     r8d,546E6F43h             ; 'ConT'
+fffff807`24501034 ff1526100000    call    qword ptr [storport+0x2060 (fffff807`24502060)] ; ExAllocatePoolWithTag
+  E3: frees
+fffff807`24501054 ba436f6e54      mov     edx,546E6F43h             ; 'ConT'
+fffff807`24501060 ff1502100000    call    qword ptr [storport+0x2068 (fffff807`24502068)] ; ExFreePoolWithTag",
+        },
+        Example {
+            line: "!poolowner * /t5",
+            shows: "the five greatest tags",
+            output: " Tag  Pool            Bytes     Allocs  Confidence            Owner
+
+ Leak nonpaged   4991221760        119  proven                myfault.sys  ExAllocatePoolWithTag
+ ConT nonpaged     14499840        238  proven                storport.sys  ExAllocatePoolWithTag
+ CM31 paged        10946960     136837  unknown
+ MmSt paged        10797440      33742  proven                ntoskrnl.exe  ExAllocatePoolWithTag
+ NtfF paged         9167232      47746  proven                Ntfs.sys  ExAllocatePool2",
+        },
+    ],
     run,
 };
 
@@ -56,16 +99,28 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let Some(tag) = request.tag else {
         return Err(request::usage("which tag?"));
     };
-    let known: &[TagUse] = books.as_ref().map_or(&[], |tracker| tracker.tags.as_slice());
+    let known: &[TagUse] = books
+        .as_ref()
+        .map_or(&[], |tracker| tracker.tags.as_slice());
     let same = |usage: &&TagUse| usage.tag.without_protection() == tag.without_protection();
-    let held = known.iter().find(|usage| usage.tag == tag).or(known.iter().find(same)).copied();
+    let held = known
+        .iter()
+        .find(|usage| usage.tag == tag)
+        .or(known.iter().find(same))
+        .copied();
     let inquiry = ask(session, &[Question { tag, held }], &request, out)?;
     let Some(answer) = inquiry.answers.first() else {
         return Ok(());
     };
     out.text(&heading(answer))?;
     for (number, suspect) in answer.suspects.iter().enumerate() {
-        out.row(&OwnerRow::new(session, answer, suspect, number, request.verbose))?;
+        out.row(&OwnerRow::new(
+            session,
+            answer,
+            suspect,
+            number,
+            request.verbose,
+        ))?;
     }
     if answer.suspects.is_empty() {
         out.row(&OwnerRow::nobody(session, answer))?;
@@ -113,7 +168,9 @@ fn heading(answer: &Answer) -> String {
     };
     let mut text = format!("Pool tag '{tag}' ({number:#010x})");
     let pools = [("nonpaged", held.nonpaged), ("paged", held.paged)];
-    let used = pools.iter().filter(|(_, usage)| usage.outstanding() != 0 || usage.bytes != 0);
+    let used = pools
+        .iter()
+        .filter(|(_, usage)| usage.outstanding() != 0 || usage.bytes != 0);
     let parts: Vec<String> = used
         .map(|(pool, usage)| {
             format!(
@@ -131,17 +188,15 @@ fn heading(answer: &Answer) -> String {
     text + "\n"
 }
 
-fn remarks(
-    answer: &Answer,
-    inquiry: &Inquiry,
-    known: &[TagUse],
-    out: &mut dyn Sink,
-) -> Result<()> {
+fn remarks(answer: &Answer, inquiry: &Inquiry, known: &[TagUse], out: &mut dyn Sink) -> Result<()> {
     let tag = answer.question.tag;
     if answer.question.held.is_none() {
         let twins = twins(tag, known);
         if !twins.is_empty() {
-            out.note(&format!("nothing is allocated under '{tag}'; did you mean {}?", twins.join(" or ")))?;
+            out.note(&format!(
+                "nothing is allocated under '{tag}'; did you mean {}?",
+                twins.join(" or ")
+            ))?;
         }
     }
     match answer.outcome() {
@@ -164,7 +219,9 @@ fn remarks(
     let may_be_left = answer.question.pool().is_some() || known.is_empty();
     if may_be_left
         && !answer.is_proven()
-        && !answer.gone.iter().any(Gone::is_suspect) && !answer.gone.is_empty() {
+        && !answer.gone.iter().any(Gone::is_suspect)
+        && !answer.gone.is_empty()
+    {
         let names: Vec<&str> = answer.gone.iter().map(|g| g.driver.name.as_str()).collect();
         out.note(&format!(
             "drivers that were unloaded cannot be read, and may have left it behind: {}",
@@ -174,14 +231,21 @@ fn remarks(
     if answer.is_proven() {
         return out.note(&inquiry.account.short());
     }
-    inquiry.account.sentences().iter().try_for_each(|said| out.note(said))
+    inquiry
+        .account
+        .sentences()
+        .iter()
+        .try_for_each(|said| out.note(said))
 }
 
 /// What speaks for a driver that is not loaded any more.
 pub fn suspicion(gone: &Gone) -> String {
     let mut why = Vec::new();
     if gone.blocks > 0 {
-        why.push(format!("{} blocks of the tag point to where it was", gone.blocks));
+        why.push(format!(
+            "{} blocks of the tag point to where it was",
+            gone.blocks
+        ));
     }
     if let Some((path, class, sites)) = &gone.file {
         why.push(format!(
@@ -200,7 +264,11 @@ pub fn twins(tag: Tag, known: &[TagUse]) -> Vec<String> {
     turned.reverse();
     let bare = |tag: [u8; 4]| -> Vec<u8> {
         let blank = |b: &u8| matches!(b, b' ' | 0);
-        tag.iter().copied().filter(|b| !blank(b)).map(|b| b.to_ascii_lowercase()).collect()
+        tag.iter()
+            .copied()
+            .filter(|b| !blank(b))
+            .map(|b| b.to_ascii_lowercase())
+            .collect()
     };
     let mut close: Vec<&TagUse> = known
         .iter()
@@ -212,5 +280,8 @@ pub fn twins(tag: Tag, known: &[TagUse]) -> Vec<String> {
     close.sort_by_key(|usage| {
         std::cmp::Reverse(usage.nonpaged.bytes.wrapping_add(usage.paged.bytes) as i64)
     });
-    close.iter().map(|usage| format!("'{}'", usage.tag)).collect()
+    close
+        .iter()
+        .map(|usage| format!("'{}'", usage.tag))
+        .collect()
 }

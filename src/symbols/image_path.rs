@@ -121,7 +121,11 @@ impl Place {
         if self.path.is_file() {
             let own = self.path.file_name().map(|own| own.to_string_lossy());
             let same = own.is_some_and(|own| own.eq_ignore_ascii_case(name));
-            return if same { vec![self.path.clone()] } else { Vec::new() };
+            return if same {
+                vec![self.path.clone()]
+            } else {
+                Vec::new()
+            };
         }
         let files = self.files.get_or_init(|| list(&self.path));
         let mut candidates = Vec::new();

@@ -43,9 +43,10 @@ impl Account {
             ..Account::default()
         };
         for (index, reading) in readings.all() {
-            let (Some(module), Some(presence)) =
-                (kernel.modules().get(index), readings.presence(kernel, index))
-            else {
+            let (Some(module), Some(presence)) = (
+                kernel.modules().get(index),
+                readings.presence(kernel, index),
+            ) else {
                 continue;
             };
             account.read += 1;
@@ -71,8 +72,12 @@ impl Account {
                 account.partly.push(partly);
             }
         }
-        account.partly.sort_by_key(|(_, missing, _)| std::cmp::Reverse(*missing));
-        account.unresolved.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        account
+            .partly
+            .sort_by_key(|(_, missing, _)| std::cmp::Reverse(*missing));
+        account
+            .unresolved
+            .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         account
     }
 
@@ -98,7 +103,10 @@ impl Account {
             }
         };
         if !self.dark.is_empty() {
-            let mut list = self.dark.iter().map(|b| format!("{} ({})", b.module, b.why));
+            let mut list = self
+                .dark
+                .iter()
+                .map(|b| format!("{} ({})", b.module, b.why));
             said.push(format!(
                 "could not be searched: {}",
                 names(&mut list, self.dark.len())
@@ -107,7 +115,11 @@ impl Account {
         if !self.partly.is_empty() {
             let list = self.partly.iter();
             let mut list = list.map(|(name, missing, code)| {
-                format!("{name} ({} of {} KiB of code)", missing.div_ceil(1024), code.div_ceil(1024))
+                format!(
+                    "{name} ({} of {} KiB of code)",
+                    missing.div_ceil(1024),
+                    code.div_ceil(1024)
+                )
             });
             said.push(format!(
                 "pages of code are missing in {}; -i IMAGEPATH or .exepath gives the drivers' files",
@@ -115,7 +127,10 @@ impl Account {
             ));
         }
         if !self.unresolved.is_empty() {
-            let mut list = self.unresolved.iter().map(|(name, count)| format!("{name} ({count})"));
+            let mut list = self
+                .unresolved
+                .iter()
+                .map(|(name, count)| format!("{name} ({count})"));
             said.push(format!(
                 "tags that are decided at run time: {}",
                 names(&mut list, self.unresolved.len())

@@ -10,23 +10,55 @@ use std::sync::atomic::AtomicBool;
 
 /// Modules of Windows whose business is to allocate on request, and on whose request.
 const SERVICES: &[(&str, &str)] = &[
-    ("nt", "the kernel allocates for every driver and process: look for who makes it do so"),
-    ("fltmgr", "the filter manager allocates for file system filters: !fltkd.filters lists them on the running machine"),
-    ("wdf01000", "the driver framework allocates for the drivers that are bound to it: !wdfkd.wdfldr lists them on the running machine"),
-    ("pshed", "the platform's error driver allocates for its plug-ins"),
+    (
+        "nt",
+        "the kernel allocates for every driver and process: look for who makes it do so",
+    ),
+    (
+        "fltmgr",
+        "the filter manager allocates for file system filters: !fltkd.filters lists them on the running machine",
+    ),
+    (
+        "wdf01000",
+        "the driver framework allocates for the drivers that are bound to it: !wdfkd.wdfldr lists them on the running machine",
+    ),
+    (
+        "pshed",
+        "the platform's error driver allocates for its plug-ins",
+    ),
     ("ndis", "the network layer allocates for network drivers"),
-    ("netio", "the network layer allocates for filters of network traffic"),
-    ("storport", "the port driver allocates for storage miniports"),
-    ("ks", "the streaming layer allocates for sound and camera drivers"),
-    ("portcls", "the sound port driver allocates for sound drivers"),
+    (
+        "netio",
+        "the network layer allocates for filters of network traffic",
+    ),
+    (
+        "storport",
+        "the port driver allocates for storage miniports",
+    ),
+    (
+        "ks",
+        "the streaming layer allocates for sound and camera drivers",
+    ),
+    (
+        "portcls",
+        "the sound port driver allocates for sound drivers",
+    ),
     ("usbport", "the USB port driver allocates for USB drivers"),
-    ("videoprt", "the video port driver allocates for display miniports"),
-    ("dxgkrnl", "the graphics kernel allocates for display drivers and programs"),
+    (
+        "videoprt",
+        "the video port driver allocates for display miniports",
+    ),
+    (
+        "dxgkrnl",
+        "the graphics kernel allocates for display drivers and programs",
+    ),
 ];
 
 /// On whose behalf a module of Windows allocates, by its name; `None` for modules that allocate for themselves.
 pub fn service(module: &str) -> Option<&'static str> {
-    let known = SERVICES.iter().find(|(name, _)| name.eq_ignore_ascii_case(module));
+    let known = SERVICES
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(module));
     known.map(|(_, text)| *text)
 }
 

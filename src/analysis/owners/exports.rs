@@ -17,7 +17,9 @@ pub(super) struct ExportNames {
 impl ExportNames {
     pub(super) fn new(modules: usize) -> ExportNames {
         ExportNames {
-            modules: std::iter::repeat_with(OnceLock::new).take(modules).collect(),
+            modules: std::iter::repeat_with(OnceLock::new)
+                .take(modules)
+                .collect(),
         }
     }
 
@@ -26,7 +28,10 @@ impl ExportNames {
         let index = kernel.modules().iter().position(|m| m.contains(va))?;
         let module = kernel.modules().get(index)?;
         let rva = u32::try_from(va - module.base).ok()?;
-        let names = self.modules.get(index)?.get_or_init(|| read(kernel, module.base));
+        let names = self
+            .modules
+            .get(index)?
+            .get_or_init(|| read(kernel, module.base));
         if !names.is_empty() {
             return names.get(&rva).cloned();
         }

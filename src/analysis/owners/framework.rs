@@ -36,7 +36,9 @@ pub struct Framework {
 
 /// The default tag of a service.
 pub fn default_tag(service: &str) -> Tag {
-    let named = service.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("WDF"));
+    let named = service
+        .get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case("WDF"));
     let rest = if named { &service[3..] } else { service };
     match rest.as_bytes() {
         [a, b, c, d, ..] => Tag([*a, *b, *c, *d]),
@@ -51,7 +53,9 @@ fn stem(module: &Module) -> &str {
 
 /// Whether the tag may be the module's default: the image's name need not be written as the service's.
 pub(super) fn may_be_default(module: &Module, tag: Tag) -> bool {
-    default_tag(stem(module)).0.eq_ignore_ascii_case(&tag.without_protection().0)
+    default_tag(stem(module))
+        .0
+        .eq_ignore_ascii_case(&tag.without_protection().0)
 }
 
 /// What the framework gives to this driver; `None` for drivers that are not bound to it or that name a tag of their own.
@@ -62,7 +66,10 @@ pub(super) fn of(
     report: &Report,
 ) -> Option<Framework> {
     image.wdf?;
-    let create = report.sites.iter().find(|site| site.api == "WdfDriverCreate");
+    let create = report
+        .sites
+        .iter()
+        .find(|site| site.api == "WdfDriverCreate");
     // WDF_DRIVER_CONFIG is often cleared by memset and hardly ever filled in: only a tag that is known is one of its own.
     if create.is_some_and(|site| site.tag.is_some_and(|tag| tag != 0)) {
         return None;
@@ -90,7 +97,12 @@ fn noted(kernel: &Kernel, module: &Module) -> Option<(Virt, Tag, String)> {
     let space = kernel.space();
     let image = Image::read(space, module.base).ok()?;
     let writable = |flags: u32| flags & WRITABLE != 0 && flags & EXECUTE == 0;
-    for section in image.headers().sections.iter().filter(|s| writable(s.flags)) {
+    for section in image
+        .headers()
+        .sections
+        .iter()
+        .filter(|s| writable(s.flags))
+    {
         let start = module.base + section.rva;
         let size = u64::from(section.virtual_size).min(MOST_VARIABLES);
         for page in 0..size.div_ceil(PAGE_SIZE) {
@@ -99,8 +111,13 @@ fn noted(kernel: &Kernel, module: &Module) -> Option<(Virt, Tag, String)> {
             let Ok(bytes) = space.slice(at, length) else {
                 continue;
             };
-            let pointers = bytes.as_chunks::<8>().0.iter().map(|b| Virt(u64::from_le_bytes(*b)));
-            let outside = pointers.filter(|p| p.is_kernel() && p.0 % 8 == 0 && !module.contains(*p));
+            let pointers = bytes
+                .as_chunks::<8>()
+                .0
+                .iter()
+                .map(|b| Virt(u64::from_le_bytes(*b)));
+            let outside =
+                pointers.filter(|p| p.is_kernel() && p.0 % 8 == 0 && !module.contains(*p));
             let found = outside
                 .filter_map(|p| globals(kernel, module, p).map(|(tag, name)| (p, tag, name)))
                 .next();

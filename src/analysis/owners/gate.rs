@@ -43,22 +43,34 @@ pub(super) fn gate(
 ) -> Result<Gate> {
     let mut patterns = Vec::new();
     for question in questions {
-        patterns.push(Pattern::masked(&question.tag.without_protection().0, &MASK)?);
+        patterns.push(Pattern::masked(
+            &question.tag.without_protection().0,
+            &MASK,
+        )?);
     }
     patterns.push(Pattern::utf16(FRAMEWORK));
     let patterns = Arc::new(Patterns::new(patterns)?);
     let mut gate = Gate::default();
     let mut wanted = BTreeSet::new();
     for (index, module) in kernel.modules().iter().enumerate() {
-        let defaults = questions.iter().any(|q| framework::may_be_default(module, q.tag));
-        let unsearchable = readings.presence(kernel, index).is_some_and(|p| !p.searchable);
+        let defaults = questions
+            .iter()
+            .any(|q| framework::may_be_default(module, q.tag));
+        let unsearchable = readings
+            .presence(kernel, index)
+            .is_some_and(|p| !p.searchable);
         if defaults || unsearchable || file_holds(kernel, readings, index, &patterns) {
             wanted.insert(index);
         }
     }
     let spans = kernel.modules().iter().map(|m| Span::new(m.base, m.size));
     let source = Source::Virtual(kernel.space().clone());
-    let mut search = Hits::new(source, spans.collect(), Arc::clone(&patterns), Arc::clone(stop));
+    let mut search = Hits::new(
+        source,
+        spans.collect(),
+        Arc::clone(&patterns),
+        Arc::clone(stop),
+    );
     let mut kept = vec![0usize; questions.len()];
     let mut last = usize::MAX;
     let outcome = search.each(|event| {

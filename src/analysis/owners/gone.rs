@@ -73,7 +73,11 @@ impl Contents {
         };
         self.seen += 1;
         let (mut modules, mut gone) = (Vec::new(), Vec::new());
-        let pointers = page.as_chunks::<8>().0.iter().map(|b| Virt(u64::from_le_bytes(*b)));
+        let pointers = page
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|b| Virt(u64::from_le_bytes(*b)));
         for pointer in pointers.filter(|p| p.is_kernel()) {
             let inside = |module: &Module| module.contains(pointer);
             let was = |driver: &Unloaded| pointer >= driver.start && pointer < driver.end;
@@ -123,7 +127,9 @@ fn file(
     tag: Tag,
     stop: &AtomicBool,
 ) -> Option<(PathBuf, Class, usize)> {
-    let path = images.find(&driver.name, None, driver.end - driver.start).file?;
+    let path = images
+        .find(&driver.name, None, driver.end - driver.start)
+        .file?;
     let image = TagImage::open(&path).ok()?;
     let mut options = tags::Options::default();
     options.stop = Some(stop);

@@ -11,8 +11,8 @@ use super::suspect::{Claim, Explains, Instruction, LONGEST, Role, Suspect};
 use super::{Question, Search};
 use crate::analysis::tags::api::Pool;
 use crate::analysis::tags::{Class, Report, Site};
-use crate::kernel::{Kernel, Module};
 use crate::kernel::pool::{Tag, TagUse};
+use crate::kernel::{Kernel, Module};
 
 /// The tag under which Windows files what is allocated without one.
 const UNTAGGED: Tag = Tag(*b"None");
@@ -81,7 +81,11 @@ impl Question {
         let TagUse {
             nonpaged, paged, ..
         } = self.held?;
-        let held = if self.pool()? == Pool::Paged { paged } else { nonpaged };
+        let held = if self.pool()? == Pool::Paged {
+            paged
+        } else {
+            nonpaged
+        };
         let count = held.outstanding();
         (count > 0 && held.bytes.is_multiple_of(count)).then(|| held.bytes / count)
     }
@@ -160,9 +164,18 @@ fn of_code(
     let pool = question.pool();
     claims.sort_by_key(|claim| {
         let frees = !claim.site.kind.allocates();
-        (frees, explains(&claim.site, pool), claim.class, claim.site.call_rva)
+        (
+            frees,
+            explains(&claim.site, pool),
+            claim.class,
+            claim.site.call_rva,
+        )
     });
-    let class = claims.iter().map(|claim| claim.class).min().unwrap_or(Class::E4);
+    let class = claims
+        .iter()
+        .map(|claim| claim.class)
+        .min()
+        .unwrap_or(Class::E4);
     let allocating: Vec<&Claim> = claims.iter().filter(|c| c.site.kind.allocates()).collect();
     let explained = allocating
         .iter()
@@ -195,13 +208,7 @@ fn exported(claims: &[Claim]) -> Vec<String> {
     names
 }
 
-fn claim(
-    kernel: &Kernel,
-    module: &Module,
-    reading: &Reading,
-    site: &Site,
-    class: Class,
-) -> Claim {
+fn claim(kernel: &Kernel, module: &Module, reading: &Reading, site: &Site, class: Class) -> Claim {
     let mut constants = site.constant_rvas.clone();
     constants.sort_unstable();
     constants.dedup();
@@ -220,7 +227,10 @@ fn claim(
             is_data: !is_call && !reading.is_code(rva),
         }
     };
-    let mut proof: Vec<Instruction> = constants.iter().map(|&rva| instruction(rva, false)).collect();
+    let mut proof: Vec<Instruction> = constants
+        .iter()
+        .map(|&rva| instruction(rva, false))
+        .collect();
     proof.push(instruction(site.call_rva, true));
     Claim {
         site: site.clone(),
@@ -250,7 +260,10 @@ fn reasons(
     let of_class: Vec<&Claim> = claims.iter().filter(|claim| claim.class == class).collect();
     let apis = apis(&of_class);
     let sites = plural(of_class.len(), "site");
-    let note = of_class.first().map(|claim| claim.site.note.clone()).unwrap_or_default();
+    let note = of_class
+        .first()
+        .map(|claim| claim.site.note.clone())
+        .unwrap_or_default();
     let untagged = is_untagged(question);
     let reason = match (class, framework) {
         (Class::E1, _) => format!("the tag is the only value that reaches {apis} at {sites}"),
@@ -262,7 +275,9 @@ fn reasons(
             };
             format!("the tag reaches {apis} at {sites}: {how}")
         }
-        (Class::E3, _) => format!("it passes the tag to {apis} at {sites}; where it allocates is not seen"),
+        (Class::E3, _) => {
+            format!("it passes the tag to {apis} at {sites}; where it allocates is not seen")
+        }
         (Class::E4, Some(framework)) => by_framework(framework),
         (Class::E4, None) if untagged => {
             format!("it calls {apis} at {sites}, which takes no tag: Windows files that under None")
@@ -289,15 +304,22 @@ fn reasons(
     if let Some(claim) = claims.iter().find(size)
         && let Some(size) = claim.site.size
     {
-        remarks.push(format!("it asks for {size:#x} bytes, which is what each allocation has"));
+        remarks.push(format!(
+            "it asks for {size:#x} bytes, which is what each allocation has"
+        ));
     }
     if claims.iter().any(|claim| claim.site.is_protected()) {
         remarks.push("bit 31 of the tag is set: it must be freed with the same tag".to_owned());
     }
-    let open = report.unresolved().filter(|site| site.kind.allocates()).count();
+    let open = report
+        .unresolved()
+        .filter(|site| site.kind.allocates())
+        .count();
     if open > 0 && class > Class::E2 {
         let open = plural(open, "allocation");
-        remarks.push(format!("{open} of this driver are made under a tag that is not known"));
+        remarks.push(format!(
+            "{open} of this driver are made under a tag that is not known"
+        ));
     }
     (reason, remarks)
 }
@@ -356,7 +378,11 @@ fn share(suspects: &mut [Suspect]) {
 
 /// What takes a search of its own: importers of agents, contents of blocks, unloaded drivers.
 fn look_closer(kernel: &Kernel, readings: &Readings, search: &Search, answer: &mut Answer) {
-    for suspect in answer.suspects.iter_mut().filter(|s| !s.exported.is_empty()) {
+    for suspect in answer
+        .suspects
+        .iter_mut()
+        .filter(|s| !s.exported.is_empty())
+    {
         let functions = suspect.claims.iter().filter(|c| c.site.exported.is_some());
         let mut places: Vec<u32> = functions.map(|c| c.site.function_rva).collect();
         places.sort_unstable();
@@ -379,6 +405,8 @@ fn look_closer(kernel: &Kernel, readings: &Readings, search: &Search, answer: &m
         .iter()
         .filter_map(|(index, count)| Some((name(*index)?, *count)))
         .collect();
-    answer.pointed.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    answer
+        .pointed
+        .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     answer.gone = gone(kernel, readings.images(), tag, &contents, &search.stop);
 }

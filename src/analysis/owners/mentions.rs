@@ -43,7 +43,9 @@ pub(super) fn suspect(
         Class::E5 => format!(
             "it imports an interface of the pool and puts the tag into the register of an argument {times}, and no call was found that takes it"
         ),
-        Class::E6 => format!("the tag is an operand of its code {times}, and not where an argument is passed"),
+        Class::E6 => format!(
+            "the tag is an operand of its code {times}, and not where an argument is passed"
+        ),
         _ => format!("the four bytes stand in it {times}; that happens by chance"),
     };
     Some(Suspect {
@@ -67,7 +69,9 @@ fn claim(image: &TagImage, module: &Module, rva: u32, tag: u32, allocates: bool)
         Some((start, _)) => (Class::E6, start),
         None => (Class::E7, rva),
     };
-    let section = image.section(rva).map_or("the headers", |s| s.name.as_str());
+    let section = image
+        .section(rva)
+        .map_or("the headers", |s| s.name.as_str());
     let note = match class {
         Class::E7 => format!("in {section}"),
         _ => String::new(),
@@ -141,7 +145,10 @@ fn operand(image: &TagImage, rva: u32) -> Option<(u32, bool)> {
 
 fn is_argument(instruction: &iced_x86::Instruction) -> bool {
     let target = instruction.op0_kind() == OpKind::Register
-        && matches!(instruction.op0_register(), Register::EDX | Register::R8D | Register::R9D);
+        && matches!(
+            instruction.op0_register(),
+            Register::EDX | Register::R8D | Register::R9D
+        );
     match instruction.mnemonic() {
         Mnemonic::Mov => target,
         Mnemonic::Push => instruction.code() == Code::Pushd_imm32,

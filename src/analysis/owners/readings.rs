@@ -106,7 +106,11 @@ impl Readings {
     /// How much of the module's code is in the dump.
     pub fn presence(&self, kernel: &Kernel, index: usize) -> Option<&Presence> {
         let module = kernel.modules().get(index)?;
-        Some(self.presence.get(index)?.get_or_init(|| Presence::of(kernel, module)))
+        Some(
+            self.presence
+                .get(index)?
+                .get_or_init(|| Presence::of(kernel, module)),
+        )
     }
 
     /// The module, if it was read.
@@ -146,7 +150,11 @@ impl Readings {
         let mut open: Vec<usize> = which
             .iter()
             .copied()
-            .filter(|&index| self.read.get(index).is_some_and(|slot| slot.get().is_none()))
+            .filter(|&index| {
+                self.read
+                    .get(index)
+                    .is_some_and(|slot| slot.get().is_none())
+            })
             .collect();
         // The largest first, so that no processor begins with it when the others are done.
         open.sort_by_key(|index| std::cmp::Reverse(size(index)));

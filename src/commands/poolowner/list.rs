@@ -19,9 +19,16 @@ pub(super) fn run(
     out: &mut dyn Sink,
 ) -> Result<()> {
     let holds = |usage: &&TagUse| bytes(usage) > 0 || outstanding(usage) > 0;
-    let fits = |usage: &&TagUse| request.pattern.as_ref().is_none_or(|p| p.matches(usage.tag));
+    let fits = |usage: &&TagUse| {
+        request
+            .pattern
+            .as_ref()
+            .is_none_or(|p| p.matches(usage.tag))
+    };
     let mut tags: Vec<TagUse> = known.iter().filter(holds).filter(fits).copied().collect();
-    tags.sort_by_key(|usage| std::cmp::Reverse(bytes(usage)));
+    tags.sort_by_key(|usage| {
+        std::cmp::Reverse((usage.nonpaged.bytes as i64).max(usage.paged.bytes as i64))
+    });
     let all = tags.len();
     tags.truncate(request.most.unwrap_or(usize::MAX));
     let questions: Vec<Question> = tags
@@ -40,7 +47,11 @@ pub(super) fn run(
         let rows = answer.suspects.iter().enumerate();
         for (number, suspect) in rows {
             // One line a tag; who wants more of it asks for the tag. Programs get every suspect.
-            let text = if number == 0 { line.clone() } else { String::new() };
+            let text = if number == 0 {
+                line.clone()
+            } else {
+                String::new()
+            };
             out.row(&OwnerRow::new(session, answer, suspect, number, false).with_text(text))?;
         }
         if answer.suspects.is_empty() {
@@ -48,9 +59,15 @@ pub(super) fn run(
         }
     }
     if all > questions.len() {
-        out.note(&format!("the first {} of {all} tags in use", questions.len()))?;
+        out.note(&format!(
+            "the first {} of {all} tags in use",
+            questions.len()
+        ))?;
     }
-    out.note(&format!("{named} of {} tags have a proven owner", questions.len()))?;
+    out.note(&format!(
+        "{named} of {} tags have a proven owner",
+        questions.len()
+    ))?;
     for said in inquiry.account.sentences() {
         out.note(&said)?;
     }
@@ -68,7 +85,10 @@ fn bytes(usage: &TagUse) -> i64 {
 }
 
 fn outstanding(usage: &TagUse) -> u64 {
-    usage.nonpaged.outstanding().saturating_add(usage.paged.outstanding())
+    usage
+        .nonpaged
+        .outstanding()
+        .saturating_add(usage.paged.outstanding())
 }
 
 fn line(answer: &Answer) -> String {
@@ -97,7 +117,11 @@ fn owners(answer: &Answer) -> (&'static str, String) {
     // Those that are as strong as the best one.
     let equal = |s: &&Suspect| s.is_proven() == best.is_proven() && s.explains <= best.explains;
     let equal: Vec<&Suspect> = answer.suspects.iter().filter(equal).collect();
-    let names: Vec<&str> = equal.iter().take(NAMED).map(|s| s.module.image_name.as_str()).collect();
+    let names: Vec<&str> = equal
+        .iter()
+        .take(NAMED)
+        .map(|s| s.module.image_name.as_str())
+        .collect();
     let mut text = names.join(", ");
     if equal.len() > NAMED {
         text += &format!(" and {} more", equal.len() - NAMED);

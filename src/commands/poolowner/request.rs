@@ -65,13 +65,17 @@ impl Request {
             }
         }
         match (request.tag, &request.pattern) {
-            (None, None) => Err(usage("!poolowner wants a tag, or * for all that are in use")),
+            (None, None) => Err(usage(
+                "!poolowner wants a tag, or * for all that are in use",
+            )),
             _ => Ok(request),
         }
     }
 
     fn take(&mut self, typed: &str) -> Result<()> {
-        let digits = typed.strip_prefix("0x").or_else(|| typed.strip_prefix("0X"));
+        let digits = typed
+            .strip_prefix("0x")
+            .or_else(|| typed.strip_prefix("0X"));
         let number = digits.filter(|digits| digits.len() > 2);
         if let Some(number) = number.and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
             self.tag = Some(Tag::from_u32(number));

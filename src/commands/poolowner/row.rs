@@ -3,7 +3,8 @@
 use super::proof;
 use crate::addr::Virt;
 use crate::analysis::owners::{Answer, Claim, Explains, Origin, Suspect};
-use crate::analysis::tags::api::Pool;
+use crate::analysis::tags::Class;
+use crate::analysis::tags::api::{Kind, Pool};
 use crate::command::{Record, Row, Value};
 use crate::kernel::pool::{Tag, TagUse};
 use crate::session::Session;
@@ -93,7 +94,10 @@ fn text(suspect: &Suspect, proofs: &[Vec<String>], number: usize, verbose: bool)
         lines.push(format!("    {service}"));
     }
     if !suspect.exported.is_empty() {
-        lines.push(format!("    it allocates for others through {}", suspect.exported.join(", ")));
+        lines.push(format!(
+            "    it allocates for others through {}",
+            suspect.exported.join(", ")
+        ));
         lines.push(match suspect.importers.modules.as_slice() {
             [] => "    no loaded module is seen to import that".to_owned(),
             modules => format!("    imported by {}", modules.join(", ")),
@@ -102,13 +106,20 @@ fn text(suspect: &Suspect, proofs: &[Vec<String>], number: usize, verbose: bool)
     if let Origin::File(path) = &suspect.origin {
         lines.push(format!("    read from its file {}", path.display()));
     }
-    let shown = if verbose { proofs.len() } else { SITES.min(proofs.len()) };
+    let shown = if verbose {
+        proofs.len()
+    } else {
+        SITES.min(proofs.len())
+    };
     for (claim, proof) in suspect.claims.iter().zip(proofs).take(shown) {
         lines.push(what(claim));
         lines.extend(proof.iter().cloned());
     }
     if shown < proofs.len() {
-        lines.push(format!("    and {} more sites (-v shows all)", proofs.len() - shown));
+        lines.push(format!(
+            "    and {} more sites (-v shows all)",
+            proofs.len() - shown
+        ));
     }
     lines.join("\n")
 }
@@ -117,12 +128,25 @@ fn text(suspect: &Suspect, proofs: &[Vec<String>], number: usize, verbose: bool)
 fn what(claim: &Claim) -> String {
     let site = &claim.site;
     let mut parts = Vec::new();
-    parts.extend(site.pool_kind.map(|pool| format!("{} pool", pool_word(pool))));
+    parts.extend(match site.kind {
+        Kind::Free => Some("frees".to_owned()),
+        Kind::Mapping if claim.class == Class::E3 => Some("maps".to_owned()),
+        Kind::RemoveLock => Some("prepares a remove lock".to_owned()),
+        _ => None,
+    });
+    parts.extend(
+        site.pool_kind
+            .map(|pool| format!("{} pool", pool_word(pool))),
+    );
     parts.extend(site.size.map(|size| format!("{size:#x} bytes")));
     if !site.note.is_empty() {
         parts.push(site.note.clone());
     }
-    let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    let parts = if parts.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", parts.join(", "))
+    };
     format!("  {:?}{parts}", claim.class)
 }
 
@@ -139,7 +163,10 @@ fn record(
     let text = |text: &str| Value::from(text);
     let absent = |why: &str| Value::Absent(why.into());
     let held = |bytes: fn(&TagUse) -> u64| {
-        question.held.as_ref().map_or(absent("the dump does not say"), |usage| bytes(usage).into())
+        question
+            .held
+            .as_ref()
+            .map_or(absent("the dump does not say"), |usage| bytes(usage).into())
     };
     let list = |names: &[String]| Value::List(names.iter().map(|n| text(n)).collect());
     let Tag(bytes) = question.tag;
@@ -149,14 +176,32 @@ fn record(
         ("tag_bytes", bytes.to_vec().into()),
         ("nonpaged_bytes", held(|usage| usage.nonpaged.bytes)),
         ("paged_bytes", held(|usage| usage.paged.bytes)),
-        ("outstanding", held(|usage| usage.nonpaged.outstanding() + usage.paged.outstanding())),
+        (
+            "outstanding",
+            held(|usage| usage.nonpaged.outstanding() + usage.paged.outstanding()),
+        ),
         ("module", of(suspect.map(|s| text(&s.module.name)))),
-        ("image_name", of(suspect.map(|s| text(&s.module.image_name)))),
-        ("image_path", of(suspect.map(|s| text(&s.module.image_path)))),
-        ("class", of(suspect.map(|s| format!("{:?}", s.class).into()))),
-        ("confidence", suspect.map_or("unknown", Suspect::word).into()),
+        (
+            "image_name",
+            of(suspect.map(|s| text(&s.module.image_name))),
+        ),
+        (
+            "image_path",
+            of(suspect.map(|s| text(&s.module.image_path))),
+        ),
+        (
+            "class",
+            of(suspect.map(|s| format!("{:?}", s.class).into())),
+        ),
+        (
+            "confidence",
+            suspect.map_or("unknown", Suspect::word).into(),
+        ),
         ("reason", of(suspect.map(|s| text(&s.reason)))),
-        ("remarks", list(suspect.map_or(&[], |s| s.remarks.as_slice()))),
+        (
+            "remarks",
+            list(suspect.map_or(&[], |s| s.remarks.as_slice())),
+        ),
         ("role", of(suspect.map(|s| text(s.role.word())))),
         (
             "explains",
@@ -171,14 +216,19 @@ fn record(
             match suspect {
                 Some(suspect) => suspect
                     .pool()
-                    .map_or(absent("its sites do not all say the same pool"), |p| text(pool_word(p))),
+                    .map_or(absent("its sites do not all say the same pool"), |p| {
+                        text(pool_word(p))
+                    }),
                 None => nobody(),
             },
         ),
         ("sites", suspect.map_or(0, |s| s.claims.len() as u64).into()),
         ("api", of(first.map(|claim| text(claim.site.api)))),
         ("call", of(first.and_then(|claim| address(claim, true)))),
-        ("constant", of(first.and_then(|claim| address(claim, false)))),
+        (
+            "constant",
+            of(first.and_then(|claim| address(claim, false))),
+        ),
         (
             "size_bytes",
             match first {
@@ -188,11 +238,22 @@ fn record(
         ),
         (
             "protected",
-            suspect.is_some_and(|s| s.claims.iter().any(|c| c.site.is_protected())).into(),
+            suspect
+                .is_some_and(|s| s.claims.iter().any(|c| c.site.is_protected()))
+                .into(),
         ),
-        ("proof", Value::List(proofs.iter().map(|lines| list(lines)).collect())),
-        ("exported", list(suspect.map_or(&[], |s| s.exported.as_slice()))),
-        ("importers", list(suspect.map_or(&[], |s| s.importers.modules.as_slice()))),
+        (
+            "proof",
+            Value::List(proofs.iter().map(|lines| list(lines)).collect()),
+        ),
+        (
+            "exported",
+            list(suspect.map_or(&[], |s| s.exported.as_slice())),
+        ),
+        (
+            "importers",
+            list(suspect.map_or(&[], |s| s.importers.modules.as_slice())),
+        ),
         (
             "source",
             of(suspect.map(|s| match &s.origin {
@@ -202,13 +263,18 @@ fn record(
         ),
         (
             "listed_as",
-            listed.map_or(absent("the tag is in no list"), |name| text(name.describe().trim_end())),
+            listed.map_or(absent("the tag is in no list"), |name| {
+                text(name.describe().trim_end())
+            }),
         ),
     ]
 }
 
 fn address(claim: &Claim, call: bool) -> Option<Value> {
-    let found = claim.proof.iter().find(|instruction| instruction.is_call == call)?;
+    let found = claim
+        .proof
+        .iter()
+        .find(|instruction| instruction.is_call == call)?;
     let Virt(va) = found.va;
     Some(Virt(va).into())
 }

@@ -60,12 +60,7 @@ impl Context<'_> {
 }
 
 /// Makes the image, and notes what it exports.
-pub(super) fn image(
-    plan: &Plan,
-    module: &Module,
-    driver: &Driver,
-    exports: &mut Exports,
-) -> Image {
+pub(super) fn image(plan: &Plan, module: &Module, driver: &Driver, exports: &mut Exports) -> Image {
     let mut image = Image::new(module.base, module.size);
     image.time_stamp = module.time_stamp;
     image.checksum = module.checksum;
@@ -253,6 +248,7 @@ fn imports(module: &Module, driver: &Driver, exports: &Exports) -> Vec<Import> {
         names.push("ExFreePoolWithTag");
         if driver.style == Style::Lookaside {
             names.push("ExInitializeNPagedLookasideList");
+            names.push("ExInitializePagedLookasideList");
         }
     }
     if driver.stops {
@@ -313,11 +309,11 @@ fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32
                 .emit(&size.to_le_bytes());
             code.emit(&[0x45, 0x33, 0xc9, 0x45, 0x33, 0xc0, 0x33, 0xd2])
                 .lea_rcx(list);
-            code.call(
-                context.slot("ExInitializeNPagedLookasideList"),
-                CallStyle::Plain,
-            )
-            .end();
+            let initialize = match context.plan.is_paged(tag) {
+                true => "ExInitializePagedLookasideList",
+                false => "ExInitializeNPagedLookasideList",
+            };
+            code.call(context.slot(initialize), CallStyle::Plain).end();
         }
         Style::Classic | Style::Modern => {
             let call = if context.style == Style::Modern {
@@ -347,13 +343,18 @@ fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32
     }
 }
 
-/// `WdfMemoryCreate(WDF_NO_OBJECT_ATTRIBUTES, NonPagedPoolNx, tag, size, &memory, NULL)`.
+/// `WdfMemoryCreate(WDF_NO_OBJECT_ATTRIBUTES, PagedPool or NonPagedPoolNx, tag, size, &memory, NULL)`.
 fn emit_framework_call(code: &mut Code, context: &Context<'_>, tag: u32, size: u32) {
     code.begin(0x38)
         .emit(&[0x48, 0xc7, 0x44, 0x24, 0x28, 0, 0, 0, 0]);
     code.emit(&[0x48, 0xc7, 0x44, 0x24, 0x20])
         .emit(&size.to_le_bytes());
-    code.mov_r9d(tag).mov_r8d(0x200).emit(&[0x33, 0xd2]);
+    let kind = if context.plan.is_paged(tag.to_le_bytes()) {
+        1
+    } else {
+        0x200
+    };
+    code.mov_r9d(tag).mov_r8d(kind).emit(&[0x33, 0xd2]);
     code.emit(&[0x48, 0x8b, 0x05])
         .relative(context.variable(FUNCTIONS_AT));
     code.emit(&[0x48, 0x8b, 0x80])

@@ -1,0 +1,73 @@
+//! `.exepath`: where the files of images are looked for.
+
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::error::Result;
+use crate::session::Session;
+use crate::symbols::ImagePath;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: ".exepath",
+    aliases: &[".exepath+"],
+    rhai: "",
+    topic: Topic::Symbols,
+    summary: "show or set where files of drivers are looked for",
+    usage: ".exepath[+] [Path[;Path]...]",
+    help: "\
+.exepath shows the executable image path, or sets it; .exepath+ adds to it; -i on the command line sets it from the start. A place
+on the path is a folder (its subfolders drivers, System32 and System32\\drivers are looked into, too), a single file, or
+srv*CACHE*URL, of which the cache is used.
+
+A dump lacks pages of drivers: INIT is discarded after the start, and PAGE is paged out when memory is short. !poolowner and !leak
+then read the driver's file instead, if the time stamp and the size in its header are those of the loaded image. A file of another
+build is never taken.",
+    completes: Completes::Files,
+    examples: &[Example {
+        line: ".exepath /images; .exepath+ /more",
+        shows: "a path of two places",
+        output: "\
+Executable image search path is: /images
+Expanded Executable image search path is: /images
+Executable image search path is: /images;/more
+Expanded Executable image search path is: /images;/more",
+    }],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let wanted = args.text.trim().trim_matches('"');
+    if !wanted.is_empty() {
+        session.check_files()?;
+        let path = match args.name.ends_with('+') && !session.image_path.is_empty() {
+            true => format!("{};{wanted}", session.image_path.text()),
+            false => wanted.to_owned(),
+        };
+        session.image_path = ImagePath::parse(&path);
+        for missing in session.image_path.missing() {
+            out.note(&format!(
+                "{}: there is no such file or folder",
+                missing.display()
+            ))?;
+        }
+    }
+    out.row(&Path(session.image_path.text()))
+}
+
+struct Path<'a>(&'a str);
+
+impl Row for Path<'_> {
+    fn kind(&self) -> &'static str {
+        "image_path"
+    }
+
+    fn record(&self) -> Record {
+        vec![("path", self.0.into())]
+    }
+
+    fn text(&self) -> String {
+        let path = self.0;
+        format!(
+            "Executable image search path is: {path}\nExpanded Executable image search path is: {path}"
+        )
+    }
+}
