@@ -39,6 +39,8 @@ pub struct Session {
     pub pseudo: [u64; 20],
     /// Where the next bare display command (`d`, `db` …) goes on, and in which form.
     pub cursor: Cursor,
+    /// Where the next bare `u` goes on.
+    pub next_code: Option<Virt>,
     /// Hits saved by `s -[s]`.
     pub saved_hits: Vec<Virt>,
     /// Bytes that searches inside of another command asked for, and bytes that were there: that command tells them once.
@@ -106,6 +108,7 @@ impl Session {
             aliases: BTreeMap::new(),
             pseudo: [0; 20],
             cursor: Cursor::default(),
+            next_code: None,
             saved_hits: Vec::new(),
             searched: (0, 0),
             symbol_path: String::new(),

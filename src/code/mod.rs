@@ -16,10 +16,13 @@
 //! ```
 
 mod arm64;
+mod function;
 mod intel;
 mod line;
 mod operand;
+pub mod unwind;
 
+pub use function::Function;
 pub use line::{Flow, Instruction};
 pub use operand::Operand;
 

@@ -142,13 +142,14 @@ pub fn is_command(table: &Table, line: &str) -> bool {
         Some('!' | '.') => chars.next().is_some_and(|c| c.is_ascii_alphabetic()),
         Some('?' | '~' | '*' | '$' | '|' | '@' | ';') => true,
         Some(c) if c.is_ascii_alphabetic() => {
-            let Some((_, text)) = heads(line)
+            let Some((name, text)) = heads(line)
                 .into_iter()
                 .find(|(name, _)| named(table, name).is_some())
             else {
                 return false;
             };
-            !text.starts_with(['(', '.', '[']) && !assigns(text.trim_start())
+            !text.starts_with(['(', '.', '['])
+                && (!assigns(text.trim_start()) || takes_registers(&name, text))
         }
         Some(_) => false,
     }
@@ -157,6 +158,20 @@ pub fn is_command(table: &Table, line: &str) -> bool {
 fn assigns(text: &str) -> bool {
     let sign = text.trim_start_matches(['+', '-', '*', '/', '%', '<', '>', '|', '&', '^']);
     sign.starts_with('=') && text.len() - sign.len() <= 2
+}
+
+/// `k = StackPtr InstructionPtr`: two words behind the sign, with no operator between them, are no expression of Rhai.
+fn takes_registers(name: &str, text: &str) -> bool {
+    let Some(values) = text.trim_start().strip_prefix('=') else {
+        return false;
+    };
+    let is_value = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '@' || c == '$')
+            && !word.contains(['(', ';', ','])
+    };
+    name.starts_with('k')
+        && values.split_whitespace().count() > 1
+        && values.split_whitespace().all(is_value)
 }
 
 #[cfg(test)]
@@ -196,8 +211,9 @@ mod tests {
     static ECHO: Command = command(".echo", &[]);
     static SYMPATH: Command = command(".sympath", &[]);
     static IF: Command = command(".if", &[]);
+    static K: Command = command("k", &["kb"]);
     static TABLE: &[&Command] = &[
-        &LM, &S, &D, &N, &R, &VM, &POOLUSED, &EVALUATE, &TILDE, &ECHO, &SYMPATH, &IF,
+        &K, &LM, &S, &D, &N, &R, &VM, &POOLUSED, &EVALUATE, &TILDE, &ECHO, &SYMPATH, &IF,
     ];
 
     #[test]
@@ -292,6 +308,8 @@ mod tests {
             "s-a 0 L1 \"x\"",
             "!vm",
             "!foo",
+            "k = @rsp @rip",
+            "k=ffff8000`00001000 fffff807`22600000",
             ".echo x",
             ".nonsense",
             "? 1 + 1",

@@ -68,6 +68,8 @@ pub enum Topic {
     Memory,
     /// Expressions.
     Expressions,
+    /// Code and stacks.
+    Code,
     /// The target: version, time, registers, bug check.
     Target,
     /// Symbols.

@@ -64,9 +64,7 @@ impl Scope for Session {
                     Error::Absent("the dump does not say when it was written".into())
                 })
             }
-            "ra" => Err(Error::Absent(
-                "the return address needs a stack walk, which rkd does not do".into(),
-            )),
+            "ra" => self.return_address(),
             _ => return None,
         })
     }
@@ -109,6 +107,17 @@ impl Scope for Session {
 }
 
 impl Session {
+    /// Where the current function returns to.
+    fn return_address(&self) -> Result<u64> {
+        let registers = self.kernel.context(self.processor)?.unwind_registers();
+        let stack = self.kernel.stack(registers, 1);
+        match (stack.frames.first(), stack.stopped) {
+            (_, Some(why)) => Err(why),
+            (Some(frame), None) => Ok(frame.ret.0),
+            (None, None) => Err(Error::Absent("the stack is empty".into())),
+        }
+    }
+
     /// A byte of physical memory.
     ///
     /// # Errors

@@ -85,6 +85,7 @@ pub fn title(topic: Topic) -> &'static str {
         Topic::Modules => "Modules",
         Topic::Memory => "Searching and showing memory",
         Topic::Expressions => "Expressions",
+        Topic::Code => "Code and stacks",
         Topic::Target => "The target",
         Topic::Symbols => "Symbols",
         Topic::Session => "The session",

@@ -32,10 +32,12 @@ pub mod reload;
 pub mod s;
 pub mod script_file;
 pub mod search;
+pub mod stack;
 pub mod sym;
 pub mod symbol_path;
 pub mod time;
 pub mod tz;
+pub mod unassemble;
 pub mod version;
 pub mod vertarget;
 pub mod vm;
@@ -64,6 +66,9 @@ pub static ALL: &[&Command] = &[
     &evaluate_cpp::COMMAND,
     &formats::COMMAND,
     &n::COMMAND,
+    // Code
+    &unassemble::COMMAND,
+    &stack::COMMAND,
     // Target
     &vertarget::COMMAND,
     &version::COMMAND,

@@ -1,10 +1,13 @@
 //! `r`: the registers of the current processor, and the pseudo-registers.
 
+mod current;
+
+pub use current::{Place, unreadable};
+
 use crate::addr::Virt;
 use crate::command::masm::{Scope, evaluate};
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
 use crate::kernel::context::{Context, WHOLE};
 use crate::session::Session;
 
@@ -20,6 +23,9 @@ pub static COMMAND: Command = Command {
 Shows the registers of the current processor: those of the dump's header for the processor that wrote the dump, and what
 Windows saved of the others when they were stopped (~Ns chooses one). With names it shows these only: whole registers, their
 parts (eax, r8d, al), flags (zf), and pseudo-registers ($ip, $proc, $t0).
+
+The last lines are the instruction that the processor stands before. Behind it stands what its operand in memory lies at and
+holds (ss:0018:address=value), and behind a conditional jump whether it would be taken ([br=1]).
 
 r $t0 = Expression sets one of the twenty pseudo-registers $t0 to $t19, which expressions read as @$t0. The registers
 themselves belong to the dump and cannot be set.",
@@ -37,7 +43,8 @@ r11=0000000000000000 r12=0000000000000000 r13=0000000000000000
 r14=0000000000000000 r15=0000000000000000
 iopl=0         nv up ei pl zr na pe nc
 cs=0010  ss=0018  ds=002b  es=002b  fs=0053  gs=002b             efl=00000246
-nt!KeBugCheckEx:",
+nt!KeBugCheckEx:
+fffff807`229fd640 48894c2408      mov     qword ptr [rsp+8],rcx ss:0018:ffffa500`00007d40=00000000000000e2",
         },
         Example { line: "r $t0 = nt + 10; r $t0", shows: "a pseudo-register", output: "$t0=fffff80722600010" },
         Example {
@@ -54,11 +61,16 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     if text.is_empty() {
         let kernel = session.kernel.clone();
         let context = kernel.context(session.processor)?;
-        return out.row(&All {
+        let place = Place::of(&kernel, session.processor, &context);
+        out.row(&All {
             processor: session.processor,
             context,
-            kernel: &kernel,
-        });
+            place: &place,
+        })?;
+        return match &place.missing {
+            Some(why) => out.note(&format!("the instruction: {why}")),
+            None => Ok(()),
+        };
     }
     let bad = || Error::Syntax(format!("Bad register error in 'r {text}'"));
     if let Some((name, expression)) = text.split_once('=') {
@@ -149,7 +161,7 @@ fn width(name: &str) -> usize {
 struct All<'a> {
     processor: u32,
     context: Context,
-    kernel: &'a Kernel,
+    place: &'a Place,
 }
 
 impl All<'_> {
@@ -171,12 +183,6 @@ impl All<'_> {
         ]
         .join(" ")
     }
-
-    fn place(&self) -> Option<String> {
-        self.kernel
-            .nearest(Virt(self.get("rip")))
-            .map(|near| near.to_string())
-    }
 }
 
 impl Row for All<'_> {
@@ -194,7 +200,8 @@ impl Row for All<'_> {
         record.extend(
             ["cs", "ss", "ds", "es", "fs", "gs", "efl"].map(|name| (name, self.get(name).into())),
         );
-        record.push(("at", self.place().into()));
+        record.push(("at", self.place.label.clone().into()));
+        record.push(("instruction", self.place.line.as_str().into()));
         record
     }
 
@@ -209,11 +216,9 @@ impl Row for All<'_> {
             .iter()
             .map(|name| format!("{name}={:04x}", self.get(name)))
             .collect();
-        let place = self
-            .place()
-            .map_or(String::new(), |place| format!("\n{place}:"));
+        let place = self.place.text();
         format!(
-            "{text}\niopl={:x}         {}\n{}             efl={:08x}{place}",
+            "{text}\niopl={:x}         {}\n{}             efl={:08x}\n{place}",
             self.get("iopl"),
             self.flags(),
             segments.join("  "),

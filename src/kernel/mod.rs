@@ -1,6 +1,7 @@
 //! WINDOWS: the kernel's structures as plain Rust values. Everything is asked for by type and field name;
 //! a build number never decides a layout.
 
+mod code;
 pub mod context;
 pub mod debugger_data;
 mod identify;
@@ -10,6 +11,7 @@ pub mod names;
 mod open;
 pub mod pool;
 pub mod processes;
+pub mod stack;
 pub mod target;
 pub mod vm;
 

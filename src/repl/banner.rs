@@ -1,6 +1,7 @@
 //! What kd says when it has opened a dump, line by line.
 
 use crate::command::{Flow, Sink};
+use crate::commands::registers::Place;
 use crate::commands::{reload, symbol_path, vertarget};
 use crate::error::Result;
 use crate::kernel::target::Target;
@@ -34,5 +35,12 @@ pub fn show(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<F
         out.text(&line)?;
     }
     reload::progress(&kernel, out)?;
+    // A dump of a running system has no bug check, and nothing to analyse.
+    if dump.header().bugcheck_code != 0 {
+        out.text("For analysis of this file, run !analyze -v")?;
+    }
+    if let Ok(context) = kernel.context(session.processor) {
+        out.text(&Place::of(&kernel, session.processor, &context).text())?;
+    }
     Ok(Flow::Continue)
 }

@@ -275,13 +275,23 @@ fn allocator(style: Style, exports: &Exports) -> &'static str {
 
 /// Where the call of `KeBugCheckEx` in a driver that stops the machine returns to.
 pub(super) const RETURN_FROM_STOP: u64 = 0x1020;
+/// Where the two functions behind it are returned to.
+pub(super) const RETURN_FROM_KEYS: u64 = 0x1039;
+pub(super) const RETURN_FROM_COMPLETION: u64 = 0x104a;
 
 /// `KeBugCheckEx(0xe2, 0, 0, 0, 0)`, as the keyboard's driver calls it when the keys for it are pressed.
 fn emit_stop(code: &mut Code, context: &Context<'_>) {
+    let stop = code.here();
     code.begin(0x28).mov_ecx(0xe2);
     code.emit(&[0x33, 0xd2, 0x45, 0x33, 0xc0, 0x45, 0x33, 0xc9]);
     code.emit(&[0x48, 0xc7, 0x44, 0x24, 0x20, 0, 0, 0, 0]);
     code.call(context.slot("KeBugCheckEx"), CallStyle::Plain)
+        .end();
+    // who looks at the keys that were pressed, when a request is completed
+    code.begin(0x28).emit(&[0xe8]).relative(stop).end();
+    // and who completes it
+    code.begin(0x28);
+    code.call(context.slot("IofCompleteRequest"), CallStyle::Plain)
         .end();
 }
 

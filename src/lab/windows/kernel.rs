@@ -5,7 +5,7 @@ mod functions;
 mod labels;
 mod sections;
 
-pub(super) use functions::COMMON;
+pub(super) use functions::{COMMON, RETURN_FROM_CALLBACK};
 
 use super::Windows;
 use crate::addr::{Rva, Virt};
@@ -63,8 +63,14 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan, module: &Module) -> R
         image.put(rva, functions::stub(name));
     }
     if let Some(&allocator) = places.get("ExAllocatePoolWithTag") {
-        let (code, list) = functions::allocating(plan, Rva(free.0 + 0x1000), allocator);
+        let (code, mut list) = functions::allocating(plan, Rva(free.0 + 0x1000), allocator);
         image.put(Rva(free.0 + 0x1000), code);
+        let entries = places
+            .iter()
+            .filter_map(|(name, &rva)| functions::entry(name, rva));
+        list.extend(entries);
+        list.sort_unstable_by_key(|function| function.begin);
+        list.dedup_by_key(|function| function.begin);
         image.unwind(Rva(tail + 0x1_0000), Rva(tail + 0x1_8000), &list);
     }
     let version = kernel_version(windows);

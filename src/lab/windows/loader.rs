@@ -11,8 +11,8 @@ use crate::lab::plan::{Body, Module, Plan};
 /// `MI_UNLOADED_DRIVERS`.
 const REMEMBERED: usize = 50;
 
-/// Loads every image of the plan and lists them.
-pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
+/// Loads every image of the plan, lists them, and says what they export.
+pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan) -> Result<Exports> {
     let mut exports = Exports::default();
     let mut entries = Vec::new();
     for module in &plan.modules {
@@ -31,7 +31,8 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
     }
     let head = windows.symbol("PsLoadedModuleList")?;
     windows.link(head, &entries)?;
-    remember_unloaded(windows, plan)
+    remember_unloaded(windows, plan)?;
+    Ok(exports)
 }
 
 /// The loader's entry. Public symbols of older kernels know only the user-mode loader's, whose first half is the same.

@@ -1,7 +1,8 @@
 //! The processors: one control region each, with the registers that were saved when the machine stopped.
 
 use super::Windows;
-use super::driver::RETURN_FROM_STOP;
+use super::driver::{RETURN_FROM_COMPLETION, RETURN_FROM_KEYS, RETURN_FROM_STOP};
+use super::kernel::{Exports, RETURN_FROM_CALLBACK};
 use super::processes::Running;
 use crate::addr::{PAGE_SIZE, Virt};
 use crate::error::Result;
@@ -23,11 +24,16 @@ pub(super) struct Crash {
 }
 
 /// Writes all processors.
-pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan, running: &Running) -> Result<Crash> {
+pub(super) fn write(
+    windows: &mut Windows<'_>,
+    plan: &Plan,
+    running: &Running,
+    exports: &Exports,
+) -> Result<Crash> {
     let stop = windows.try_symbol("KeBugCheckEx").unwrap_or(windows.base);
     let idle_at = windows.try_symbol("MmSizeOfMdl").unwrap_or(windows.base) + 4;
     let array = windows.symbol("KiProcessorBlock")?;
-    let stack = write_stack(windows, plan, running)?;
+    let stack = write_stack(windows, plan, running, exports)?;
     let mut crash_context = context(stop, stack);
     // the arguments of KeBugCheckEx: rcx, rdx, r8, r9
     let arguments = [u64::from(plan.bug_check.code)]
@@ -103,8 +109,14 @@ pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan, running: &Running) -
     })
 }
 
-/// The top of the stack of the thread that ran: `KeBugCheckEx` returns to the driver that called it.
-fn write_stack(windows: &mut Windows<'_>, plan: &Plan, running: &Running) -> Result<Virt> {
+/// The stack of the thread that ran: `KeBugCheckEx` returns to the driver that called it, which was called when a request was
+/// completed. Each of the functions in between took 28h bytes.
+fn write_stack(
+    windows: &mut Windows<'_>,
+    plan: &Plan,
+    running: &Running,
+    exports: &Exports,
+) -> Result<Virt> {
     let stack = running.stack_base - 0x2c8;
     windows
         .memory
@@ -112,9 +124,16 @@ fn write_stack(windows: &mut Windows<'_>, plan: &Plan, running: &Running) -> Res
     let caller = plan
         .module(plan.bug_check.caller)
         .map_or(windows.base, |module| module.base);
-    windows
-        .memory
-        .write_u64(stack, (caller + RETURN_FROM_STOP).0)?;
+    let complete = exports.kernel("IofCompleteRequest").unwrap_or(windows.base);
+    let returns = [
+        caller + RETURN_FROM_STOP,
+        caller + RETURN_FROM_KEYS,
+        complete + RETURN_FROM_CALLBACK,
+        caller + RETURN_FROM_COMPLETION,
+    ];
+    for (index, to) in (0..).zip(returns) {
+        windows.memory.write_u64(stack + 0x30 * index, to.0)?;
+    }
     // the home places, where the function keeps its arguments
     let arguments = [u64::from(plan.bug_check.code)]
         .into_iter()

@@ -24,13 +24,13 @@ pub fn stop(
 ) -> Result<(Snapshot, Vec<String>)> {
     let mut windows = Windows::new(plan, table, version)?;
     let windows = &mut windows;
-    loader::load(windows, plan)?;
+    let exports = loader::load(windows, plan)?;
     pool::write(windows, plan)?;
     big_pages::write(windows, plan)?;
     shared::write(windows, plan)?;
     let debugger_data = debugger::write(windows, encoded)?;
     let running = processes::write(windows, plan)?;
-    let crash = processors::write(windows, plan, &running)?;
+    let crash = processors::write(windows, plan, &running, &exports)?;
     counters::write(windows, plan, running.stack_pages)?;
     heaps::write(windows, plan)?;
 

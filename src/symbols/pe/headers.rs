@@ -159,7 +159,7 @@ impl Headers {
     }
 
     /// Address and size of a data directory, if the image has it.
-    pub(super) fn directory(&self, number: usize) -> Option<(u32, u32)> {
+    pub fn directory(&self, number: usize) -> Option<(u32, u32)> {
         self.directories
             .get(number)
             .copied()

@@ -90,6 +90,18 @@ pub(super) fn places(table: &SymbolTable, free: Rva) -> BTreeMap<&'static str, R
     places
 }
 
+/// Where `IofCompleteRequest` goes on when the callback returns.
+pub(in crate::lab::windows) const RETURN_FROM_CALLBACK: u64 = 6;
+
+/// The entry of the function table for one of these functions; `None` for `KeBugCheckEx`, which pushes its flags as well.
+pub(super) fn entry(name: &str, at: Rva) -> Option<Function> {
+    (name != "KeBugCheckEx").then_some(Function {
+        begin: at,
+        end: Rva(at.0 + 11),
+        frame: 0x28,
+    })
+}
+
 /// The first bytes of a function.
 pub(super) fn stub(name: &str) -> Vec<u8> {
     match name {
@@ -98,6 +110,10 @@ pub(super) fn stub(name: &str) -> Vec<u8> {
             b"\x48\x89\x4c\x24\x08\x48\x89\x54\x24\x10\x4c\x89\x44\x24\x18\x4c\x89\x4c\x24\x20\
             \x9c\x48\x83\xec\x30\xfa\x65\x48\x8b\x0c\x25\x20\x00\x00\x00\xcc"
                 .to_vec()
+        }
+        // calls back whoever wants to know of it: call rax
+        "IofCompleteRequest" => {
+            b"\x48\x83\xec\x28\xff\xd0\x48\x83\xc4\x28\xc3\xcc\xcc\xcc\xcc\xcc".to_vec()
         }
         _ => b"\x48\x83\xec\x28\x33\xc0\x48\x83\xc4\x28\xc3\xcc\xcc\xcc\xcc\xcc".to_vec(),
     }

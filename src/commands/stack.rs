@@ -1,0 +1,150 @@
+//! The `k` family: the calls on a stack.
+
+mod row;
+mod scan;
+
+use crate::addr::Virt;
+use crate::code::unwind::Registers;
+use crate::command::masm;
+use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::error::{Error, Result};
+use crate::kernel::{Kernel, stack};
+use crate::session::Session;
+pub use row::{Call, Columns, site};
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "k",
+    aliases: &[
+        "kb", "kc", "kn", "kp", "kP", "kv", "kL", "kbL", "kbn", "knL", "kpn", "kvL", "kvn",
+    ],
+    rhai: "stack",
+    topic: Topic::Code,
+    summary: "show the calls on the stack",
+    usage: "k[b|c|v] [n] [L] [Count] [= [BasePtr] StackPtr InstructionPtr] | k -scan [Count]",
+    help: "\
+Shows the calls that led to where the current processor stands (~Ns chooses one), the innermost first: the stack pointer in
+each function, the address it returns to, and where it is. kb shows the first four places of the arguments instead of the
+stack pointer, kv both and the trap frame of functions that an exception or interrupt entered, kc only the names. n, p and L
+are taken and change nothing: frames are always numbered, and the symbols know neither parameters nor source lines.
+
+The callers are found by the unwind data of the images in the dump (.pdata and .xdata), as Windows and kd find them, not by
+guessing. Where that data is not in the dump, the walk ends and says so; a triage dump has hardly any of it. On x64 functions
+need not keep their arguments where kb shows them: what stands there may be something else.
+
+k = StackPtr InstructionPtr begins at other registers. k -scan is rkd's own and not kd's: it shows each number on the stack
+that is the address behind a call, oldest calls last. Some of these are left over from calls that have returned long ago, so
+it is no proof; it is what is left when unwinding is not possible.",
+    completes: Completes::Symbols,
+    examples: &[
+        Example { line: "k", shows: "how the practice dump crashed", output: "\
+\x20# Child-SP          RetAddr               Call Site
+00 ffffa500`00007d38 fffff807`34bf1020     nt!KeBugCheckEx
+01 ffffa500`00007d40 fffff807`34bf1039     kbdhid+0x1020
+02 ffffa500`00007d70 fffff807`230f5206     kbdhid+0x1039
+03 ffffa500`00007da0 fffff807`34bf104a     nt!IofCompleteRequest+0x6
+04 ffffa500`00007dd0 00000000`00000000     kbdhid+0x104a" },
+        Example { line: "kb 2", shows: "the places of the arguments, of two frames", output: "\
+\x20# RetAddr               : Args to Child                                                           : Call Site
+00 fffff807`34bf1020     : 00000000`000000e2 00000000`00000000 00000000`00000000 00000000`00000000 : nt!KeBugCheckEx
+01 fffff807`34bf1039     : 00000000`00000000 00000000`00000000 00000000`00000000 00000000`00000000 : kbdhid+0x1020" },
+        Example { line: "kc", shows: "only the names", output: "\
+\x20# Call Site
+00 nt!KeBugCheckEx
+01 kbdhid+0x1020
+02 kbdhid+0x1039
+03 nt!IofCompleteRequest+0x6
+04 kbdhid+0x104a" },
+    ],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let kernel = session.kernel.clone();
+    let text = args.text.trim();
+    if let Some(count) = text.strip_prefix("-scan") {
+        let most = count_of(session, count)?;
+        let registers = kernel.context(session.processor)?.unwind_registers();
+        return scan::run(session, &kernel, registers.rsp(), most, out);
+    }
+    let columns = Columns::of(&args.name);
+    let (count, start) = match text.split_once('=') {
+        Some((count, registers)) => (count, Some(registers)),
+        None => (text, None),
+    };
+    let most = count_of(session, count)?;
+    let registers = match start {
+        Some(text) => given_registers(session, text)?,
+        None => kernel.context(session.processor)?.unwind_registers(),
+    };
+    show(&kernel, registers, most, columns, out)
+}
+
+/// Shows the calls from these registers outwards.
+pub fn show(
+    kernel: &Kernel,
+    registers: Registers,
+    most: usize,
+    columns: Columns,
+    out: &mut dyn Sink,
+) -> Result<()> {
+    let stack = kernel.stack(registers, most);
+    if !stack.frames.is_empty() {
+        out.text(columns.heading())?;
+    }
+    for (number, frame) in stack.frames.iter().enumerate() {
+        out.row(&Call {
+            number,
+            frame,
+            site: site(kernel, frame.at),
+            columns,
+        })?;
+    }
+    match stack.stopped {
+        Some(why) => out.note(&format!(
+            "the stack goes on, but cannot be unwound further: {why}; k -scan shows what looks like return addresses"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// How many frames, from text that may hold letters which change nothing.
+fn count_of(session: &Session, text: &str) -> Result<usize> {
+    let text = text.trim().trim_start_matches(['n', 'L', 'M', 'p']).trim();
+    if text.is_empty() {
+        return Ok(stack::MOST);
+    }
+    let count = masm::evaluate(session, text)?;
+    match count {
+        0 => Err(Error::Syntax(format!("Range error in '{text}'"))),
+        count => Ok(usize::try_from(count).unwrap_or(stack::MOST)),
+    }
+}
+
+/// `StackPtr InstructionPtr`, or `BasePtr StackPtr InstructionPtr` as kd has it.
+fn given_registers(session: &Session, text: &str) -> Result<Registers> {
+    let mut numbers = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (number, after) = masm::evaluate_prefix(session, rest)?;
+        numbers.push(number);
+        rest = after.trim_start();
+    }
+    let (rbp, rsp, rip) = match numbers.as_slice() {
+        [rsp, rip] => (0, *rsp, *rip),
+        [rbp, rsp, rip] => (*rbp, *rsp, *rip),
+        _ => {
+            return Err(Error::Syntax(format!(
+                "k = takes a stack pointer and an instruction pointer, not '{}'",
+                text.trim()
+            )));
+        }
+    };
+    let mut general = [0; 16];
+    general[4] = rsp;
+    general[5] = rbp;
+    Ok(Registers {
+        rip: Virt(rip),
+        general,
+    })
+}

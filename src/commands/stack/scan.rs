@@ -1,0 +1,113 @@
+//! What looks like a return address on a stack: rkd's own way when a stack cannot be unwound.
+
+use super::row::site;
+use crate::addr::{PAGE_SIZE, Virt};
+use crate::code::Flow;
+use crate::command::sink::check;
+use crate::command::{Record, Row, Sink};
+use crate::error::Result;
+use crate::kernel::Kernel;
+use crate::session::Session;
+
+/// Bytes of the largest kernel stack (a large one on x64).
+const LARGEST: u64 = 0x12000;
+
+/// Shows the numbers on the stack from `from` on that point behind a call.
+pub fn run(
+    session: &Session,
+    kernel: &Kernel,
+    from: Virt,
+    most: usize,
+    out: &mut dyn Sink,
+) -> Result<()> {
+    out.text(" # Stack             Value                 Behind the call at (not unwound)")?;
+    let (mut shown, mut unproved, mut end) = (0, 0, from);
+    for at in (0..LARGEST / 8).map(|n| from + n * 8) {
+        if at.page_offset() == 0 {
+            check(&session.stop)?;
+        }
+        let Ok(value) = kernel.space().read_virt(at) else {
+            break;
+        };
+        end = at + 8;
+        if shown >= most {
+            break;
+        }
+        let is_proved = match behind_call(kernel, value) {
+            Some(is_proved) => is_proved,
+            None => continue,
+        };
+        unproved += usize::from(!is_proved);
+        out.row(&Candidate {
+            number: shown,
+            at,
+            value,
+            site: site(kernel, value),
+            is_proved,
+        })?;
+        shown += 1;
+    }
+    out.note(&format!(
+        "these are numbers that were found between {from} and {end}, not calls that were unwound: some may be left over from calls that have returned"
+    ))?;
+    if unproved > 0 {
+        out.note(&format!(
+            "{unproved} of them, marked with ?, lie in modules whose code is not in the dump, so that nobody can say whether a call stands before them"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Whether a call stands before an address: `None` when none does, or when it lies in no module; `Some(false)` when the code is
+/// not in the dump.
+fn behind_call(kernel: &Kernel, at: Virt) -> Option<bool> {
+    let module = kernel.module_at(at)?;
+    // The headers are no code.
+    if at - module.base < PAGE_SIZE {
+        return None;
+    }
+    let mut readable = false;
+    for length in 2..=8 {
+        let Ok(instruction) = kernel.instruction_at(at - length) else {
+            continue;
+        };
+        readable = true;
+        let is_call = matches!(instruction.flow, Flow::Call(_) | Flow::CallIndirect);
+        if is_call && instruction.end() == at {
+            return Some(true);
+        }
+    }
+    (!readable).then_some(false)
+}
+
+struct Candidate {
+    number: usize,
+    at: Virt,
+    value: Virt,
+    site: String,
+    is_proved: bool,
+}
+
+impl Row for Candidate {
+    fn kind(&self) -> &'static str {
+        "return_address"
+    }
+
+    fn record(&self) -> Record {
+        vec![
+            ("number", (self.number as u64).into()),
+            ("stack", self.at.into()),
+            ("address", self.value.into()),
+            ("site", self.site.as_str().into()),
+            ("is_behind_call", self.is_proved.into()),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let doubt = if self.is_proved { "" } else { " ?" };
+        format!(
+            "{:02x} {} {}     {}{doubt}",
+            self.number, self.at, self.value, self.site
+        )
+    }
+}
