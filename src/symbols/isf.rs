@@ -153,7 +153,7 @@ fn convert(path: &Path, raw: &RawFile) -> Result<SymbolTable, String> {
                 ty,
                 ..SymbolInfo::default()
             };
-            table.symbol_with(name, Rva(rva), info);
+            table.symbol_with(name, Rva(rva), &info);
         }
     }
     for (name, udt) in &raw.user_types.0 {

@@ -11,6 +11,7 @@ pub mod home;
 pub mod id;
 pub mod image_path;
 pub mod isf;
+mod packed;
 pub mod path;
 pub mod pdb;
 pub mod pe;

@@ -1,13 +1,15 @@
 //! The one table that every source of symbols becomes: names and addresses, structures and enumerations.
 
 use super::facts;
+use super::packed::Packed;
 use super::types::{Enum, Field, Type, Udt};
 use super::{Name, PdbId};
 use crate::addr::Rva;
 use crate::error::{Error, Result};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where a table came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,29 +91,13 @@ pub struct Symbol<'a> {
     pub info: SymbolInfo,
 }
 
-/// The symbols and types of one image. Immutable; made by a [`TableBuilder`](super::TableBuilder).
+/// The symbols and types of one image. Immutable; made by a [`TableBuilder`](super::TableBuilder). A copy is cheap.
 #[derive(Clone, Debug)]
 pub struct SymbolTable {
-    pub(super) source: Source,
-    pub(super) identity: Option<PdbId>,
-    pub(super) version: Option<Name>,
-    pub(super) machine: Option<u16>,
-    pub(super) pointer_size: u8,
-    pub(super) mi_state_slack: Option<u64>,
-    /// All names in their order, without anything between them.
-    pub(super) text: Box<str>,
-    /// Where each name starts in `text`, and where the last one ends.
-    pub(super) starts: Box<[u32]>,
-    /// By the same index.
-    pub(super) rvas: Box<[u32]>,
-    /// Indices in ascending order of address; of several names of one address the best comes first.
-    pub(super) by_rva: Box<[u32]>,
-    pub(super) udts: HashMap<Name, Udt>,
-    pub(super) enums: HashMap<Name, Enum>,
-    /// By the same index as `rvas`.
-    pub(super) infos: Box<[SymbolInfo]>,
-    pub(super) typedefs: HashMap<Name, Type>,
-    pub(super) private: bool,
+    source: Source,
+    version: Option<Name>,
+    mi_state_slack: Option<u64>,
+    packed: Arc<Packed>,
 }
 
 /// A field that was found by its path: from the start of the outer type.
@@ -124,6 +110,21 @@ pub struct FieldRef<'a> {
 }
 
 impl SymbolTable {
+    /// A table of what is packed, without [`mi_state_slack`](SymbolTable::mi_state_slack).
+    pub(super) fn of(source: Source, packed: Arc<Packed>) -> SymbolTable {
+        SymbolTable {
+            source,
+            version: packed.head().version.clone(),
+            mi_state_slack: None,
+            packed,
+        }
+    }
+
+    /// What is behind the table.
+    pub(super) fn packed(&self) -> &Packed {
+        &self.packed
+    }
+
     /// Where the table came from.
     pub fn source(&self) -> &Source {
         &self.source
@@ -131,7 +132,7 @@ impl SymbolTable {
 
     /// Which link of which image the table describes, if the source says so.
     pub fn identity(&self) -> Option<&PdbId> {
-        self.identity.as_ref()
+        self.packed.head().identity.as_ref()
     }
 
     /// The version of the image, `10.0.19041.3570`, if the source says so or the built-in facts know this link.
@@ -161,12 +162,12 @@ impl SymbolTable {
 
     /// The machine in the terms of a PE header, `0x8664` or `0xaa64`, if the source says so.
     pub fn machine(&self) -> Option<u16> {
-        self.machine
+        self.packed.head().machine
     }
 
     /// The width of a pointer in bytes.
     pub fn pointer_size(&self) -> u8 {
-        self.pointer_size
+        self.packed.head().pointer_size
     }
 
     /// Bytes by which the variable `MiState` is larger than its type says.
@@ -179,19 +180,19 @@ impl SymbolTable {
 
     /// Whether the source has what a PDB for the public has not: the compiler's records of each module.
     pub fn is_private(&self) -> bool {
-        self.private
+        self.packed.head().private
     }
 
     /// The symbol at an index: they are in the order of their names, then of their addresses' importance.
     fn symbol_at(&self, index: usize) -> Option<Symbol<'_>> {
         let (name, rva) = self.entry(index)?;
-        let info = self.infos.get(index).cloned().unwrap_or_default();
+        let info = self.packed.info(index);
         Some(Symbol { name, rva, info })
     }
 
     /// All symbols of exactly this name, the one that other modules see first: static ones of several modules may share it.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Symbol<'a>> {
-        (self.lower_bound(name)..)
+        (self.packed.lower_bound(name)..)
             .map_while(|index| self.symbol_at(index))
             .take_while(move |symbol| symbol.name == name)
     }
@@ -208,45 +209,26 @@ impl SymbolTable {
 
     /// The type that a name of a `typedef` stands for.
     pub fn typedef(&self, name: &str) -> Option<&Type> {
-        self.typedefs.get(name)
+        self.packed.typedef(name)
     }
 
     /// How many symbols the table has.
     pub fn len(&self) -> usize {
-        self.rvas.len()
+        self.packed.len()
     }
 
     /// Whether the table has no symbols. It may still have types.
     pub fn is_empty(&self) -> bool {
-        self.rvas.is_empty()
-    }
-
-    fn name_at(&self, index: usize) -> &str {
-        let at = |i: usize| self.starts.get(i).map_or(0, |&at| at as usize);
-        self.text.get(at(index)..at(index + 1)).unwrap_or_default()
+        self.len() == 0
     }
 
     fn entry(&self, index: usize) -> Option<(&str, Rva)> {
-        Some((self.name_at(index), Rva(*self.rvas.get(index)?)))
-    }
-
-    /// The first index whose name is not less than `name`.
-    fn lower_bound(&self, name: &str) -> usize {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.name_at(middle) < name {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        low
+        Some((self.packed.name(index), Rva(self.packed.rva(index)?)))
     }
 
     /// The address of the symbol with exactly this name.
     pub(crate) fn exactly(&self, name: &str) -> Option<Rva> {
-        let (found, rva) = self.entry(self.lower_bound(name))?;
+        let (found, rva) = self.entry(self.packed.lower_bound(name))?;
         (found == name).then_some(rva)
     }
 
@@ -257,7 +239,7 @@ impl SymbolTable {
     pub fn rva(&self, name: &str) -> Option<Rva> {
         self.exactly(name).or_else(|| {
             let decorated = format!("?{name}@@");
-            match self.entry(self.lower_bound(&decorated)) {
+            match self.entry(self.packed.lower_bound(&decorated)) {
                 Some((found, rva)) if found.starts_with(&decorated) => Some(rva),
                 _ => self.exactly(&format!("_{name}")),
             }
@@ -273,18 +255,18 @@ impl SymbolTable {
     }
 
     fn nearest_index(&self, rva: Rva) -> Option<usize> {
-        let address = |&i: &u32| self.rvas.get(i as usize).copied().unwrap_or(u32::MAX);
-        let above = self.by_rva.partition_point(|i| address(i) <= rva.0);
-        let found = address(self.by_rva.get(above.checked_sub(1)?)?);
-        let first = self.by_rva.partition_point(|i| address(i) < found);
-        self.by_rva.get(first).map(|&index| index as usize)
+        let last = self.packed.at_or_below(rva.0).checked_sub(1)?;
+        let found = self.packed.rva(self.packed.by_rva(last)?)?;
+        let before = found
+            .checked_sub(1)
+            .map_or(0, |before| self.packed.at_or_below(before));
+        self.packed.by_rva(before)
     }
 
     /// The address of the first symbol above `rva`.
     pub fn next_above(&self, rva: Rva) -> Option<Rva> {
-        let address = |&i: &u32| self.rvas.get(i as usize).copied().unwrap_or(u32::MAX);
-        let above = self.by_rva.partition_point(|i| address(i) <= rva.0);
-        self.by_rva.get(above).map(|i| Rva(address(i)))
+        let index = self.packed.by_rva(self.packed.at_or_below(rva.0))?;
+        self.packed.rva(index).map(Rva)
     }
 
     /// All symbols in the order of their names (by bytes).
@@ -294,34 +276,50 @@ impl SymbolTable {
 
     /// All symbols in ascending order of address.
     pub fn symbols_by_rva(&self) -> impl Iterator<Item = (&str, Rva)> {
-        self.by_rva.iter().filter_map(|&i| self.entry(i as usize))
+        (0..self.len()).filter_map(|place| self.entry(self.packed.by_rva(place)?))
     }
 
     /// A structure or union by its name.
     pub fn udt(&self, name: &str) -> Option<&Udt> {
-        self.udts.get(name)
+        self.packed.udt(name)
     }
 
     /// An enumeration by its name.
     pub fn enumeration(&self, name: &str) -> Option<&Enum> {
-        self.enums.get(name)
+        self.packed.enumeration(name)
     }
 
-    /// All structures and unions, in no order.
+    /// All structures and unions, in the order of their names. Each is made for that: who looks for names asks for
+    /// [`udt_names`](SymbolTable::udt_names).
     pub fn udts(&self) -> impl Iterator<Item = &Udt> {
-        self.udts.values()
+        self.packed.udts()
     }
 
-    /// All enumerations, in no order.
+    /// All enumerations, in the order of their names.
     pub fn enumerations(&self) -> impl Iterator<Item = &Enum> {
-        self.enums.values()
+        self.packed.enums()
+    }
+
+    /// The names of all structures and unions, in their order.
+    pub fn udt_names(&self) -> impl Iterator<Item = &str> {
+        self.packed.udt_names()
+    }
+
+    /// The names of all enumerations, in their order.
+    pub fn enumeration_names(&self) -> impl Iterator<Item = &str> {
+        self.packed.enum_names()
+    }
+
+    /// All names that stand for other types, in their order.
+    pub fn typedef_names(&self) -> impl Iterator<Item = &str> {
+        self.packed.typedef_names()
     }
 
     /// The size of a type in bytes; `None` for code, for nothing, and for a type that the table does not have.
     pub fn size_of(&self, ty: &Type) -> Option<u64> {
         match ty {
             Type::Base(base) => Some(u64::from(base.size)),
-            Type::Pointer(_) => Some(u64::from(self.pointer_size)),
+            Type::Pointer(_) => Some(u64::from(self.pointer_size())),
             Type::Array(of, count) => self.size_of(of)?.checked_mul(*count),
             Type::Udt(name) => self.udt(name).map(|udt| udt.size),
             Type::Enum(name) => self.enumeration(name).map(|e| e.size),

@@ -1,31 +1,15 @@
 //! Reads the facts file. Everything is found at once, but a type is only made when its kernel is asked for.
 
-use super::code::{Reader, corrupt};
 use crate::addr::Rva;
 use crate::error::Result;
-use crate::symbols::types::{Base, BaseKind, Enum, Field, Name, Type, Udt, UdtKind};
+use crate::symbols::packed::code::{Reader, corrupt};
+use crate::symbols::packed::types::{Definition, Pool, read_definition};
+use crate::symbols::types::{Base, BaseKind, Name};
 use crate::symbols::{Guid, PdbId, Source, SymbolTable, TableBuilder, isf};
 use std::ops::Range;
 
 /// The first bytes of the unpacked file: its kind and its version.
 pub(super) const MAGIC: &[u8] = b"rkd facts 1\n";
-
-/// How deep a type may be nested; the deepest in a Windows kernel is four.
-const DEPTH: u32 = 32;
-
-pub(super) mod tag {
-    pub const POINTER: u8 = 0;
-    pub const ARRAY: u8 = 1;
-    pub const UDT: u8 = 2;
-    pub const ENUM: u8 = 3;
-    pub const BITFIELD: u8 = 4;
-    pub const FUNCTION: u8 = 5;
-    pub const VOID: u8 = 6;
-    /// Before the tag of an anonymous member's type.
-    pub const ANONYMOUS: u8 = 7;
-    /// Base types by their index from here on.
-    pub const BASE: u8 = 8;
-}
 
 /// Addresses and layouts of many kernels.
 #[derive(Debug, Default)]
@@ -74,7 +58,8 @@ impl Facts {
             Ok(text.into())
         })?;
         facts.bases = reader.list(|r| {
-            let (name, size, signed, kind) = (facts.name(r)?, r.byte()?, r.byte()? != 0, r.byte()?);
+            let (name, size, signed, kind) =
+                (facts.read_name(r)?, r.byte()?, r.byte()? != 0, r.byte()?);
             let kind = match kind {
                 0 => BaseKind::Int,
                 1 => BaseKind::Char,
@@ -118,12 +103,8 @@ impl Facts {
         Ok(facts)
     }
 
-    fn name(&self, reader: &mut Reader) -> Result<Name> {
-        let index: usize = reader.small()?;
-        self.names
-            .get(index)
-            .cloned()
-            .ok_or_else(|| corrupt("a name does not exist"))
+    fn read_name(&self, reader: &mut Reader) -> Result<Name> {
+        self.name(reader.number()?)
     }
 
     fn read_build(&self, r: &mut Reader) -> Result<Build> {
@@ -132,8 +113,8 @@ impl Facts {
                 .try_into()
                 .map_err(|_| corrupt("it ends too early"))?,
         ));
-        let id = PdbId::new(guid, r.small()?, &*self.name(r)?);
-        let version = Some(self.name(r)?).filter(|version| !version.is_empty());
+        let id = PdbId::new(guid, r.small()?, &*self.read_name(r)?);
+        let version = Some(self.read_name(r)?).filter(|version| !version.is_empty());
         let machine = Some(r.small()?).filter(|&machine| machine != 0);
         let pointer_size = r.byte()?;
         let slack = r.number()?.checked_sub(1);
@@ -282,76 +263,27 @@ impl Facts {
         }
         for &(name, definition) in self.type_sets.get(build.type_set)? {
             let bytes = self.bytes.get(self.definitions.get(definition)?.clone())?;
-            self.define(self.names.get(name)?, &mut Reader(bytes), &mut table)
-                .ok()?;
+            match read_definition(self.names.get(name)?, self, &mut Reader(bytes)).ok()? {
+                Definition::Udt(udt) => table.udt(udt),
+                Definition::Enum(e) => table.enumeration(e),
+            };
         }
         Some(table.build())
     }
+}
 
-    fn define(&self, name: &Name, r: &mut Reader, table: &mut TableBuilder) -> Result<()> {
-        let kind = match r.byte()? {
-            0 => UdtKind::Struct,
-            1 => UdtKind::Union,
-            2 => {
-                let size = r.number()?;
-                let constants = r.list(|r| Ok((self.name(r)?, r.signed()?)))?;
-                table.enumeration(Enum::new(name.clone(), size, constants));
-                return Ok(());
-            }
-            _ => return Err(corrupt("a definition is of an unknown kind")),
-        };
-        let size = r.number()?;
-        let mut offset = 0u64;
-        let fields = r.list(|r| {
-            let name = self.name(r)?;
-            offset = offset.wrapping_add(r.number()?);
-            let anonymous = r.0.first() == Some(&tag::ANONYMOUS);
-            if anonymous {
-                r.byte()?;
-            }
-            Ok(Field {
-                name,
-                offset,
-                ty: self.ty(r, DEPTH)?,
-                anonymous,
-            })
-        })?;
-        table.udt(Udt::new(name.clone(), kind, size, fields));
-        Ok(())
+impl Pool for Facts {
+    const SIGNATURES: bool = false;
+
+    fn name(&self, index: u64) -> Result<Name> {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.names.get(index).cloned())
+            .ok_or_else(|| corrupt("a name does not exist"))
     }
 
-    fn ty(&self, r: &mut Reader, depth: u32) -> Result<Type> {
-        let depth = depth
-            .checked_sub(1)
-            .ok_or_else(|| corrupt("a type is nested too deep"))?;
-        Ok(match r.byte()? {
-            tag::POINTER => Type::Pointer(Box::new(self.ty(r, depth)?)),
-            tag::ARRAY => {
-                let count = r.number()?;
-                Type::Array(Box::new(self.ty(r, depth)?), count)
-            }
-            tag::UDT => Type::Udt(self.name(r)?),
-            tag::ENUM => Type::Enum(self.name(r)?),
-            tag::BITFIELD => {
-                let (position, length) = (r.byte()?, r.byte()?);
-                Type::Bitfield {
-                    position,
-                    length,
-                    of: Box::new(self.ty(r, depth)?),
-                }
-            }
-            tag::FUNCTION => Type::Function(None),
-            tag::VOID => Type::Void,
-            other => {
-                let base = other
-                    .checked_sub(tag::BASE)
-                    .and_then(|index| self.bases.get(usize::from(index)));
-                Type::Base(
-                    base.cloned()
-                        .ok_or_else(|| corrupt("a base type does not exist"))?,
-                )
-            }
-        })
+    fn base(&self, index: usize) -> Option<&Base> {
+        self.bases.get(index)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Writes the facts file. Only `examples/make_facts.rs` needs it.
 
-use super::code::{Writer, corrupt};
-use super::decode::{MAGIC, tag};
+use super::decode::MAGIC;
 use crate::error::Result;
-use crate::symbols::types::{Base, BaseKind, Enum, Type, Udt, UdtKind};
+use crate::symbols::packed::code::{Writer, corrupt};
+use crate::symbols::packed::types::{Indices, write_enum, write_udt};
+use crate::symbols::types::{Base, BaseKind, Enum, Type, Udt};
 use crate::symbols::{Name, SymbolTable};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
@@ -185,74 +186,19 @@ impl Encoder {
         })
     }
 
+    /// The order of the declaration is not kept: a kernel is one fact, whichever kind of file it was read from.
     fn udt(&self, udt: &Udt) -> Result<Vec<u8>> {
         let mut out = Writer::default();
-        out.0.push(match udt.kind {
-            UdtKind::Struct => 0,
-            UdtKind::Union => 1,
-        });
-        out.number(udt.size).number(udt.fields.len() as u64);
-        let mut offset = 0;
-        for field in &udt.fields {
-            out.number(self.name(&field.name))
-                .number(field.offset - offset);
-            offset = field.offset;
-            if field.anonymous {
-                out.0.push(tag::ANONYMOUS);
-            }
-            self.ty(&field.ty, &mut out)?;
-        }
+        let (name, fields) = (udt.name.clone(), udt.fields.clone());
+        let udt = Udt::new(name, udt.kind, udt.size, fields);
+        write_udt(&udt, &mut &*self, &mut out)?;
         Ok(out.0)
     }
 
     fn enumeration(&self, e: &Enum) -> Vec<u8> {
-        let mut out = Writer(vec![2]);
-        out.number(e.size).number(e.constants.len() as u64);
-        for (name, value) in &e.constants {
-            out.number(self.name(name)).signed(*value);
-        }
+        let mut out = Writer::default();
+        write_enum(e, &mut &*self, &mut out);
         out.0
-    }
-
-    fn ty(&self, ty: &Type, out: &mut Writer) -> Result<()> {
-        match ty {
-            Type::Pointer(to) => {
-                out.0.push(tag::POINTER);
-                self.ty(to, out)?;
-            }
-            Type::Array(of, count) => {
-                out.0.push(tag::ARRAY);
-                out.number(*count);
-                self.ty(of, out)?;
-            }
-            Type::Udt(name) => {
-                out.0.push(tag::UDT);
-                out.number(self.name(name));
-            }
-            Type::Enum(name) => {
-                out.0.push(tag::ENUM);
-                out.number(self.name(name));
-            }
-            Type::Bitfield {
-                position,
-                length,
-                of,
-            } => {
-                out.0.extend([tag::BITFIELD, *position, *length]);
-                self.ty(of, out)?;
-            }
-            Type::Function(_) => out.0.push(tag::FUNCTION),
-            Type::Void => out.0.push(tag::VOID),
-            Type::Base(base) => {
-                let index = self.bases.get(base).copied().unwrap_or_default();
-                let byte = u8::try_from(index)
-                    .ok()
-                    .and_then(|index| index.checked_add(tag::BASE));
-                out.0
-                    .push(byte.ok_or_else(|| corrupt("there are too many base types"))?);
-            }
-        }
-        Ok(())
     }
 
     /// Symbol sets, and then the builds themselves.
@@ -315,6 +261,18 @@ impl Encoder {
                 shift = next;
             }
         }
+    }
+}
+
+impl Indices for &Encoder {
+    const SIGNATURES: bool = false;
+
+    fn name(&mut self, name: &str) -> u64 {
+        Encoder::name(self, name)
+    }
+
+    fn base(&mut self, base: &Base) -> usize {
+        self.bases.get(base).copied().unwrap_or_default() as usize
     }
 }
 

@@ -5,7 +5,6 @@
 //! which can also add a kernel to it. Two hundred kernels share most of their types and differ little in their addresses:
 //! each definition is stored once, each address as its distance from that in the kernel before.
 
-mod code;
 mod decode;
 mod encode;
 mod own;

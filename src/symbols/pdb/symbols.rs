@@ -132,7 +132,7 @@ impl Reader<'_, '_> {
             Ok(SymbolData::UserDefinedType(udt)) => {
                 let name = text(udt.name.as_bytes());
                 let ty = self.types.get(udt.type_index)?;
-                self.table.typedef(&name, ty);
+                self.table.typedef(&name, &ty);
             }
             _ => {}
         }
@@ -175,7 +175,7 @@ impl Reader<'_, '_> {
         if let Some(rva) = at.to_rva(&self.map)
             && !name.is_empty()
         {
-            self.table.symbol_with(&name, Rva(rva.0), info);
+            self.table.symbol_with(&name, Rva(rva.0), &info);
         }
     }
 }
