@@ -102,6 +102,7 @@ impl World<'_> {
 }
 
 fn perform(cli: &Cli) -> u8 {
+    crate::symbols::cache::enable();
     let stop = Arc::new(AtomicBool::new(false));
     let interrupts = Interrupts::listen(Arc::clone(&stop));
     // A list that was named is read again for each dump; whether it can be read is a matter of the command line.

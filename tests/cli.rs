@@ -30,6 +30,7 @@ fn rkd(folder: &Path, arguments: &[&str]) -> Program {
         .args(arguments)
         .env("TZ", "UTC")
         .env("RKD_HISTORY", "")
+        .env("RKD_CACHE", "")
         .env_remove("_NT_SYMBOL_PATH")
         .env_remove("_NT_EXECUTABLE_IMAGE_PATH")
         .env_remove("NO_COLOR")

@@ -44,6 +44,7 @@ impl Terminal {
             .current_dir(folder)
             .env("TERM", "xterm")
             .env("RKD_HISTORY", folder.join("state/history"))
+            .env("RKD_CACHE", "")
             .env("NO_COLOR", "1")
             .env_remove("_NT_SYMBOL_PATH")
             .stdin(Stdio::piped())

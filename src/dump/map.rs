@@ -22,7 +22,11 @@ pub(crate) enum Map {
 impl Map {
     /// Maps the whole of a regular file.
     pub(crate) fn open(path: &Path) -> io::Result<Map> {
-        let file = File::open(path)?;
+        Map::of(&File::open(path)?)
+    }
+
+    /// Maps the whole of a regular file that is open.
+    pub(crate) fn of(file: &File) -> io::Result<Map> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::other("it is not a regular file"));
@@ -34,7 +38,7 @@ impl Map {
         // are valid. What Rust cannot rule out is another process that writes to the file meanwhile: a dump at rest is
         // not written to, and what we read is judged byte by byte anyway.
         #[allow(unsafe_code)]
-        let map = unsafe { memmap2::Mmap::map(&file)? };
+        let map = unsafe { memmap2::Mmap::map(file)? };
         Ok(Map::Mapped(Watch::on(&map), map))
     }
 

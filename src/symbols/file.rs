@@ -1,5 +1,6 @@
 //! A file with symbols, whatever it is: what it begins with decides, not what it is called.
 
+use super::cache::{self, Cache, Stamp};
 use super::{PdbId, SymbolTable, cabinet, isf, pdb};
 use crate::dump::map::Map;
 use crate::error::{Error, Result};
@@ -14,11 +15,43 @@ use std::sync::Arc;
 /// [`Error::Open`] when the file cannot be read; [`Error::File`] when it is none of these, is damaged, or belongs to another
 /// link.
 pub fn open(path: &Path, wanted: Option<&PdbId>) -> Result<SymbolTable> {
+    open_through(cache::used(), path, wanted)
+}
+
+/// As [`open`], but what was made of the file before is sought in a cache, and what is made of it now is kept there.
+///
+/// # Errors
+/// As [`open`]. What is wrong with the cache is no error.
+pub fn open_through(
+    cache: Option<&Cache>,
+    path: &Path,
+    wanted: Option<&PdbId>,
+) -> Result<SymbolTable> {
     let map = Map::open(path).map_err(|source| Error::Open {
         path: path.to_owned(),
         source,
     })?;
-    read(path, map, wanted)
+    let is_small = (map.bytes().len() as u64) < cache::SMALL;
+    let stamped = cache
+        .filter(|_| !is_small)
+        .and_then(|cache| Some((cache, Stamp::of(path, &map).ok()?)));
+    let Some((cache, stamp)) = stamped else {
+        return read(path, map, wanted);
+    };
+    if let Some(table) = cache.find(&stamp, path) {
+        is_wanted(table.identity(), wanted).map_err(|reason| Error::File {
+            path: path.to_owned(),
+            reason,
+        })?;
+        return Ok(table);
+    }
+    let table = read(path, map, wanted)?;
+    let kept = cache.keep(&stamp, &table);
+    // What is mapped costs less memory than what was made.
+    Ok(kept
+        .ok()
+        .and_then(|()| cache.find(&stamp, path))
+        .unwrap_or(table))
 }
 
 /// Reads a symbol file's bytes; `path` is for the error and the table's [`Source`](super::Source).

@@ -5,6 +5,7 @@
 
 pub mod builder;
 pub mod cabinet;
+pub mod cache;
 pub mod facts;
 pub mod file;
 pub mod home;

@@ -25,10 +25,10 @@ const SMALL: &str = r#"{
     "unsigned long": {"kind": "int", "size": 4, "signed": false, "endian": "little"}}
 }"#;
 
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
+mod cache;
 mod driver;
 mod hostile;
 

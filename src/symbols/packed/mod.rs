@@ -80,6 +80,14 @@ impl Packed {
             .unwrap_or_default()
     }
 
+    /// The bytes before them.
+    pub fn before(&self) -> &[u8] {
+        self.bytes
+            .bytes()
+            .get(..self.sections.start())
+            .unwrap_or_default()
+    }
+
     /// How many symbols there are.
     pub fn len(&self) -> usize {
         self.sections.length(Section::Rvas) / 4
