@@ -157,7 +157,11 @@ fn a_cache_that_somebody_made_up_is_no_danger() {
         let mut bytes = good.clone();
         for _ in 0..=random.below(6) {
             // The table of the parts and the numbers in them are what could lead astray.
-            let limit = if random.below(2) == 0 { 400 } else { good.len() - 24 };
+            let limit = if random.below(2) == 0 {
+                400
+            } else {
+                good.len() - 24
+            };
             let at = 24 + random.below(limit);
             bytes[at] = match random.below(3) {
                 0 => 0xff,
