@@ -45,6 +45,8 @@ pub struct Session {
     pub saved_hits: Vec<Virt>,
     /// Bytes that searches inside of another command asked for, and bytes that were there: that command tells them once.
     pub searched: (u64, u64),
+    /// The last type that `dt` showed, for `dt .`.
+    pub last_type: String,
     /// The path of symbol files, as it was given.
     pub symbol_path: String,
     /// The symbol servers, as far as they may be asked, and what the search for symbols has to tell.
@@ -111,6 +113,7 @@ impl Session {
             next_code: None,
             saved_hits: Vec::new(),
             searched: (0, 0),
+            last_type: String::new(),
             symbol_path: String::new(),
             servers: Servers::default(),
             placed: Vec::new(),

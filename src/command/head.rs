@@ -150,9 +150,21 @@ pub fn is_command(table: &Table, line: &str) -> bool {
             };
             !text.starts_with(['(', '.', '['])
                 && (!assigns(text.trim_start()) || takes_registers(&name, text))
+                && !computes(text)
         }
         Some(_) => false,
     }
+}
+
+/// ` + 1`: a sign between blanks, with something to take behind it, is between two values of Rhai.
+fn computes(text: &str) -> bool {
+    let Some((sign, rest)) = text.strip_prefix(' ').and_then(|text| text.split_once(' ')) else {
+        return false;
+    };
+    let signs = [
+        "+", "-", "*", "/", "%", "<", ">", "<=", ">=", "!=", "&&", "||",
+    ];
+    signs.contains(&sign) && !rest.trim().is_empty()
 }
 
 fn assigns(text: &str) -> bool {
@@ -325,6 +337,9 @@ mod tests {
             "lm; let x = 1",
             "  !vm",
             "db .",
+            "d *",
+            "s -a 0 L1 \"x\"",
+            "lm -v",
         ] {
             assert!(is_command(TABLE, line), "{line} is kd");
         }
@@ -349,6 +364,9 @@ mod tests {
             "poolused(\"2\")",
             "( 1 )",
             "x.y",
+            "n + 1",
+            "d * 2",
+            "s != r",
             "// lm",
         ] {
             assert!(!is_command(TABLE, line), "{line} is Rhai");

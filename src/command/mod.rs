@@ -85,6 +85,8 @@ pub enum Completes {
     Nothing,
     /// Addresses: module names, `module!symbol`.
     Symbols,
+    /// Types: module names, `module!type`.
+    Types,
     /// Module names.
     Modules,
     /// Pool tags of the dump.

@@ -4,6 +4,7 @@ mod form;
 mod memory;
 mod rows;
 
+pub(super) use memory::{Memory, number};
 pub use rows::printable;
 
 use crate::addr::Virt;
@@ -13,7 +14,6 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::session::Session;
 use form::{Form, Look};
-use memory::Memory;
 use rows::{Numbers, Pointer, Text};
 
 /// See the module.

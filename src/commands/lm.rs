@@ -1,7 +1,10 @@
 //! `lm`: the loaded and the unloaded modules.
 
 mod options;
+mod state;
 mod verbose;
+
+pub use state::{SymbolState, symbol_state};
 
 use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
@@ -23,7 +26,7 @@ Lists the modules by address. Options may be run together (lmvm nt, lmksm, lm1m)
 
   k, u   kernel modules only, user modules only
   l      only modules whose symbols are loaded        o   loaded modules only, without the unloaded ones
-  e      only modules whose symbols have a problem
+  e      only modules whose symbols have a problem: none, or the image's exports only, or a sign in front
   m Pat  only modules whose name fits the pattern: * ? [a-z] # (the one before, any number) + (at least one), in any case
   M Pat  the same for the path of the image
   a Adr  only the module that holds the address
@@ -32,6 +35,11 @@ Lists the modules by address. Options may be run together (lmvm nt, lmksm, lm1m)
   1m     names only, one on a line, for loops
   i f n p t   with the image's file name, full path, image name, mapped name, time stamp
   c D    accepted, as in kd's links
+
+A module's symbols are deferred until something asks for them: a name of the module in an expression, x, ln, dt, a stack. Then
+kd's words are (pdb symbols) and the file, (private pdb symbols) where the compiler's records are in it, (export symbols) and
+the image where no symbol file was found, or (no symbols). M in front: symbols of another
+build (.reload /i); T or C: the loader's entry lacks the time stamp or checksum.
 
 Times are shown in the zone of this machine (TZ), as kd does; .tz or --tz choose another one.",
     completes: Completes::Modules,
@@ -105,17 +113,6 @@ fn unloaded(kernel: &Kernel, options: &Options, out: &mut dyn Sink) -> Result<()
     })
 }
 
-/// How kd writes the state of a module's symbols, and the file behind it.
-pub fn symbol_status(kernel: &Kernel, module: &Module) -> (&'static str, String) {
-    match (kernel.base(), kernel.table()) {
-        (Ok(base), Ok(table)) if base == module.base => {
-            ("(pdb symbols)", table.source().to_string())
-        }
-        (Ok(base), Err(_)) if base == module.base => ("(no symbols)", String::new()),
-        _ => ("(deferred)", String::new()),
-    }
-}
-
 /// A module's line, or its block with `v`.
 struct ModuleRow<'a> {
     session: &'a Session,
@@ -130,7 +127,7 @@ impl Row for ModuleRow<'_> {
     }
 
     fn record(&self) -> Record {
-        let (status, file) = symbol_status(self.kernel, self.module);
+        let state = symbol_state(self.kernel, self.module);
         let hex =
             |value: Option<u32>| value.map_or(Value::Absent("not in the dump".into()), Value::from);
         vec![
@@ -142,17 +139,22 @@ impl Row for ModuleRow<'_> {
             ("image_path", self.module.image_path.as_str().into()),
             ("time_stamp", hex(self.module.time_stamp)),
             ("checksum", hex(self.module.checksum)),
-            ("symbols", status.trim_matches(['(', ')']).into()),
-            ("symbol_file", file.into()),
+            ("symbols", state.words().trim_matches(['(', ')']).into()),
+            ("symbol_file", state.file().into()),
         ]
     }
 
     fn text(&self) -> String {
         let module = self.module;
-        let (status, file) = symbol_status(self.kernel, module);
+        let state = symbol_state(self.kernel, module);
         let range = format!("{} {}   {:<8}", module.base, module.end(), module.name);
         let first = match self.options.columns {
-            Columns::Symbols | Columns::NamesOnly => format!("{range}   {status:<23}{file}"),
+            Columns::Symbols | Columns::NamesOnly => format!(
+                "{range} {} {:<23}{}",
+                state.sign(self.kernel, module),
+                state.words(),
+                state.file()
+            ),
             Columns::ImageName => {
                 format!("{range} {:<12}{}", module.image_name, self.time_column())
             }
@@ -255,9 +257,9 @@ impl Options {
             Which::Kernel => module.base.is_kernel(),
             Which::User => !module.base.is_kernel(),
         };
-        let deferred = symbol_status(kernel, module).0;
-        let state = (!self.loaded_symbols || deferred == "(pdb symbols)")
-            && (!self.problems || deferred == "(no symbols)");
+        let state = symbol_state(kernel, module);
+        let state = (!self.loaded_symbols || state.is_loaded())
+            && (!self.problems || state.is_problem(kernel, module));
         let name = self
             .name
             .as_ref()

@@ -6,7 +6,9 @@ pub mod block;
 pub mod branch;
 pub mod bugcheck;
 pub mod cls;
+pub mod dh;
 pub mod display;
+pub mod dt;
 pub mod echo;
 pub mod evaluate;
 pub mod evaluate_cpp;
@@ -16,6 +18,8 @@ pub mod formats;
 pub mod help;
 pub mod image_path;
 pub mod lm;
+pub mod lmi;
+pub mod ln;
 pub mod log;
 pub mod loops;
 pub mod n;
@@ -41,6 +45,7 @@ pub mod unassemble;
 pub mod version;
 pub mod vertarget;
 pub mod vm;
+pub mod x;
 
 use crate::command::Command;
 
@@ -57,10 +62,13 @@ pub static ALL: &[&Command] = &[
     // Modules
     &lm::COMMAND,
     &for_each_module::COMMAND,
+    &lmi::COMMAND,
+    &dh::COMMAND,
     // Memory
     &s::COMMAND,
     &search::COMMAND,
     &display::COMMAND,
+    &dt::COMMAND,
     // Expressions
     &evaluate::COMMAND,
     &evaluate_cpp::COMMAND,
@@ -77,6 +85,8 @@ pub static ALL: &[&Command] = &[
     &processor::COMMAND,
     &registers::COMMAND,
     // Symbols
+    &x::COMMAND,
+    &ln::COMMAND,
     &symbol_path::COMMAND,
     &image_path::COMMAND,
     &reload::COMMAND,

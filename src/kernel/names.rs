@@ -84,6 +84,28 @@ impl Kernel {
         }
     }
 
+    /// The best symbols of a module that have been read already; nothing is read now.
+    pub fn known_symbols(&self, module: &Module) -> Option<&SymbolTable> {
+        let own = self.own_table(self.index_of(module)?);
+        let read = self.loaded_symbols(module);
+        let read = read.and_then(|loaded| loaded.table.as_deref());
+        // What rkd knows of nt itself is more than its exports tell, and less than a file.
+        match own {
+            Some(own) if !own.source().is_partial() => Some(own),
+            _ => read
+                .filter(|table| own.is_none() || !table.source().is_partial())
+                .or(own),
+        }
+    }
+
+    /// All tables by which the symbols of a module may go, the best first: behind the built-in facts, which know only some of
+    /// nt's symbols, nt's exports tell more. They are read now unless they have been already.
+    pub fn tables_of(&self, module: &Module) -> Vec<&SymbolTable> {
+        self.index_of(module)
+            .map(|index| self.tables_at(index).collect())
+            .unwrap_or_default()
+    }
+
     /// What came of reading a module's symbols; `None` as long as nobody has asked for them, which kd calls deferred.
     pub fn loaded_symbols(&self, module: &Module) -> Option<&Loaded> {
         self.names.slots.get(self.index_of(module)?)?.loaded.get()

@@ -14,9 +14,11 @@ pub struct Words {
     pub tags: Box<dyn Fn() -> Vec<String>>,
     /// The symbols of a module, asked for likewise.
     pub symbols: Box<Symbols>,
+    /// The types of a module, asked for likewise.
+    pub types: Box<Symbols>,
 }
 
-/// The symbols of a module that begin with a text, in any case: `(module, prefix)`.
+/// The symbols or types of a module that begin with a text, in any case: `(module, prefix)`.
 pub type Symbols = dyn Fn(&str, &str) -> Vec<String>;
 
 /// What can stand at the cursor.
@@ -104,9 +106,17 @@ impl Words {
                     .map(str::to_string)
                     .collect(),
             ),
-            Completes::Symbols => match typed.split_once('!') {
+            Completes::Symbols | Completes::Types => match typed.split_once('!') {
                 Some((module, prefix)) => {
-                    let symbols = (self.symbols)(module, prefix);
+                    // Behind the type stands an address.
+                    let is_first = rest.trim_start() == typed;
+                    let wants_types = command.completes == Completes::Types && is_first;
+                    let of = if wants_types {
+                        &self.types
+                    } else {
+                        &self.symbols
+                    };
+                    let symbols = of(module, prefix);
                     Offer::Words(
                         start,
                         tidy(
@@ -184,11 +194,12 @@ mod tests {
 
     command!(LM, "lm", &[], Modules);
     command!(DB, "d", &["db", "dd", "dps"], Symbols);
+    command!(DT, "dt", &[], Types);
     command!(POOL, "!poolused", &[], Tags);
     command!(VM, "!vm", &[], Nothing);
     command!(LOG, ".logopen", &[], Files);
     command!(HELP, "help", &[".hh"], Commands);
-    static ALL: &[&Command] = &[&LM, &DB, &POOL, &VM, &LOG, &HELP];
+    static ALL: &[&Command] = &[&LM, &DB, &DT, &POOL, &VM, &LOG, &HELP];
 
     fn offer(line: &str) -> String {
         let words = Words {
@@ -211,6 +222,13 @@ mod tests {
                     .filter(|name| module == "nt" && begins(name, prefix));
                 fit.map(|name| name.to_string()).collect()
             }),
+            types: Box::new(|module, prefix| {
+                let all = ["_EPROCESS", "_ETHREAD", "_POOL_HEADER"];
+                let fit = all
+                    .iter()
+                    .filter(|name| module == "nt" && begins(name, prefix));
+                fit.map(|name| name.to_string()).collect()
+            }),
         };
         match words.offer(line, |line| !line.contains(" = ")) {
             Offer::Words(start, words) => format!("{start}: {}", words.join(" ")),
@@ -226,7 +244,7 @@ mod tests {
             ("!PO", "0: !poolused"),
             ("poolu", "0: !poolused"),
             ("l", "0: leak len lm lmx"),
-            ("lm; d", "4: d db dd dps"),
+            ("lm; d", "4: d db dd dps dt"),
             ("!vm;.l", "4: .logopen"),
             ("lmvm my", "5: myfault"),
             ("lm m M", "5: mountmgr myfault"),
@@ -236,6 +254,9 @@ mod tests {
             ),
             ("db poi(nt!PsL", "7: nt!PsLoadedModuleList"),
             ("db hal!x", "3: "),
+            ("dt nt!_e", "3: nt!_EPROCESS nt!_ETHREAD"),
+            ("dt nt!_EPROCESS nt!PsI", "16: nt!PsInitialSystemProcess"),
+            ("dt m", "3: mountmgr myfault"),
             ("db ", "3: hal mountmgr myfault nt"),
             ("db nt+h", "6: hal"),
             ("db \"my", "4: "),

@@ -145,7 +145,8 @@ impl Adviser {
     }
 
     fn words(&self) -> Words {
-        let (for_tags, for_symbols) = (Arc::clone(&self.kernel), Arc::clone(&self.kernel));
+        let shared = || Arc::clone(&self.kernel);
+        let (for_tags, for_symbols, for_types) = (shared(), shared(), shared());
         Words {
             commands: table(),
             modules: self
@@ -157,6 +158,7 @@ impl Adviser {
             script: self.script.borrow().complete_names(),
             tags: Box::new(move || tags(&for_tags)),
             symbols: Box::new(move |module, prefix| symbols(&for_symbols, module, prefix)),
+            types: Box::new(move |module, prefix| types(&for_types, module, prefix)),
         }
     }
 }
@@ -173,23 +175,39 @@ fn tags(kernel: &Kernel) -> Vec<String> {
 
 /// The symbols of a module that begin with `prefix`, in any case.
 fn symbols(kernel: &Kernel, module: &str, prefix: &str) -> Vec<String> {
-    let is_nt = kernel
+    // Tab must not wait for a file or a server.
+    let table = kernel
         .module(module)
-        .is_some_and(|module| kernel.base().is_ok_and(|base| base == module.base));
-    let Ok(table) = kernel.table() else {
+        .and_then(|module| kernel.known_symbols(module));
+    table.map_or_else(Vec::new, |table| {
+        first(table.symbols().map(|(name, _)| name), prefix)
+    })
+}
+
+/// The types of a module that begin with `prefix`, in any case.
+fn types(kernel: &Kernel, module: &str, prefix: &str) -> Vec<String> {
+    let table = kernel
+        .module(module)
+        .and_then(|module| kernel.known_symbols(module));
+    let Some(table) = table else {
         return Vec::new();
     };
-    if !is_nt {
-        return Vec::new();
-    }
+    let udts = table.udts().map(|udt| &*udt.name);
+    let enums = table.enumerations().map(|e| &*e.name);
+    let mut names: Vec<&str> = udts.chain(enums).collect();
+    names.sort_unstable();
+    first(names.into_iter(), prefix)
+}
+
+/// The first names that begin with `prefix` and can be typed.
+fn first<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> Vec<String> {
     let begins = |name: &&str| {
         name.get(..prefix.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    table
-        .symbols()
-        .map(|(name, _)| name)
+    names
         .filter(begins)
+        .filter(|name| name.chars().all(|c| c.is_ascii_graphic()))
         .take(MOST)
         .map(str::to_string)
         .collect()

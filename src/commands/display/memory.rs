@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 
 /// Virtual or physical memory, read byte by byte where it must be.
-pub(super) struct Memory<'a> {
+pub struct Memory<'a> {
     kernel: &'a Kernel,
     physical: Option<&'a dyn PhysicalMemory>,
     fault: Option<String>,
@@ -96,7 +96,7 @@ impl<'a> Memory<'a> {
 }
 
 /// The number that bytes stand for, when all of them are there.
-pub(super) fn number(bytes: &[Option<u8>]) -> Option<u64> {
+pub fn number(bytes: &[Option<u8>]) -> Option<u64> {
     bytes
         .iter()
         .rev()

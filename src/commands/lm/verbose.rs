@@ -1,6 +1,6 @@
 //! The block of `lmv`: what the loader's list and the image itself say.
 
-use super::symbol_status;
+use super::{SymbolState, symbol_state};
 use crate::kernel::modules::harmless;
 use crate::kernel::{Kernel, Module};
 use crate::session::Session;
@@ -15,7 +15,7 @@ pub fn block(session: &Session, kernel: &Kernel, module: &Module) -> String {
     let image = Image::read(kernel.space(), module.base).ok();
     let repro = image.as_ref().is_some_and(reproducible);
     let mut lines = Vec::new();
-    if symbol_status(kernel, module).0 != "(deferred)" {
+    if symbol_state(kernel, module) != SymbolState::Deferred {
         lines.push(format!(
             "    Loaded symbol image file: {}",
             module.image_name

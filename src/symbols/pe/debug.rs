@@ -2,6 +2,7 @@
 
 use super::bytes::{Bytes, TEXT, u32_at};
 use super::{Headers, Partly, corrupt};
+use crate::addr::Rva;
 use crate::error::{Error, Result};
 use crate::symbols::{Guid, PdbId, id};
 
@@ -22,18 +23,49 @@ pub struct Debug {
     pub reproducible: bool,
 }
 
-pub(super) fn read(bytes: &Bytes, headers: &Headers) -> Partly<Debug> {
-    let mut debug = Partly::new(Debug::default());
+/// An entry of the debug directory, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DebugEntry {
+    /// `IMAGE_DEBUG_TYPE_*`: 2 is the record that names the PDB.
+    pub kind: u32,
+    /// In bytes.
+    pub size: u32,
+    /// Where it is mapped; 0 if it is not.
+    pub rva: Rva,
+    /// Where it starts in the file.
+    pub pointer: u32,
+}
+
+/// The entries of the debug directory, as many as there are.
+pub(super) fn entries(bytes: &Bytes, headers: &Headers) -> Partly<Vec<DebugEntry>> {
+    let mut found = Partly::new(Vec::new());
     let Some((rva, size)) = headers.directory(DIRECTORY) else {
-        return debug;
+        return found;
     };
     // Seven entries are the most that linkers write.
     let (entries, missing) = bytes.list::<28>(rva, (size / 28).min(64));
-    for entry in entries {
-        let field = |at| u32_at(&entry, at).unwrap_or_default();
-        match field(12) {
+    found.value.extend(entries.iter().map(|entry| {
+        let field = |at| u32_at(entry, at).unwrap_or_default();
+        DebugEntry {
+            kind: field(12),
+            size: field(16),
+            rva: Rva(field(20)),
+            pointer: field(24),
+        }
+    }));
+    if let Some(why) = missing {
+        found.miss(why);
+    }
+    found
+}
+
+pub(super) fn read(bytes: &Bytes, headers: &Headers) -> Partly<Debug> {
+    let mut debug = Partly::new(Debug::default());
+    let Partly { value, missing } = entries(bytes, headers);
+    for entry in value {
+        match entry.kind {
             CODEVIEW if debug.value.pdb.is_none() => {
-                match codeview(bytes, field(16), field(20), field(24)) {
+                match codeview(bytes, entry.size, entry.rva.0, entry.pointer) {
                     Ok(Some((pdb, path))) => {
                         debug.value.pdb = Some(pdb);
                         debug.value.pdb_path = Some(path);

@@ -51,8 +51,43 @@ pub struct Headers {
     pub sections: Vec<Section>,
     /// Whether section headers are missing, because they are not in the dump or because there are not so many.
     pub sections_missing: Option<String>,
+    /// What nobody needs but who reads the headers themselves.
+    pub details: Details,
     /// Address and size in bytes of the data directories, by their number.
     directories: Vec<(u32, u32)>,
+}
+
+/// The rest of the headers, by the names of the PE specification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// `PointerToSymbolTable`, an offset in the file.
+    pub symbol_table: u32,
+    /// `NumberOfSymbols`.
+    pub symbols: u32,
+    /// `SizeOfOptionalHeader`, in bytes.
+    pub optional_header_size: u16,
+    /// `0x20b` for 64 bits, `0x10b` for 32.
+    pub magic: u16,
+    /// `SizeOfCode`, in bytes.
+    pub code_size: u64,
+    /// `SizeOfInitializedData`, in bytes.
+    pub data_size: u64,
+    /// `SizeOfUninitializedData`, in bytes.
+    pub zeroes_size: u64,
+    /// Where the code starts.
+    pub base_of_code: Rva,
+    /// What sections are aligned to in memory, in bytes.
+    pub section_alignment: u32,
+    /// `MajorOperatingSystemVersion.MinorOperatingSystemVersion`.
+    pub os_version: (u16, u16),
+    /// `MajorSubsystemVersion.MinorSubsystemVersion`.
+    pub subsystem_version: (u16, u16),
+    /// `0x40` may be moved, `0x100` no code in data, `0x4000` Control Flow Guard.
+    pub dll_characteristics: u16,
+    /// Bytes reserved for a stack, and of them committed.
+    pub stack: (u64, u64),
+    /// Bytes reserved for a heap, and of them committed.
+    pub heap: (u64, u64),
 }
 
 /// A section of an image.
@@ -70,6 +105,10 @@ pub struct Section {
     pub raw_size: u32,
     /// `0x20` code, `0x02000000` discardable, `0x20000000` executable, `0x40000000` readable, `0x80000000` writable.
     pub flags: u32,
+    /// Where in the file its relocations and line numbers start; 0 in images.
+    pub tables: (u32, u32),
+    /// How many of each there are.
+    pub table_counts: (u16, u16),
 }
 
 impl Headers {
@@ -154,6 +193,28 @@ impl Headers {
             linker_version: (standard.major_linker_version, standard.minor_linker_version),
             sections,
             sections_missing,
+            details: Details {
+                symbol_table: coff.pointer_to_symbol_table,
+                symbols: coff.number_of_symbol_table,
+                optional_header_size: coff.size_of_optional_header,
+                magic: standard.magic,
+                code_size: standard.size_of_code,
+                data_size: standard.size_of_initialized_data,
+                zeroes_size: standard.size_of_uninitialized_data,
+                base_of_code: Rva(u32::try_from(standard.base_of_code).unwrap_or_default()),
+                section_alignment: windows.section_alignment,
+                os_version: (
+                    windows.major_operating_system_version,
+                    windows.minor_operating_system_version,
+                ),
+                subsystem_version: (
+                    windows.major_subsystem_version,
+                    windows.minor_subsystem_version,
+                ),
+                dll_characteristics: windows.dll_characteristics,
+                stack: (windows.size_of_stack_reserve, windows.size_of_stack_commit),
+                heap: (windows.size_of_heap_reserve, windows.size_of_heap_commit),
+            },
             directories: directories.collect(),
         })
     }
@@ -164,6 +225,11 @@ impl Headers {
             .get(number)
             .copied()
             .filter(|&(rva, size)| rva != 0 && size != 0)
+    }
+
+    /// Address and size in bytes of each data directory, as they are stored; at most sixteen.
+    pub fn directories(&self) -> &[(u32, u32)] {
+        &self.directories
     }
 
     /// The section that an address lies in.
@@ -210,6 +276,7 @@ fn section(header: &[u8; SECTION]) -> Section {
         .position(|&byte| byte == 0)
         .unwrap_or(name.len());
     let number = |at| super::bytes::u32_at(header, at).unwrap_or_default();
+    let count = |at| super::bytes::u16_at(header, at).unwrap_or_default();
     Section {
         name: String::from_utf8_lossy(name.get(..length).unwrap_or_default()).into_owned(),
         rva: Rva(number(12)),
@@ -217,5 +284,7 @@ fn section(header: &[u8; SECTION]) -> Section {
         raw_offset: number(20),
         raw_size: number(16),
         flags: number(36),
+        tables: (number(24), number(28)),
+        table_counts: (count(32), count(34)),
     }
 }

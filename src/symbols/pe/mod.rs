@@ -12,14 +12,14 @@ mod imports;
 mod resources;
 mod version;
 
-pub use debug::Debug;
+pub use debug::{Debug, DebugEntry};
 pub use exports::{Export, Exports, Target};
-pub use headers::{Headers, Section};
+pub use headers::{Details, Headers, Section};
 pub use imports::{Import, Imported};
 pub use version::{FixedInfo, StringTable, VersionInfo};
 
 use super::{PdbId, Source, SymbolTable, TableBuilder};
-use crate::addr::Virt;
+use crate::addr::{Rva, Virt};
 use crate::error::{Error, Result};
 use crate::memory::AddressSpace;
 use bytes::Bytes;
@@ -106,6 +106,21 @@ impl<'a> Image<'a> {
     /// What the debug directory says.
     pub fn debug(&self) -> Partly<Debug> {
         debug::read(&self.bytes, &self.headers)
+    }
+
+    /// The entries of the debug directory, as they are stored.
+    pub fn debug_entries(&self) -> Partly<Vec<DebugEntry>> {
+        debug::entries(&self.bytes, &self.headers)
+    }
+
+    /// Whether the first and the last byte of a range of the image can be read.
+    pub fn has(&self, rva: Rva, length: u32) -> bool {
+        let last = rva.0.checked_add(length.saturating_sub(1));
+        last.is_some_and(|last| {
+            [rva.0, last]
+                .iter()
+                .all(|&at| self.bytes.exact(at, &mut [0]).is_ok())
+        })
     }
 
     /// What the image offers to others.

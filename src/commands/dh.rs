@@ -1,0 +1,234 @@
+//! `!dh`: the headers of an image, as they lie in memory.
+
+mod rows;
+mod words;
+
+use super::lmi::module_of;
+use crate::addr::{Rva, Virt};
+use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, sink};
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::symbols::pe::Image;
+use jiff::Timestamp;
+use rows::{DebugRow, DirectoryRow, ExportRow, HeaderRow, ImportRow, SectionRow};
+use words::DIRECTORIES;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "!dh",
+    aliases: &[],
+    rhai: "dh",
+    topic: Topic::Modules,
+    summary: "show the headers of an image",
+    usage: "!dh [-f] [-s] [-e] [-i] [-a] [-h] Module | Address",
+    help: "\
+Shows the headers of an image: the file header, the optional header with the data directories, the sections, and behind the
+section that holds it the debug directory.
+
+  -f   the file header and the optional header      -e   the exports
+  -s   the sections and the debug directory         -i   the imports, with the slots of the import address table
+  -a   everything                                   -h   this help
+
+The image is the one in memory: sections that are discarded after a driver has started are listed, though their pages are gone,
+and the image base is where the image was loaded. What is not in the dump is said. !lmi is shorter.",
+    completes: Completes::Modules,
+    examples: &[Example {
+        line: "!dh -s myfault",
+        shows: "the sections of a driver",
+        output: "
+SECTION HEADER #1
+   .text name
+    1A40 virtual size
+    1000 virtual address
+    1C00 size of raw data
+     400 file pointer to raw data
+       0 file pointer to relocation table
+       0 file pointer to line numbers
+       0 number of relocations
+       0 number of line numbers
+68000020 flags
+         Code
+         Not Paged
+         (no align specified)
+         Execute Read
+
+SECTION HEADER #2
+...",
+    }],
+    run,
+};
+
+/// What is asked for.
+#[derive(Clone, Copy, Default)]
+struct Parts {
+    headers: bool,
+    sections: bool,
+    exports: bool,
+    imports: bool,
+}
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let (mut parts, mut help) = (Parts::default(), false);
+    let mut rest = args.text.trim();
+    while let Some(after) = rest.strip_prefix('-') {
+        let end = after.find(char::is_whitespace).unwrap_or(after.len());
+        let (letters, after) = after.split_at(end);
+        rest = after.trim_start();
+        for letter in letters.chars() {
+            match letter.to_ascii_lowercase() {
+                'f' => parts.headers = true,
+                's' => parts.sections = true,
+                'e' => parts.exports = true,
+                'i' => parts.imports = true,
+                'h' => help = true,
+                'a' => {
+                    parts = Parts {
+                        headers: true,
+                        sections: true,
+                        exports: true,
+                        imports: true,
+                    };
+                }
+                other => {
+                    return Err(Error::Syntax(format!(
+                        "'-{other}' is no option of !dh: !dh -h"
+                    )));
+                }
+            }
+        }
+    }
+    if help {
+        return out.text(COMMAND.help);
+    }
+    if rest.is_empty() {
+        return Err(Error::Syntax(format!("Usage: {}", COMMAND.usage)));
+    }
+    if !(parts.headers || parts.sections || parts.exports || parts.imports) {
+        (parts.headers, parts.sections) = (true, true);
+    }
+    let base = base(session, rest)?;
+    let kernel = session.kernel.clone();
+    let image = Image::read(kernel.space(), base).map_err(|why| Error::Refused {
+        text: format!("Cannot read the headers of the image at {base}"),
+        why: Box::new(why),
+    })?;
+    if parts.headers {
+        headers(session, base, &image, out)?;
+    }
+    if parts.sections {
+        sections(&image, parts.headers, out)?;
+    }
+    if parts.exports {
+        let exports = image.exports();
+        out.text("\n\nExports\n Ordinal  Address Name\n")?;
+        for export in &exports.value.list {
+            sink::check(&session.stop)?;
+            out.row(&ExportRow(export))?;
+        }
+        if let Some(why) = exports.missing {
+            out.note(&format!("exports: {why}"))?;
+        }
+    }
+    if parts.imports {
+        let imports = image.imports();
+        out.text("\n\nImports\n Address Name\n")?;
+        for import in &imports.value {
+            sink::check(&session.stop)?;
+            out.row(&ImportRow(import))?;
+        }
+        if let Some(why) = imports.missing {
+            out.note(&format!("imports: {why}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the image lies: at a module's base, or where it is said to.
+fn base(session: &Session, text: &str) -> Result<Virt> {
+    match module_of(session, &session.kernel, text) {
+        Ok(module) if session.kernel.module(text).is_some() => Ok(module.base),
+        // An address inside of a module is one that is meant: an image may lie there.
+        Ok(_) => Ok(Virt(masm::evaluate(session, text)?)),
+        Err(error) => masm::evaluate(session, text).map(Virt).map_err(|_| error),
+    }
+}
+
+fn headers(session: &Session, base: Virt, image: &Image, out: &mut dyn Sink) -> Result<()> {
+    let headers = image.headers();
+    let time = match (
+        image.debug().value.reproducible,
+        Timestamp::from_second(headers.time_stamp.into()),
+    ) {
+        // kd shows the hash as a time; the remark of lmv says what it is.
+        (true, _) => "(This is a reproducible build file hash, not a timestamp)".into(),
+        (false, Ok(time)) => time
+            .to_zoned(session.time_zone.clone())
+            .strftime("%a %b %e %H:%M:%S %Y")
+            .to_string(),
+        (false, Err(_)) => String::new(),
+    };
+    out.row(&HeaderRow {
+        base,
+        headers,
+        time,
+    })?;
+    for (name, (rva, size)) in DIRECTORIES.into_iter().zip(headers.directories()) {
+        out.row(&DirectoryRow {
+            name,
+            rva: *rva,
+            size: *size,
+        })?;
+    }
+    Ok(())
+}
+
+fn sections(image: &Image, behind_headers: bool, out: &mut dyn Sink) -> Result<()> {
+    let headers = image.headers();
+    if behind_headers {
+        out.text("")?;
+    }
+    // The debug directory is shown behind the section that it lies in.
+    let directory = headers.directories().get(6).map(|(rva, _)| Rva(*rva));
+    let mut shown = false;
+    for (number, section) in headers.sections.iter().enumerate() {
+        out.row(&SectionRow {
+            number: number + 1,
+            section,
+        })?;
+        let holds = directory.is_some_and(|rva| headers.section_of(rva) == Some(section));
+        if holds && !shown {
+            debug(image, out)?;
+            shown = true;
+        }
+    }
+    if !shown {
+        debug(image, out)?;
+    }
+    match &headers.sections_missing {
+        Some(why) => out.note(why),
+        None => Ok(()),
+    }
+}
+
+fn debug(image: &Image, out: &mut dyn Sink) -> Result<()> {
+    let entries = image.debug_entries();
+    let debug = image.debug();
+    if !entries.value.is_empty() {
+        out.text(&format!(
+            "\n\nDebug Directories({})\n\tType       Size     Address  Pointer",
+            entries.value.len()
+        ))?;
+    }
+    let path = debug.value.pdb_path.as_deref().unwrap_or_default();
+    for entry in &entries.value {
+        let pdb = debug.value.pdb.as_ref().filter(|_| entry.kind == 2);
+        out.row(&DebugRow {
+            entry: *entry,
+            pdb: pdb.map(|pdb| (pdb, path)),
+        })?;
+    }
+    match entries.missing.or(debug.missing) {
+        Some(why) => out.note(&format!("debug directory: {why}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,303 @@
+//! `x`: the symbols that fit a pattern.
+
+pub mod look;
+mod options;
+
+use crate::addr::Virt;
+use crate::command::wildcard::Wildcard;
+use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, sink};
+use crate::error::{Error, Result};
+use crate::kernel::Module;
+use crate::session::Session;
+use look::{Describer, Kind, Symbol};
+use options::{Columns, Options, Order};
+use std::collections::HashSet;
+
+/// See the module.
+pub static COMMAND: Command = Command {
+    name: "x",
+    aliases: &[],
+    rhai: "examine",
+    topic: Topic::Symbols,
+    summary: "list the symbols that fit a pattern",
+    usage: "x [/012DafdnpqtvzANZ] [/s Size] Module!Symbol",
+    help: "\
+Lists the symbols whose names fit, by address. Both patterns take kd's wildcards (* ? [a-z] # +) in any case; a leading
+underscore of the symbol's pattern stands for any number of them. A C++ name is found by its plain name too. The symbols of
+each module that fits are read if they have not been yet.
+
+  /0 /1 /2   the address only, the name only, both; for loops: .foreach (p {x /0 nt!Pool*}) { ... }
+  /a /A      by address, upwards or downwards     /n /N   by name     /z /Z   by size
+  /f         functions only                       /d      data only
+  /s Size    symbols of this size (in hexadecimal digits) and those whose size is not known
+  /v         kind and size too                    /t      the type in front of the name
+  /q         names in kd's quotes: @!\"nt!Name\"    /p      no blank in front of a bracket
+  /D         accepted, as in kd's links
+
+Private symbols say what a function takes and what a variable holds; public ones (<no parameter info>) and
+<no type information>. Where a table does not say whether a symbol is a function or data, the section that it lies in does; and
+where the headers of the image are not in the dump either, kd's remark is left out.",
+    completes: Completes::Symbols,
+    examples: &[
+        Example {
+            line: "x nt!PsLoaded*",
+            shows: "variables of the kernel",
+            output: "\
+fffff807`2322a360 nt!PsLoadedModuleList = <no type information>",
+        },
+        Example {
+            line: "x /1 nt!*LoadedModuleList",
+            shows: "a name alone",
+            output: "nt!PsLoadedModuleList",
+        },
+    ],
+    run,
+};
+
+fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let options = Options::parse(&args.text)?;
+    if options.module.is_empty() {
+        return Err(match options.name.as_str() {
+            "" => Error::Syntax(format!("Usage: {}", COMMAND.usage)),
+            "*" => Error::Absent(
+                "x * lists local variables, which take private symbols: x nt!* lists the symbols of nt".into(),
+            ),
+            name => Error::Absent(format!(
+                "{name} could only be a local variable, which takes private symbols: x *!{name} looks in all modules"
+            )),
+        });
+    }
+    let kernel = session.kernel.clone();
+    let pattern = Wildcard::new(&options.module);
+    let modules: Vec<&Module> = kernel
+        .modules()
+        .iter()
+        .filter(|module| pattern.matches(&module.name))
+        .collect();
+    if modules.is_empty() {
+        return Err(Error::Refused {
+            text: format!("Couldn't resolve 'x {}'", args.text.trim()),
+            why: Box::new(Error::Absent(format!(
+                "no module {} is loaded",
+                options.module
+            ))),
+        });
+    }
+    let names = Names::new(&options.name);
+    let mut found = Vec::new();
+    let mut without = 0usize;
+    let mut partial = Vec::new();
+    for (number, module) in modules.iter().enumerate() {
+        sink::check(&session.stop)?;
+        if modules.len() > 1 {
+            out.progress(number as u64, modules.len() as u64, "modules")?;
+        }
+        let mut tables = kernel.tables_of(module);
+        // What says more of a symbol goes first.
+        tables.sort_by_key(|table| table.source().is_partial());
+        if tables.is_empty() {
+            without += 1;
+        }
+        let mut seen = HashSet::new();
+        for table in &tables {
+            let describer = Describer::new(&kernel, module, table);
+            let before = found.len();
+            for symbol in table.all() {
+                // A hostile pattern makes each of a kernel's symbols slow.
+                sink::check(&session.stop)?;
+                if names.fit(symbol.name) && (tables.len() == 1 || seen.insert(symbol.name)) {
+                    let symbol = describer.symbol(symbol);
+                    if options.wants(&symbol) {
+                        found.push(symbol);
+                    }
+                }
+            }
+            let new = found.get(before..).unwrap_or_default();
+            let is_doubtful = new.iter().any(|symbol| symbol.kind == Kind::Unknown);
+            if is_doubtful && options.columns == Columns::All {
+                out.note(&format!(
+                    "functions and data of {} cannot be told apart: the headers of its image are not in the dump",
+                    module.name
+                ))?;
+            }
+        }
+        if let Some(table) = tables.first().filter(|table| table.source().is_partial()) {
+            partial.push(format!("{} ({})", module.name, table.source()));
+        }
+    }
+    without_decorated(&mut found);
+    options.sort(&mut found);
+    found.iter().try_for_each(|symbol| {
+        sink::check(&session.stop)?;
+        out.row(&SymbolRow {
+            symbol,
+            options: &options,
+        })
+    })?;
+    if without > 0 {
+        out.note(&format!(
+            "{without} of {} modules have no symbols: neither a symbol file was found nor can their exports be read",
+            modules.len()
+        ))?;
+    }
+    let partial = match partial.as_slice() {
+        [] => String::new(),
+        [module] => format!("only some symbols are known of {module}"),
+        all => format!("only some symbols are known of {} modules", all.len()),
+    };
+    match (found.is_empty(), partial.as_str()) {
+        (true, "") => out.note("no symbol fits"),
+        (true, why) => out.note(&format!("no symbol fits, but {why}")),
+        (false, "") => Ok(()),
+        (false, why) => out.note(why),
+    }
+}
+
+/// Where the compiler's records name what lies at an address, the linker's decorated name of it says nothing more.
+fn without_decorated(found: &mut Vec<Symbol<'_>>) {
+    let named: HashSet<Virt> = found
+        .iter()
+        .filter(|symbol| symbol.is_private)
+        .map(|symbol| symbol.at)
+        .collect();
+    found.retain(|symbol| !symbol.name.starts_with('?') || !named.contains(&symbol.at));
+}
+
+/// The pattern of names.
+struct Names {
+    pattern: Wildcard,
+    /// Whether underscores at the start do not count.
+    any_underscores: bool,
+}
+
+impl Names {
+    fn new(text: &str) -> Names {
+        let any_underscores = text.starts_with('_');
+        let text = if any_underscores {
+            text.trim_start_matches('_')
+        } else {
+            text
+        };
+        Names {
+            pattern: Wildcard::new(if text.is_empty() && !any_underscores {
+                "*"
+            } else {
+                text
+            }),
+            any_underscores,
+        }
+    }
+
+    fn fit(&self, name: &str) -> bool {
+        let bare = |name: &str| match self.any_underscores {
+            true => self.pattern.matches(name.trim_start_matches('_')),
+            false => self.pattern.matches(name),
+        };
+        if self.any_underscores && !name.starts_with('_') {
+            return false;
+        }
+        bare(name) || plain(name).is_some_and(bare)
+    }
+}
+
+/// `SmGlobals` of `?SmGlobals@@3U_SM_GLOBALS@@A`.
+fn plain(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix('?')?;
+    rest.split_once("@@").map(|(name, _)| name)
+}
+
+impl Options {
+    fn wants(&self, symbol: &Symbol<'_>) -> bool {
+        let kind = match symbol.kind {
+            Kind::Function => self.functions || !self.data,
+            Kind::Data => self.data || !self.functions,
+            Kind::Unknown => true,
+        };
+        let size = symbol
+            .size
+            .zip(self.size)
+            .is_none_or(|(has, wants)| has == wants);
+        kind && size
+    }
+
+    fn sort(&self, found: &mut [Symbol<'_>]) {
+        match self.order {
+            Order::Address => found.sort_by_key(|symbol| symbol.at),
+            Order::Name => found
+                .sort_by_key(|symbol| (symbol.module.to_lowercase(), symbol.name.to_lowercase())),
+            Order::Size => found.sort_by_key(|symbol| (symbol.size, symbol.at)),
+        }
+        if self.is_reversed {
+            found.reverse();
+        }
+    }
+}
+
+struct SymbolRow<'a> {
+    symbol: &'a Symbol<'a>,
+    options: &'a Options,
+}
+
+impl Row for SymbolRow<'_> {
+    fn kind(&self) -> &'static str {
+        "symbol"
+    }
+
+    fn record(&self) -> Record {
+        let symbol = self.symbol;
+        let public = || Value::Absent("public symbols do not say".into());
+        vec![
+            ("address", symbol.at.into()),
+            ("module", symbol.module.into()),
+            ("name", symbol.name.into()),
+            ("symbol_kind", symbol.kind.name().into()),
+            ("private", symbol.is_private.into()),
+            ("size_bytes", symbol.size.map_or_else(public, Value::U64)),
+            ("type", symbol.ty.clone().map_or_else(public, Value::Str)),
+        ]
+    }
+
+    fn text(&self) -> String {
+        let Symbol {
+            at,
+            kind,
+            size,
+            ty,
+            is_private,
+            tail,
+            ..
+        } = self.symbol;
+        let name = match self.options.quoted {
+            true => format!("@!\"{}\"", self.symbol.full_name()),
+            false => self.symbol.full_name(),
+        };
+        match self.options.columns {
+            Columns::Address => return at.to_string(),
+            Columns::Name => return name,
+            Columns::AddressAndName => return format!("{at} {name}"),
+            Columns::All => {}
+        }
+        let front = match (self.options.verbose, kind) {
+            (false, _) => format!("{at} "),
+            (true, kind) => {
+                let source = if *is_private { "prv" } else { "pub" };
+                let kind = if *kind == Kind::Function {
+                    "func  "
+                } else {
+                    "global"
+                };
+                format!("{source} {kind} {at} {:>4x} ", size.unwrap_or(0))
+            }
+        };
+        let ty = match (self.options.types, ty) {
+            (false, _) => String::new(),
+            (true, Some(ty)) => format!("{ty} "),
+            (true, None) => "<NoType> ".into(),
+        };
+        let tail = match (self.options.tight, kind) {
+            (true, Kind::Function) => tail.trim_start(),
+            _ => tail,
+        };
+        format!("{front}{ty}{name}{tail}")
+    }
+}
