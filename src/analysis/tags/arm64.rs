@@ -79,6 +79,22 @@ impl Machine for Arm64Machine {
         None
     }
 
+    fn bound(&self, image: &TagImage, compare: u32, branch: u32) -> Option<u64> {
+        let (compare, branch) = (image.u32(compare)?, image.u32(branch)?);
+        // cmp or subs register, #immediate
+        if compare & 0x7f80_0000 != 0x7100_0000 {
+            return None;
+        }
+        let shift = if compare >> 22 & 1 == 1 { 12 } else { 0 };
+        let limit = u64::from(compare >> 10 & 0xfff) << shift;
+        match branch & 0xff00_001f {
+            // b.hi, b.hs
+            0x5400_0008 => Some(limit),
+            0x5400_0002 => limit.checked_sub(1),
+            _ => None,
+        }
+    }
+
     fn popped(&self, code: &Code) -> Option<u32> {
         matches!(code, Code::Return).then_some(0)
     }

@@ -100,11 +100,9 @@ impl<'a, M: Machine> Engine<'a, M> {
         wanted.extend(framework_places(image));
         wanted.extend(by_name_slot(image));
         let references = References::find(image, &wanted);
-        let pointers = image.relocations.iter().filter_map(|&at| match image.arch {
-            Arch::X86 => image.rva_of(u64::from(image.u32(at)?)),
-            _ => None,
-        });
-        let functions = Functions::new(image, references.targets().chain(pointers));
+        let pointers = image.relocations.iter();
+        let pointers = pointers.filter_map(|&at| Some((image.rva_of(image.pointer(at)?)?, true)));
+        let functions = Functions::new(image, references.targets(image).chain(pointers));
         Engine {
             image,
             machine,
@@ -176,24 +174,25 @@ impl<'a, M: Machine> Engine<'a, M> {
         }
     }
 
+    /// Analyses what is queued, in rounds: a function is run again when one that it calls turns out to pass a tag on, and
+    /// in a round all those turn out that are so many calls away from an interface.
     fn work(&mut self) {
         let mut runs: HashMap<u32, u32> = HashMap::new();
-        while let Some(entry) = self.queue.pop_first() {
-            if let Some(why) = self.over_budget() {
-                self.stopped = Some(format!(
-                    "{why}: {} functions were not analysed",
-                    self.queue.len() + 1
-                ));
-                self.queue.clear();
-                return;
+        while !self.queue.is_empty() {
+            let mut round = std::mem::take(&mut self.queue);
+            while let Some(entry) = round.pop_first() {
+                if let Some(why) = self.over_budget() {
+                    let left = round.len() + self.queue.len() + 1;
+                    self.stopped = Some(format!("{why}: {left} functions were not analysed"));
+                    self.queue.clear();
+                    return;
+                }
+                let count = runs.entry(entry).or_default();
+                *count += 1;
+                if *count <= u32::from(self.options.wrapper_depth) + 2 {
+                    self.function(entry);
+                }
             }
-            // a function is run again when one that it calls turns out to pass a tag on: as often as they nest
-            let count = runs.entry(entry).or_default();
-            *count += 1;
-            if *count > u32::from(self.options.wrapper_depth) + 2 {
-                continue;
-            }
-            self.function(entry);
         }
     }
 
@@ -543,6 +542,8 @@ fn framework_places(image: &TagImage) -> Vec<u32> {
         Some(wdf) => (0..wdf.functions)
             .filter(|&i| api::by_framework_index(i).is_some())
             .filter_map(|i| wdf.table.checked_add(i * image.arch.pointer()))
+            // code that is not optimised adds the index to the table's beginning
+            .chain([wdf.table])
             .collect(),
     }
 }

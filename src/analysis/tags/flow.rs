@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Entries of a jump table that are followed.
 const MAX_ENTRIES: u32 = 1024;
+/// Instructions between a jump through a table and the comparison that guards it.
+const MAX_TO_BOUND: usize = 24;
 /// Pieces of a function without a known way to them that are entered anyway.
 const MAX_GAPS: usize = 512;
 
@@ -388,12 +390,15 @@ impl<'a, 'm, M: Machine> Walk<'a, 'm, M> {
     ) {
         let mut outside = false;
         let mut unknown = !target.is_known();
+        let entries = self.bound_before(at);
         for fact in target.facts() {
             let places = match fact.atom {
                 Atom::Target(table, width, signed, shift, base) => {
-                    self.table(table, width, signed, shift, Some(base))
+                    self.table((table, entries), width, signed, shift, Some(base))
                 }
-                Atom::Entries(table, width, signed) => self.table(table, width, signed, 0, None),
+                Atom::Entries(table, width, signed) => {
+                    self.table((table, entries), width, signed, 0, None)
+                }
                 Atom::Image(rva) if self.inside(rva.into()).is_some() => vec![rva],
                 Atom::Image(_)
                 | Atom::Slot(_)
@@ -440,12 +445,37 @@ impl<'a, 'm, M: Machine> Walk<'a, 'm, M> {
         }
     }
 
-    /// The places in this function that a jump table names.
-    fn table(&self, table: u32, width: u8, signed: bool, shift: u8, base: Option<u32>) -> Vec<u32> {
+    /// Entries of the table that the jump here goes through, as far as a comparison shortly before it tells.
+    fn bound_before(&self, jump: u32) -> u32 {
+        let previous = |at: u32| self.instruction_at(at.checked_sub(1)?);
+        let mut branch = previous(jump);
+        for _ in 0..MAX_TO_BOUND {
+            let Some(at) = branch else { break };
+            let compare = previous(at);
+            let bound =
+                compare.and_then(|compare| self.machine.bound(self.memory.image, compare, at));
+            if let Some(largest) = bound {
+                return u32::try_from(largest)
+                    .map_or(MAX_ENTRIES, |n| n.saturating_add(1).min(MAX_ENTRIES));
+            }
+            branch = compare;
+        }
+        MAX_ENTRIES
+    }
+
+    /// The places in this function that a jump table names: where it begins, and how many entries it can have.
+    fn table(
+        &self,
+        (table, entries): (u32, u32),
+        width: u8,
+        signed: bool,
+        shift: u8,
+        base: Option<u32>,
+    ) -> Vec<u32> {
         let image = self.memory.image;
         let mut places = Vec::new();
         let width = u32::from(width);
-        for i in 0..MAX_ENTRIES {
+        for i in 0..entries {
             let Some(at) = table.checked_add(i * width) else {
                 break;
             };

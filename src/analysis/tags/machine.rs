@@ -137,6 +137,10 @@ pub trait Machine {
     /// The place in the image that the instruction names as memory, if it is fixed; `None` where several instructions do so.
     fn names(&self, code: &Self::Code, image: &TagImage) -> Option<u32>;
 
+    /// The most that a number can be behind these two instructions, if they compare it and leave when it is larger: how
+    /// compilers guard a jump through a table.
+    fn bound(&self, image: &TagImage, compare: u32, branch: u32) -> Option<u64>;
+
     /// Bytes that a `ret` takes off the stack besides the return address; `None` for other instructions.
     fn popped(&self, code: &Self::Code) -> Option<u32>;
 

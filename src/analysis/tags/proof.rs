@@ -2,16 +2,8 @@
 
 use super::image::{Arch, TagImage};
 use super::report::Site;
-use iced_x86::{
-    Decoder, DecoderOptions, Formatter as _, Instruction, MasmFormatter, SymbolResolver,
-    SymbolResult,
-};
-use yaxpeax_arch::{Decoder as _, U8Reader};
-
-/// The longest instruction of any machine.
-const LONGEST: u32 = 15;
-/// Columns of the mnemonic, as kd pads it.
-const MNEMONIC: usize = 8;
+use crate::addr::Virt;
+use crate::code::{Disassembler, Instruction, Machine};
 
 /// An instruction, or a number in data, that proves something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +12,19 @@ pub struct Proof {
     pub rva: u32,
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// It, in the machine's language.
+    /// It, in kd's look; calls through the import table are named.
     pub text: String,
+}
+
+impl Arch {
+    /// The processor, for reading its code.
+    pub fn machine(self) -> Machine {
+        match self {
+            Arch::X64 => Machine::X64,
+            Arch::X86 => Machine::X86,
+            Arch::Arm64 => Machine::Arm64,
+        }
+    }
 }
 
 impl TagImage {
@@ -41,129 +44,41 @@ impl TagImage {
 
     fn number(&self, rva: u32) -> Option<Proof> {
         let bytes: [u8; 4] = self.array(rva)?;
+        let number = Instruction {
+            va: self.va(rva),
+            bytes: bytes.to_vec(),
+            mnemonic: "dd".to_owned(),
+            operands: format!("{:08X}h", u32::from_le_bytes(bytes)),
+            comment: None,
+            flow: crate::code::Flow::Stop,
+            memory: None,
+            condition: None,
+            machine: self.arch.machine(),
+        };
         Some(Proof {
             rva,
             bytes: bytes.to_vec(),
-            text: format!(
-                "{:MNEMONIC$}{}",
-                "dd",
-                masm_number(u32::from_le_bytes(bytes))
-            ),
+            text: number.text(),
         })
+    }
+
+    fn va(&self, rva: u32) -> Virt {
+        Virt(self.base.wrapping_add(u64::from(rva)))
     }
 
     /// The instruction that begins here; `None` where the bytes are missing or are none.
     pub fn instruction(&self, rva: u32) -> Option<Proof> {
-        let bytes = self.slice(rva, LONGEST);
-        let (length, text) = match self.arch {
-            Arch::Arm64 => (4, arm64(bytes.get(..4)?)?),
-            Arch::X64 => x86(self, 64, bytes, rva)?,
-            Arch::X86 => x86(self, 32, bytes, rva)?,
+        let machine = self.arch.machine();
+        let bytes = self.slice(rva, machine.longest() as u32);
+        let name = |va: Virt| {
+            let slot = self.import(self.rva_of(va.0)?)?;
+            Some(format!("_imp_{}", slot.name))
         };
-        Some(Proof {
+        let instruction = Disassembler::new(machine).one(self.va(rva), bytes, &name)?;
+        (!instruction.is_invalid()).then(|| Proof {
             rva,
-            bytes: bytes.get(..length)?.to_vec(),
-            text,
+            text: instruction.text(),
+            bytes: instruction.bytes,
         })
-    }
-}
-
-fn masm_number(number: u32) -> String {
-    let digits = format!("{number:X}");
-    let zero = if digits.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        "0"
-    } else {
-        ""
-    };
-    format!("{zero}{digits}h")
-}
-
-fn x86(image: &TagImage, bits: u32, bytes: &[u8], rva: u32) -> Option<(usize, String)> {
-    let address = image.base.wrapping_add(u64::from(rva));
-    let instruction = Decoder::with_ip(bits, bytes, address, DecoderOptions::NONE).decode();
-    if instruction.is_invalid() {
-        return None;
-    }
-    let mut formatter = MasmFormatter::with_options(Some(Box::new(Names::of(image))), None);
-    let options = formatter.options_mut();
-    options.set_first_operand_char_index(MNEMONIC as u32);
-    options.set_rip_relative_addresses(false);
-    options.set_branch_leading_zeros(false);
-    let mut text = String::new();
-    formatter.format(&instruction, &mut text);
-    Some((instruction.len(), text))
-}
-
-/// Names the slots of the import table.
-struct Names {
-    base: u64,
-    slots: Vec<(u32, String)>,
-}
-
-impl Names {
-    fn of(image: &TagImage) -> Names {
-        let slots = image
-            .imports
-            .iter()
-            .map(|i| (i.slot, format!("_imp_{}", i.name)));
-        Names {
-            base: image.base,
-            slots: slots.collect(),
-        }
-    }
-}
-
-impl SymbolResolver for Names {
-    fn symbol(
-        &mut self,
-        _instruction: &Instruction,
-        _operand: u32,
-        _instruction_operand: Option<u32>,
-        address: u64,
-        _address_size: u32,
-    ) -> Option<SymbolResult<'_>> {
-        let rva = u32::try_from(address.checked_sub(self.base)?).ok()?;
-        let at = self
-            .slots
-            .binary_search_by_key(&rva, |(slot, _)| *slot)
-            .ok()?;
-        let (_, name) = self.slots.get(at)?;
-        Some(SymbolResult::with_str(address, name))
-    }
-}
-
-fn arm64(word: &[u8]) -> Option<String> {
-    let mut reader = U8Reader::new(word);
-    let instruction = yaxpeax_arm::armv8::a64::InstDecoder::default()
-        .decode(&mut reader)
-        .ok()?;
-    let text = instruction.to_string();
-    Some(match text.split_once(' ') {
-        Some((mnemonic, operands)) => format!(
-            "{mnemonic:MNEMONIC$}{}",
-            operands.trim_start().replace(", ", ",")
-        ),
-        None => text,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_as_masm_writes_them() {
-        assert_eq!(masm_number(0x6b61_654c), "6B61654Ch");
-        assert_eq!(masm_number(0xa000_0000), "0A0000000h");
-    }
-
-    #[test]
-    fn arm64_looks_like_the_rest() {
-        // movk w21, #0x6e75, lsl #16
-        assert_eq!(
-            arm64(&[0xb5, 0xce, 0xad, 0x72]).unwrap(),
-            "movk    w21,#0x6e75,lsl #16"
-        );
-        assert_eq!(arm64(&[0xc0, 0x03, 0x5f, 0xd6]).unwrap(), "ret");
     }
 }

@@ -43,14 +43,36 @@ impl References {
             .map(|&(_, at)| at)
     }
 
-    /// What is called or jumped to, without repetition.
-    pub fn targets(&self) -> impl Iterator<Item = u32> + '_ {
-        let mut last = None;
-        self.edges.iter().filter_map(move |&(target, _)| {
-            let new = last != Some(target);
-            last = Some(target);
-            new.then_some(target)
+    /// What is called or jumped to, without repetition, and whether it is called.
+    pub fn targets<'s>(&'s self, image: &'s TagImage) -> impl Iterator<Item = (u32, bool)> + 's {
+        let same = |a: &(u32, u32), b: &(u32, u32)| a.0 == b.0;
+        self.edges.chunk_by(same).filter_map(move |edges| {
+            let called = edges.iter().any(|&(_, at)| is_call(image, at));
+            Some((edges.first()?.0, called))
         })
+    }
+}
+
+/// Whether the edge that begins here is a call, and no jump.
+fn is_call(image: &TagImage, at: u32) -> bool {
+    match image.arch {
+        Arch::Arm64 => image.u32(at).is_some_and(|word| word >> 26 == 0x25),
+        _ => image.array(at) == Some([0xe8]),
+    }
+}
+
+impl TagImage {
+    /// Whether the instruction whose bytes name code here can only be one that takes its address, and no call of it.
+    pub(super) fn takes_address(&self, place: u32) -> bool {
+        match self.arch {
+            // lea register, [rip+displacement]
+            Arch::X64 => {
+                let before = place.checked_sub(2).and_then(|at| self.array(at));
+                matches!(before, Some([0x8d, modrm]) if modrm & 0xc7 == 5)
+            }
+            // an absolute address; adrp with add
+            Arch::X86 | Arch::Arm64 => true,
+        }
     }
 }
 

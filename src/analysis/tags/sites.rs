@@ -134,15 +134,11 @@ impl<'a, M: Machine> Engine<'a, M> {
                 .map(|(_, rva)| *rva)
                 .filter(|rva| wrappers.contains(rva)),
         );
-        for (at, target) in super::references::References::places_of(self.image, &wrappers) {
-            let is_call = self
-                .references
-                .callers(target)
-                .any(|call| at.wrapping_sub(call) <= 2);
-            if !is_call {
-                open.insert(target);
-            }
-        }
+        let places = super::references::References::places_of(self.image, &wrappers);
+        let taken = places
+            .into_iter()
+            .filter(|&(at, _)| self.image.takes_address(at));
+        open.extend(taken.map(|(_, target)| target));
         open
     }
 }
@@ -326,20 +322,24 @@ impl<M: Machine> Writer<'_, '_, M> {
         let mut notes: Vec<String> = Vec::new();
         notes.extend(Some(std::mem::take(&mut site.note)).filter(|n| !n.is_empty()));
         let weak = doubt.is_some() || claim.variable.is_some() || draft.dynamic || !draft.certain;
-        let default = tag == 0 && base.api == "WdfDriverCreate";
+        let default = tag == 0 && base.kind == Kind::Framework;
         site.class = match base.kind {
             _ if default => Some(Class::E4),
-            kind if !kind.allocates() && tag == 0 => None,
+            _ if tag == 0 => None,
             _ if weak => Some(Class::E4),
             kind if !kind.allocates() => Some(Class::E3),
             _ if draft.depth > 0 || several || claim.data => Some(Class::E2),
             _ => Some(Class::E1),
         };
         if default {
-            notes.push(
-                "the framework takes the first four characters of the service's name".to_owned(),
-            );
-        } else if tag == 0 && !base.kind.allocates() {
+            let rule = match base.api {
+                "WdfDriverCreate" => {
+                    "the framework takes the first four characters of the service's name"
+                }
+                _ => "the framework takes the driver's default tag",
+            };
+            notes.push(rule.to_owned());
+        } else if tag == 0 {
             notes.push("no tag is given".to_owned());
         }
         if let Some(rva) = claim.variable {

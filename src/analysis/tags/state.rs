@@ -82,8 +82,8 @@ pub struct State {
     pub pointer: u32,
     /// Whether memory behind the caller's pointers is still as the caller left it.
     pub pristine: bool,
-    /// Whether a pointer into the stack exists that is not followed, so that any store may hit the stack.
-    pub wild: bool,
+    /// Pieces of stack into which a pointer exists that is not followed, so that any store may hit them.
+    wild: Vec<u32>,
 }
 
 impl State {
@@ -97,7 +97,7 @@ impl State {
             lost_arguments: i32::MAX,
             pointer,
             pristine: true,
-            wild: false,
+            wild: Vec::new(),
         }
     }
 
@@ -292,19 +292,34 @@ impl State {
     /// A store through a pointer that is not followed.
     pub fn store_anywhere(&mut self, at: u32) {
         self.pristine = false;
-        if self.wild {
-            self.blur(at);
+        let wild = std::mem::take(&mut self.wild);
+        if !wild.is_empty() {
+            self.blur_those(|anchor| wild.contains(&anchor), at);
         }
+        self.wild = wild;
+    }
+
+    /// From here on a pointer exists that leads somewhere into the pieces of stack of these.
+    pub fn lose_track(&mut self, of: &[(u32, i32)]) {
+        self.wild.extend(of.iter().map(|(anchor, _)| anchor));
+        self.wild.sort_unstable();
+        self.wild.dedup();
     }
 
     /// Every byte of the stack may have been changed.
     pub fn blur(&mut self, at: u32) {
+        self.blur_those(|_| true, at);
+    }
+
+    fn blur_those(&mut self, those: impl Fn(u32) -> bool, at: u32) {
         let why = Why {
             cause: Cause::Escaped,
             at,
         };
-        self.lost_arguments = i32::MIN;
-        for slot in &mut self.slots {
+        if those(0) {
+            self.lost_arguments = i32::MIN;
+        }
+        for slot in self.slots.iter_mut().filter(|slot| those(slot.anchor)) {
             slot.value.weaken(why);
         }
     }
@@ -329,8 +344,12 @@ impl State {
             }
         }
         changed |= self.join_slots(other);
-        changed |= other.wild && !self.wild;
-        self.wild |= other.wild;
+        for anchor in &other.wild {
+            if let Err(place) = self.wild.binary_search(anchor) {
+                self.wild.insert(place, *anchor);
+                changed = true;
+            }
+        }
         changed |= self.pristine && !other.pristine;
         self.pristine &= other.pristine;
         changed |= other.lost_arguments < self.lost_arguments;

@@ -200,6 +200,21 @@ impl Machine for X86Machine {
         image.rva_of(u64::from(address))
     }
 
+    fn bound(&self, image: &TagImage, compare: u32, branch: u32) -> Option<u64> {
+        let (compare, _) = self.decode(image, compare)?;
+        let (branch, _) = self.decode(image, branch)?;
+        let compares = matches!(compare.insn.mnemonic(), Mnemonic::Cmp | Mnemonic::Sub);
+        if !compares || !is_immediate(compare.insn.op1_kind()) {
+            return None;
+        }
+        let limit = compare.insn.immediate(1);
+        match branch.insn.mnemonic() {
+            Mnemonic::Ja => Some(limit),
+            Mnemonic::Jae => limit.checked_sub(1),
+            _ => None,
+        }
+    }
+
     fn popped(&self, code: &X86Code) -> Option<u32> {
         match code.insn.mnemonic() {
             Mnemonic::Ret if code.insn.op_count() == 0 => Some(0),
@@ -423,8 +438,9 @@ impl Step<'_, '_> {
 
     /// An unknown result of something that may be an address on the stack: from here on any store may hit it.
     fn watch(&self, state: &mut State, from: &[&Value], result: &Value) {
-        if !result.is_known() && from.iter().any(|v| !stack_addresses(v).is_empty()) {
-            state.wild = true;
+        if !result.is_known() {
+            from.iter()
+                .for_each(|v| state.lose_track(&stack_addresses(v)));
         }
     }
 

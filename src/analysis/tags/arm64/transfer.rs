@@ -206,8 +206,9 @@ impl Step<'_, '_> {
     }
 
     fn watch(&self, state: &mut State, from: &[&Value], result: &Value) {
-        if !result.is_known() && from.iter().any(|v| !stack_addresses(v).is_empty()) {
-            state.wild = true;
+        if !result.is_known() {
+            from.iter()
+                .for_each(|v| state.lose_track(&stack_addresses(v)));
         }
     }
 
@@ -241,6 +242,11 @@ impl Step<'_, '_> {
             (true, ..) => match b.constant() {
                 Some(n) => {
                     shifted_sum(&a, &Value::immediate(n.wrapping_neg(), self.at), 0, self.at)
+                }
+                // room below the stack pointer, of a size that is not known: nothing that is known lies there
+                None if a.only().is_some() && a.only() == state.register(SP).only() => {
+                    state.new_anchor(to, self.at);
+                    state.register(to)
                 }
                 None => combine(&a, &b, self.at, |x, y| Some(x.wrapping_sub(y))),
             },
