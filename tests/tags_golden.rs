@@ -2,7 +2,7 @@
 //! published in, and without them the test says loudly that it checked nothing.
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
-use rkd::analysis::tags::{Options, Report, TagImage, analyse};
+use rkd::analysis::tags::{Class, Options, Report, TagImage, Verdict, analyse};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -93,4 +93,72 @@ fn real_drivers_are_read_as_an_expert_reads_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The drivers that the packages hold, from the list that `fetch` leaves: hash and name.
+fn listed(wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let Ok(list) = std::fs::read_to_string(folder().join("index.tsv")) else {
+        eprintln!("SKIPPED: there is no list of drivers; run tests/golden/fetch");
+        return Vec::new();
+    };
+    let line = |line: &str| {
+        let mut fields = line.split('\t');
+        Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
+    };
+    list.lines()
+        .filter_map(line)
+        .filter(|(_, name)| wanted(name))
+        .collect()
+}
+
+#[test]
+fn drivers_without_pool_interfaces_have_no_sites() {
+    for (sha256, name) in listed(|name| name.starts_with("WinRing0")) {
+        let Some(report) = driver(&sha256, &name) else {
+            continue;
+        };
+        assert_eq!(report.verdict, Verdict::NoInterface, "{name}");
+        assert!(report.lines().is_empty(), "{name}");
+    }
+}
+
+/// Wine's drivers allocate with the old interface only: it takes no tag, and Windows files the pool under `None`.
+#[test]
+fn drivers_that_give_no_tag_are_convicted_of_none() {
+    let mut untagged = Vec::new();
+    for (sha256, name) in listed(|name| name.ends_with(".sys") || name == "ntoskrnl.exe") {
+        let Some(path) = Some(folder().join(&sha256).join(&name)).filter(|p| p.is_file()) else {
+            continue;
+        };
+        let Ok(image) = TagImage::open(&path) else {
+            continue;
+        };
+        if image.time_stamp != 0x63f1_4e2b {
+            continue;
+        }
+        let report = analyse(&image, &Options::default());
+        assert!(
+            !matches!(report.verdict, Verdict::CannotTell(_)),
+            "{name}: {:?}",
+            report.verdict
+        );
+        for line in report.lines() {
+            // a free without a tag names none
+            let none = line.tag.as_deref() == Some("None") && line.class == Some(Class::E4);
+            let nothing = line.tag_u32.as_deref() == Some("0x00000000") && line.class.is_none();
+            assert!(none || nothing, "{name}: {line:?}");
+            if none {
+                untagged.push(format!("{name} {}", line.api));
+            }
+        }
+    }
+    if !listed(|name| name == "hidclass.sys").is_empty() {
+        assert_eq!(
+            untagged
+                .iter()
+                .filter(|u| *u == "hidclass.sys ExAllocatePool")
+                .count(),
+            2
+        );
+    }
 }

@@ -131,8 +131,10 @@ fn file(
         .find(&driver.name, None, driver.end - driver.start)
         .file?;
     let image = TagImage::open(&path).ok()?;
-    let mut options = tags::Options::default();
-    options.stop = Some(stop);
+    let options = tags::Options {
+        stop: Some(stop),
+        ..tags::Options::default()
+    };
     let report = tags::analyse(&image, &options);
     let classes: Vec<Class> = report
         .of_tag(tag.to_u32())

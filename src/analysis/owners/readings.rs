@@ -233,8 +233,10 @@ fn analysed(
     origin: Origin,
     stop: &AtomicBool,
 ) -> Reading {
-    let mut options = tags::Options::default();
-    options.stop = Some(stop);
+    let options = tags::Options {
+        stop: Some(stop),
+        ..tags::Options::default()
+    };
     let report = tags::analyse(image, &options);
     let places = report
         .sites

@@ -175,7 +175,7 @@ impl TagImage {
     /// Lays out an image file as the loader would.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if it is not an image of a known processor.
+    /// [`Error::Corrupt`] if it is no image, [`Error::Absent`] if it is one of a processor that is not known.
     pub fn from_file_bytes(name: &str, file: &[u8]) -> Result<TagImage> {
         let pe = pe::Image::parse_file(file)?;
         let header = pe.headers();
@@ -215,7 +215,8 @@ impl TagImage {
     /// `name_of` names imported functions whose names went away with a discarded section: it gets the pointer from the slot.
     ///
     /// # Errors
-    /// [`Error::Fault`] if the headers are missing, [`Error::Corrupt`] if they are not those of an image of a known processor.
+    /// [`Error::Fault`] if the headers are missing, [`Error::Corrupt`] if they are none, [`Error::Absent`] if they are those of an
+    /// image of a processor that is not known.
     pub fn from_memory(
         name: &str,
         space: &AddressSpace,
@@ -252,12 +253,14 @@ impl TagImage {
             (0x014c, false) => Arch::X86,
             (0xaa64, true) => Arch::Arm64,
             (machine, _) => {
-                return Err(Error::Corrupt {
-                    what: format!("the image {name}"),
-                    why: format!(
-                        "its code is for a machine that is not understood ({machine:#06x})"
-                    ),
-                });
+                let known = match machine {
+                    0x01c0 | 0x01c2 | 0x01c4 => "32-bit ARM, ",
+                    0x0200 => "Itanium, ",
+                    _ => "",
+                };
+                return Err(Error::Absent(format!(
+                    "{name} is for a processor whose code is not understood ({known}{machine:#06x}); x64, x86 and ARM64 are"
+                )));
             }
         };
         let mut notes = Vec::new();
