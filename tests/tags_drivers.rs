@@ -2,8 +2,8 @@
 //! `tests/drivers`. `tests/drivers/build` makes them; the archive is small, so that the test needs no compiler.
 #![allow(clippy::unwrap_used)]
 
-use rkd::analysis::tags::{Class, Database, Options, Report, TagImage, Verdict, analyse, tag_text};
-use std::collections::{BTreeMap, BTreeSet};
+use rkd::analysis::tags::{Class, Options, Report, TagImage, analyse, tag_text};
+use std::collections::BTreeMap;
 use std::io::Read;
 
 /// The drivers in the archive, by name.
