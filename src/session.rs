@@ -2,6 +2,7 @@
 
 use crate::addr::Virt;
 use crate::analysis::owners::Readings;
+use crate::analysis::tags::Database;
 use crate::error::{Error, Result};
 use crate::kernel::pool::TagNames;
 use crate::kernel::{Kernel, Module, Options};
@@ -55,6 +56,8 @@ pub struct Session {
     pub placed: Vec<Module>,
     /// Where the files of images are looked for.
     pub image_path: ImagePath,
+    /// What is known of the tags of drivers, for those whose pages the dump lacks.
+    pub tag_database: Option<Arc<Database>>,
     /// What was read of the modules for their tags, and of which kernel.
     readings: Option<(Arc<Kernel>, Arc<Readings>)>,
     /// The name of the open log, as it was given.
@@ -118,6 +121,7 @@ impl Session {
             servers: Servers::default(),
             placed: Vec::new(),
             image_path: ImagePath::default(),
+            tag_database: None,
             readings: None,
             log_name: String::new(),
             last_value: 0,
@@ -160,7 +164,11 @@ impl Session {
         {
             return Arc::clone(readings);
         }
-        let readings = Arc::new(Readings::new(&self.kernel, self.image_path.clone()));
+        let readings = Arc::new(Readings::new(
+            &self.kernel,
+            self.image_path.clone(),
+            self.tag_database.clone(),
+        ));
         self.readings = Some((Arc::clone(&self.kernel), Arc::clone(&readings)));
         readings
     }

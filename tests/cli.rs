@@ -524,7 +524,8 @@ fn the_demo_ends_by_itself_without_a_terminal() {
         "fffff807`47f51559  4c 65 61 6b 0f 42 c1 41-8d 49 fd 8b d0 ff 15 0c  Leak.B.A.I......\n",
         "myfault fffff807`47f515c7\n",
         "$ rkd run pool-leak notmyfault.dmp\n",
-        "\nmyfault is leaking nonpaged pool (strong evidence): 119 allocations of 40.0 MiB with the tag Leak hold 4.6 GiB",
+        "fffff807`47f515d2 ff15a01a0000    call    qword ptr [myfault+0x3078 (fffff807`47f53078)] ; ExAllocatePoolWithTag\n",
+        "\nmyfault.sys is leaking nonpaged pool (proven): 119 allocations of 40.0 MiB with the tag Leak hold 4.6 GiB",
     ] {
         assert!(shown.contains(part), "{part} is missing in\n{shown}");
     }

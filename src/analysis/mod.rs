@@ -1,5 +1,6 @@
 //! JUDGEMENT: conclusions with their evidence.
 
 pub mod growth;
+pub mod leak;
 pub mod owners;
 pub mod tags;

@@ -95,6 +95,10 @@ pub struct Common {
     #[arg(long = "tz", value_name = "ZONE", global = true, value_parser = time_zone)]
     pub zone: Option<TimeZone>,
 
+    /// A tag database (rkd tags --database FILE), for drivers whose pages the dump lacks
+    #[arg(long = "tag-database", value_name = "FILE", global = true)]
+    pub tag_database: Option<PathBuf>,
+
     /// A pooltag.txt with the meanings of pool tags
     #[arg(long, value_name = "FILE", global = true)]
     pub pooltag: Option<PathBuf>,

@@ -42,6 +42,11 @@ const STEPS: &[(&str, &str)] = &[
     ),
     ("Who made it, and when?", "lmvm myfault"),
     (
+        "Four letters in a module are no proof: they may stand there by chance. !poolowner reads the code around them, and\n\
+         shows the instruction that holds the tag and the call that takes it.",
+        "!poolowner Leak",
+    ),
+    (
         "The same search in Rhai, the script language of the prompt. Whatever is no command is Rhai.",
         "for m in lm() { for hit in m.search(\"Leak\") { print(`${m.name} ${hit}`) } }",
     ),

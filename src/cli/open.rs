@@ -1,6 +1,7 @@
 //! From a file and the switches to a session.
 
 use super::World;
+use crate::analysis::tags::Database;
 use crate::dump::Dump;
 use crate::error::Result;
 use crate::kernel::{Kernel, Options};
@@ -11,6 +12,7 @@ use crate::symbols::server::Terms;
 use crate::symbols::{ImagePath, Servers, SymbolPath};
 use jiff::tz::TimeZone;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Opens a dump with everything that the command line says. Ctrl-C ends a download that opening waits for.
 ///
@@ -38,6 +40,9 @@ pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
     session.stop = world.stop.clone();
     if let Some(zone) = &common.zone {
         session.time_zone = zone.clone();
+    }
+    if let Some(path) = &common.tag_database {
+        session.tag_database = Some(Arc::new(Database::open(path)?));
     }
     session.load_tag_names(common.pooltag.as_deref())?;
     Ok(session)

@@ -72,6 +72,7 @@ const VALUED: &[&str] = &[
     "--color",
     "--tz",
     "--pooltag",
+    "--tag-database",
     "--command-file",
     "--logo",
     "--loga",

@@ -17,6 +17,7 @@ pub mod foreach;
 pub mod formats;
 pub mod help;
 pub mod image_path;
+pub mod leak;
 pub mod lm;
 pub mod lmi;
 pub mod ln;
@@ -53,6 +54,7 @@ use crate::command::Command;
 pub static ALL: &[&Command] = &[
     // Pool
     &poolused::COMMAND,
+    &leak::COMMAND,
     &poolowner::COMMAND,
     &pooldiff::COMMAND,
     &poolfind::COMMAND,

@@ -10,7 +10,7 @@ use crate::command::{Args, Command, Completes, Example, Sink, Topic};
 use crate::error::{Error, Result};
 use crate::kernel::pool::{Tag, TagUse};
 use crate::session::Session;
-use request::Request;
+pub use request::{Request, parse_tag};
 use row::OwnerRow;
 
 /// See the module.
@@ -112,7 +112,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let Some(answer) = inquiry.answers.first() else {
         return Ok(());
     };
-    out.text(&heading(answer))?;
+    out.text(&heading(answer, books.is_ok()))?;
     for (number, suspect) in answer.suspects.iter().enumerate() {
         out.row(&OwnerRow::new(
             session,
@@ -160,11 +160,16 @@ pub fn ask(
 }
 
 /// What the tag holds.
-fn heading(answer: &Answer) -> String {
+fn heading(answer: &Answer, is_known: bool) -> String {
     let tag = answer.question.tag;
     let number = tag.to_u32();
     let Some(held) = answer.question.held else {
-        return format!("Pool tag '{tag}' ({number:#010x}) holds nothing\n");
+        let what = if is_known {
+            " holds nothing"
+        } else {
+            ": what it holds is not known"
+        };
+        return format!("Pool tag '{tag}' ({number:#010x}){what}\n");
     };
     let mut text = format!("Pool tag '{tag}' ({number:#010x})");
     let pools = [("nonpaged", held.nonpaged), ("paged", held.paged)];

@@ -29,7 +29,6 @@ pub static MODULES: &[Embedded] = embedded![
     "stdlib" / "format",
     "stdlib" / "modules",
     "stdlib" / "pool",
-    "stdlib" / "sites",
 ];
 
 /// The investigations: `rkd run pool-leak DUMP`.

@@ -380,7 +380,7 @@ fn help_tells_what_a_name_does() {
         "read_u32(address)",
         "hits.coverage()",
         "poolused(..)",
-        "sites ",
+        "owners(..)",
     ] {
         assert!(all.contains(name), "{name}");
     }

@@ -30,6 +30,8 @@ pub struct Account {
     pub dark: Vec<Blank>,
     /// Modules that were read from their files.
     pub from_files: usize,
+    /// Modules that a tag database knows.
+    pub from_database: usize,
     /// Modules that use no interface which takes a tag.
     pub without_interface: usize,
     /// Calls that allocate under a tag which is not known, by module, the most first.
@@ -52,6 +54,8 @@ impl Account {
             account.read += 1;
             let is_file = matches!(reading.origin, Origin::File(_));
             account.from_files += usize::from(is_file);
+            let is_stored = reading.origin == Origin::Database;
+            account.from_database += usize::from(is_stored);
             let open = reading.unresolved().count();
             if open > 0 {
                 account.unresolved.push((module.name.clone(), open));
@@ -63,7 +67,7 @@ impl Account {
                     module: module.name.clone(),
                     why: why.to_owned(),
                 });
-            } else if is_file || presence.is_whole() {
+            } else if is_file || is_stored || presence.is_whole() {
                 account.whole += 1;
             } else if presence.missing == 0 {
                 account.but_discarded += 1;
@@ -102,14 +106,12 @@ impl Account {
                 _ => format!("{}, and {more} more", shown.join(", ")),
             }
         };
-        if !self.dark.is_empty() {
-            let mut list = self
-                .dark
-                .iter()
-                .map(|b| format!("{} ({})", b.module, b.why));
+        for (why, modules) in self.reasons() {
+            let count = modules.len();
+            let mut list = modules.into_iter().map(str::to_owned);
             said.push(format!(
-                "could not be searched: {}",
-                names(&mut list, self.dark.len())
+                "could not be searched: {} ({why})",
+                names(&mut list, count)
             ));
         }
         if !self.partly.is_empty() {
@@ -139,6 +141,22 @@ impl Account {
         said
     }
 
+    /// The modules that could not be searched, by the reason, without the address that differs for each.
+    fn reasons(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for blank in &self.dark {
+            let why = match blank.why.strip_prefix("cannot read ") {
+                Some(fault) => fault.split_once(": ").map_or(fault, |(_, why)| why),
+                None => &blank.why,
+            };
+            match reasons.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, modules)) => modules.push(&blank.module),
+                None => reasons.push((why, vec![&blank.module])),
+            }
+        }
+        reasons
+    }
+
     /// What a person must know of it when somebody was proven: nobody else was looked for in modules without the tag's bytes.
     pub fn short(&self) -> String {
         let skipped = self.modules.saturating_sub(self.read);
@@ -162,6 +180,9 @@ impl Account {
         }
         if self.from_files > 0 {
             text += &format!(", {} from files", self.from_files);
+        }
+        if self.from_database > 0 {
+            text += &format!(", {} from the tag database", self.from_database);
         }
         if !self.partly.is_empty() {
             text += &format!(", {} in part", self.partly.len());
@@ -205,7 +226,7 @@ mod tests {
             partly: vec![("ntfs".into(), 0x2000, 0x3000)],
             dark: vec![Blank {
                 module: "cdd".into(),
-                why: "its headers are not in the dump".into(),
+                why: "cannot read fffff807`21e00000: not in the dump".into(),
             }],
             unresolved: vec![("nt".into(), 3), ("ks".into(), 1)],
             ..Account::default()
@@ -215,7 +236,7 @@ mod tests {
             [
                 "31 of 175 modules fully read (29 of them but for the INIT code that Windows discards), 1 in part, 1 not at all, \
                  1 not looked at because what the dump has of them does not hold the tag; 4 sites unresolved",
-                "could not be searched: cdd (its headers are not in the dump)",
+                "could not be searched: cdd (not in the dump)",
                 "pages of code are missing in ntfs (8 of 12 KiB of code); -i IMAGEPATH or .exepath gives the drivers' files",
                 "tags that are decided at run time: nt (3), ks (1)",
             ]

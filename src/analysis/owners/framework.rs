@@ -8,7 +8,7 @@
 //! structure are in the dump, nothing needs to be assumed.
 
 use crate::addr::{PAGE_SIZE, Virt};
-use crate::analysis::tags::{Report, TagImage};
+use crate::analysis::tags::Report;
 use crate::kernel::pool::Tag;
 use crate::kernel::{Kernel, Module};
 use crate::symbols::pe::Image;
@@ -58,14 +58,8 @@ pub(super) fn may_be_default(module: &Module, tag: Tag) -> bool {
         .eq_ignore_ascii_case(&tag.without_protection().0)
 }
 
-/// What the framework gives to this driver; `None` for drivers that are not bound to it or that name a tag of their own.
-pub(super) fn of(
-    kernel: &Kernel,
-    module: &Module,
-    image: &TagImage,
-    report: &Report,
-) -> Option<Framework> {
-    image.wdf?;
+/// What the framework gives to this driver, which is bound to it; `None` if it names a tag of its own.
+pub(super) fn of(kernel: &Kernel, module: &Module, report: &Report) -> Option<Framework> {
     let create = report
         .sites
         .iter()

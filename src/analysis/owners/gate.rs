@@ -59,7 +59,13 @@ pub(super) fn gate(
         let unsearchable = readings
             .presence(kernel, index)
             .is_some_and(|p| !p.searchable);
-        if defaults || unsearchable || file_holds(kernel, readings, index, &patterns) {
+        let stored = readings.stored(kernel, index).is_some_and(|stored| {
+            let report = &stored.report;
+            questions
+                .iter()
+                .any(|q| report.of_tag(q.tag.to_u32()).next().is_some())
+        });
+        if defaults || unsearchable || stored || file_holds(kernel, readings, index, &patterns) {
             wanted.insert(index);
         }
     }

@@ -4,7 +4,8 @@ use super::exports::ExportNames;
 use super::framework::{self, Framework};
 use super::presence::Presence;
 use super::{Progress, suspect};
-use crate::analysis::tags::{self, Report, Site, TagImage, Verdict};
+use crate::analysis::tags::database::Stored;
+use crate::analysis::tags::{self, Database, Report, Site, TagImage, Verdict};
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, Module};
 use crate::symbols::ImagePath;
@@ -22,6 +23,8 @@ pub enum Origin {
     Dump,
     /// The driver's file, with the time stamp and the size of the loaded image.
     File(PathBuf),
+    /// A tag database, which knows an image with that time stamp and size.
+    Database,
 }
 
 /// A module that was read.
@@ -78,20 +81,22 @@ impl Reading {
 #[derive(Debug)]
 pub struct Readings {
     images: ImagePath,
+    database: Option<Arc<Database>>,
     exports: ExportNames,
     presence: Vec<OnceLock<Presence>>,
     read: Vec<OnceLock<Arc<Reading>>>,
 }
 
 impl Readings {
-    /// Nothing yet. Files of modules whose code is not all in the dump are looked for on the path.
-    pub fn new(kernel: &Kernel, images: ImagePath) -> Readings {
+    /// Nothing yet. Modules whose code is not all in the dump are looked for on the path and in the database.
+    pub fn new(kernel: &Kernel, images: ImagePath, database: Option<Arc<Database>>) -> Readings {
         fn none<T>(count: usize) -> Vec<OnceLock<T>> {
             std::iter::repeat_with(OnceLock::new).take(count).collect()
         }
         let count = kernel.modules().len();
         Readings {
             images,
+            database,
             exports: ExportNames::new(count),
             presence: none(count),
             read: none(count),
@@ -133,6 +138,17 @@ impl Readings {
         self.images
             .find(&module.image_name, module.time_stamp, module.size)
             .file
+    }
+
+    /// What the database knows of a module whose code is not all in the dump.
+    pub fn stored(&self, kernel: &Kernel, index: usize) -> Option<&Stored> {
+        let module = kernel.modules().get(index)?;
+        let database = self.database.as_ref()?;
+        if self.presence(kernel, index)?.is_whole() {
+            return None;
+        }
+        let size = u32::try_from(module.size).ok()?;
+        database.lookup(module.time_stamp?, size, &module.image_name)
     }
 
     /// Reads these modules, those that were read before excepted. `true` when it was stopped.
@@ -195,9 +211,10 @@ impl Readings {
         let (Some(module), Some(slot)) = (kernel.modules().get(index), self.read.get(index)) else {
             return;
         };
-        let reading = match self.file_of(kernel, index) {
-            Some(file) => of_file(kernel, module, file, stop),
-            None => self.of_dump(kernel, module, stop),
+        let reading = match (self.file_of(kernel, index), self.stored(kernel, index)) {
+            (Some(file), _) => of_file(kernel, module, file, stop),
+            (None, Some(stored)) => of_database(kernel, module, stored),
+            (None, None) => self.of_dump(kernel, module, stop),
         };
         // A reading that was broken off says too little to be kept.
         if !stop.load(Ordering::Relaxed) {
@@ -223,6 +240,23 @@ fn of_file(kernel: &Kernel, module: &Module, file: PathBuf, stop: &AtomicBool) -
             let why = format!("its file {}: {why}", file.display());
             Reading::nothing(Origin::File(file), why)
         }
+    }
+}
+
+fn of_database(kernel: &Kernel, module: &Module, stored: &Stored) -> Reading {
+    let is_bound = stored
+        .report
+        .sites
+        .iter()
+        .any(|site| site.api == "WdfDriverCreate");
+    Reading {
+        origin: Origin::Database,
+        report: Ok(stored.report.clone()),
+        code: stored.code.clone(),
+        executable: Vec::new(),
+        framework: is_bound
+            .then(|| framework::of(kernel, module, &stored.report))
+            .flatten(),
     }
 }
 
@@ -256,7 +290,9 @@ fn analysed(
             .filter(|section| section.is_code())
             .map(|section| section.rva..section.end())
             .collect(),
-        framework: framework::of(kernel, module, image, &report),
+        framework: image
+            .wdf
+            .and_then(|_| framework::of(kernel, module, &report)),
         origin,
         report: Ok(report),
         code,

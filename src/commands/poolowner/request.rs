@@ -73,18 +73,27 @@ impl Request {
     }
 
     fn take(&mut self, typed: &str) -> Result<()> {
-        let digits = typed
-            .strip_prefix("0x")
-            .or_else(|| typed.strip_prefix("0X"));
-        let number = digits.filter(|digits| digits.len() > 2);
-        if let Some(number) = number.and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
-            self.tag = Some(Tag::from_u32(number));
-        } else if typed.contains(['*', '?']) {
-            self.pattern = Some(TagPattern::parse(typed)?);
-        } else {
-            self.tag = Some(Tag::parse(typed)?);
+        match typed.contains(['*', '?']) {
+            true => self.pattern = Some(TagPattern::parse(typed)?),
+            false => self.tag = Some(parse_tag(typed)?),
         }
         Ok(())
+    }
+}
+
+/// A tag as a person types it: its characters, or the number that code passes.
+///
+/// # Errors
+/// [`Error::Syntax`] when it is neither.
+pub fn parse_tag(typed: &str) -> Result<Tag> {
+    let digits = typed
+        .strip_prefix("0x")
+        .or_else(|| typed.strip_prefix("0X"));
+    // `0x12` has four characters and may well be a tag
+    let number = digits.filter(|digits| digits.len() > 2);
+    match number.and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
+        Some(number) => Ok(Tag::from_u32(number)),
+        None => Tag::parse(typed),
     }
 }
 

@@ -103,8 +103,10 @@ fn text(suspect: &Suspect, proofs: &[Vec<String>], number: usize, verbose: bool)
             modules => format!("    imported by {}", modules.join(", ")),
         });
     }
-    if let Origin::File(path) = &suspect.origin {
-        lines.push(format!("    read from its file {}", path.display()));
+    match &suspect.origin {
+        Origin::Dump => {}
+        Origin::File(path) => lines.push(format!("    read from its file {}", path.display())),
+        Origin::Database => lines.push("    read from the tag database".to_owned()),
     }
     let shown = if verbose {
         proofs.len()
@@ -259,6 +261,7 @@ fn record(
             of(suspect.map(|s| match &s.origin {
                 Origin::Dump => text("dump"),
                 Origin::File(path) => path.display().to_string().into(),
+                Origin::Database => text("tag database"),
             })),
         ),
         (
