@@ -85,7 +85,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     let names = Names::new(&options.name);
     let mut found = Vec::new();
-    let mut without = 0usize;
+    let mut without = Vec::new();
     let mut partial = Vec::new();
     for (number, module) in modules.iter().enumerate() {
         sink::check(&session.stop)?;
@@ -95,8 +95,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         let mut tables = kernel.tables_of(module);
         // What says more of a symbol goes first.
         tables.sort_by_key(|table| table.source().is_partial());
-        if tables.is_empty() {
-            without += 1;
+        if tables.iter().all(|table| table.is_empty()) {
+            without.push(&*module.name);
+            continue;
         }
         let mut seen = HashSet::new();
         for table in &tables {
@@ -134,11 +135,15 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             options: &options,
         })
     })?;
-    if without > 0 {
-        out.note(&format!(
-            "{without} of {} modules have no symbols: neither a symbol file was found nor can their exports be read",
+    const WHY: &str = "no symbol file was found, and exports are none or not in the dump";
+    match without.as_slice() {
+        [] => {}
+        [module] => out.note(&format!("{module} has no symbols: {WHY}"))?,
+        all => out.note(&format!(
+            "{} of {} modules have no symbols: {WHY}",
+            all.len(),
             modules.len()
-        ))?;
+        ))?,
     }
     let partial = match partial.as_slice() {
         [] => String::new(),
