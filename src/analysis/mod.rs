@@ -1,5 +1,6 @@
 //! JUDGEMENT: conclusions with their evidence.
 
+pub mod bugcheck;
 pub mod growth;
 pub mod leak;
 pub mod owners;

@@ -2,8 +2,10 @@
 //! (`.pdata` and `UNWIND_INFO`, <https://learn.microsoft.com/cpp/build/exception-handling-x64>).
 
 mod epilog;
+mod forward;
 mod info;
 
+pub use forward::run as by_code;
 pub use info::{Operation, RuntimeFunction, UnwindCode, UnwindInfo};
 
 use crate::addr::Virt;
@@ -61,6 +63,8 @@ pub enum How {
     Unwound,
     /// By what is left of its epilogue.
     Epilogue,
+    /// By following its code to its end, because its unwind data is not there.
+    Code,
     /// Nobody called it: the processor interrupted something, and pushed its rip and rsp to the frame at this address.
     Interrupt(Virt),
 }

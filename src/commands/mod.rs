@@ -1,6 +1,7 @@
 //! COMMANDS: one file each. This list is the index of the tool: the prompt, `help`, completion, Rhai and the tests read it.
 
 pub mod alias;
+pub mod analyze;
 pub mod bigpool;
 pub mod block;
 pub mod branch;
@@ -80,6 +81,7 @@ pub static ALL: &[&Command] = &[
     &unassemble::COMMAND,
     &stack::COMMAND,
     // Target
+    &analyze::COMMAND,
     &vertarget::COMMAND,
     &version::COMMAND,
     &time::COMMAND,

@@ -157,6 +157,16 @@ fn width(name: &str) -> usize {
     }
 }
 
+/// All registers and the current instruction, as kd shows them of a context.
+pub fn whole_text(context: &Context, place: &Place) -> String {
+    All {
+        processor: 0,
+        context: context.clone(),
+        place,
+    }
+    .text()
+}
+
 /// Everything, as at a stop.
 struct All<'a> {
     processor: u32,

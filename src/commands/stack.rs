@@ -4,11 +4,12 @@ mod row;
 mod scan;
 
 use crate::addr::Virt;
-use crate::code::unwind::Registers;
+use crate::code::unwind::{How, Registers};
 use crate::command::masm;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
 use crate::error::{Error, Result};
-use crate::kernel::{Kernel, stack};
+use crate::kernel::Kernel;
+use crate::kernel::stack::{self, Stack};
 use crate::session::Session;
 pub use row::{Call, Columns, site};
 
@@ -29,8 +30,8 @@ stack pointer, kv both and the trap frame of functions that an exception or inte
 are taken and change nothing: frames are always numbered, and the symbols know neither parameters nor source lines.
 
 The callers are found by the unwind data of the images in the dump (.pdata and .xdata), as Windows and kd find them, not by
-guessing. Where that data is not in the dump, the walk ends and says so; a triage dump has hardly any of it. On x64 functions
-need not keep their arguments where kb shows them: what stands there may be something else.
+guessing. Where that data is not in the dump (a triage dump has hardly any of it), the code is followed to the function's end
+instead, if it is there, and a note says so; otherwise the walk ends and says why. On x64 functions need not keep their arguments where kb shows them: what stands there may be something else.
 
 k = StackPtr InstructionPtr begins at other registers. k -scan is rkd's own and not kd's: it shows each number on the stack
 that is the address behind a call, oldest calls last. Some of these are left over from calls that have returned long ago, so
@@ -100,12 +101,33 @@ pub fn show(
             columns,
         })?;
     }
-    match stack.stopped {
-        Some(why) => out.note(&format!(
-            "the stack goes on, but cannot be unwound further: {why}; k -scan shows what looks like return addresses"
-        )),
-        None => Ok(()),
+    for note in remarks(&stack) {
+        out.note(&note)?;
     }
+    Ok(())
+}
+
+/// What must be said about how calls were found, and why there are no more.
+pub fn remarks(stack: &Stack) -> Vec<String> {
+    let mut notes = Vec::new();
+    let numbers = stack
+        .frames
+        .iter()
+        .enumerate()
+        .filter(|(_, frame)| frame.how == Some(How::Code));
+    let numbers: Vec<String> = numbers.map(|(number, _)| format!("{number:02x}")).collect();
+    if !numbers.is_empty() {
+        notes.push(format!(
+            "the callers of {} were found by following the code to its end, because the unwind data is not in the dump",
+            numbers.join(", ")
+        ));
+    }
+    if let Some(why) = &stack.stopped {
+        notes.push(format!(
+            "the stack goes on, but cannot be unwound further: {why}; k -scan shows what looks like return addresses"
+        ));
+    }
+    notes
 }
 
 /// How many frames, from text that may hold letters which change nothing.

@@ -179,6 +179,17 @@ impl Kernel {
             .ok_or_else(|| Error::Absent(format!("processor {processor} saved no registers")))
     }
 
+    /// The `CONTEXT` record at an address.
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn context_at(&self, at: Virt) -> Result<Context> {
+        let mut bytes = [0; NEEDED];
+        self.space().read(at, &mut bytes)?;
+        Context::parse(&bytes)
+            .ok_or_else(|| Error::Absent(format!("there is no context record at {at}")))
+    }
+
     /// The address of a processor's control block (`_KPRCB`).
     ///
     /// # Errors

@@ -2,12 +2,16 @@
 
 use super::Kernel;
 use super::context::Context;
-use crate::addr::Virt;
+use crate::addr::{PAGE_SIZE, Virt};
+use crate::code::Flow;
 use crate::code::unwind::{self, How, Registers};
 use crate::error::{Error, Result};
 
 /// More frames than the largest kernel stack has room for.
 pub const MOST: usize = 4096;
+
+/// Bytes of the longest call: `call qword ptr gs:[rax*8+disp32]`, with prefixes.
+const LONGEST_CALL: u64 = 9;
 
 /// Where in a trap frame (`_KTRAP_FRAME`) the processor pushes rip: the same since the first x64 Windows.
 const RIP_IN_TRAP_FRAME: u64 = 0x168;
@@ -29,6 +33,8 @@ pub struct Frame {
     pub ret: Virt,
     /// What lies in the places that a function may keep its first four arguments in; nothing forces it to.
     pub arguments: [Option<u64>; 4],
+    /// How the caller was found; `None` when it was not.
+    pub how: Option<How>,
     /// The trap frame, if the function was entered by an exception or interrupt.
     pub trap: Option<Virt>,
 }
@@ -63,6 +69,7 @@ impl Kernel {
             }
             let (stack, at) = (registers.rsp(), registers.rip);
             let outcome = self.unwind(&mut registers, frames.is_empty());
+            let how = outcome.as_ref().ok().copied();
             let trap = match outcome {
                 Ok(How::Interrupt(rip)) => Some(rip - RIP_IN_TRAP_FRAME),
                 _ => None,
@@ -78,6 +85,7 @@ impl Kernel {
                 } else {
                     [None; 4]
                 },
+                how,
                 trap,
             });
             if let Err(why) = outcome {
@@ -111,26 +119,51 @@ impl Kernel {
                 false => Err(Error::Absent(format!("{at} lies in no module"))),
             };
         };
-        let entry = self.function_entry(module, at).map_err(|why| {
-            missing(
-                why,
-                &format!("the function table (.pdata) of {}", module.name),
-            )
-        })?;
-        match entry {
-            None => unwind::leaf(&self.space, registers),
-            Some(function) => unwind::step(&self.space, module.base, function, registers),
+        let by_data = match self.function_entry(module, at) {
+            Ok(None) => return unwind::leaf(&self.space, registers),
+            Ok(Some(function)) => unwind::step(&self.space, module.base, function, registers),
+            Err(why) => Err(missing(why, &module.name)),
+        };
+        by_data.or_else(|why| {
+            // Unwind data that is there and lies would lead astray again; what is not there can be worked out.
+            let is_missing = matches!(why, Error::Absent(_) | Error::Fault(_));
+            let returns = |to: Virt| self.is_behind_call(to) != Some(false);
+            is_missing
+                .then(|| unwind::by_code(&self.space, is_first, &returns, registers))
+                .flatten()
+                .ok_or(why)
+        })
+    }
+
+    /// Whether a call stands before an address: `None` when the code there is not in the dump, false outside all modules.
+    pub fn is_behind_call(&self, at: Virt) -> Option<bool> {
+        let Some(module) = self.module_at(at) else {
+            return Some(false);
+        };
+        // The headers are no code.
+        if at - module.base < PAGE_SIZE {
+            return Some(false);
         }
+        let mut readable = false;
+        for length in 2..=LONGEST_CALL {
+            let Ok(instruction) = self.instruction_at(at - length) else {
+                continue;
+            };
+            readable = true;
+            let is_call = matches!(instruction.flow, Flow::Call(_) | Flow::CallIndirect);
+            if is_call && instruction.end() == at {
+                return Some(true);
+            }
+        }
+        readable.then_some(false)
     }
 }
 
 /// Says what was wanted of a place that is not there.
-fn missing(why: Error, what: &str) -> Error {
+fn missing(why: Error, module: &str) -> Error {
     match why {
-        Error::Fault(fault) => Error::Absent(format!("{what} {fault}").replacen(
-            "cannot read",
-            "is missing: cannot read",
-            1,
+        Error::Fault(fault) => Error::Absent(format!(
+            "the function table (.pdata) of {module} cannot be had from the dump: {fault}"
         )),
         why => why,
     }

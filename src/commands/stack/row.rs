@@ -1,6 +1,7 @@
 //! A call as a row.
 
 use crate::addr::Virt;
+use crate::code::unwind::How;
 use crate::command::{Record, Row, Value};
 use crate::kernel::Kernel;
 use crate::kernel::stack::Frame;
@@ -114,6 +115,17 @@ impl Row for Call<'_> {
             ("address", self.frame.at.into()),
             ("site", self.site.as_str().into()),
             ("arguments", Value::List(arguments.collect())),
+            (
+                "found_by",
+                match self.frame.how {
+                    Some(How::Leaf) => "leaf function".into(),
+                    Some(How::Unwound) => "unwind data".into(),
+                    Some(How::Epilogue) => "epilogue".into(),
+                    Some(How::Code) => "code".into(),
+                    Some(How::Interrupt(_)) => "interrupt".into(),
+                    None => Value::Absent("the caller was not found".into()),
+                },
+            ),
             (
                 "trap_frame",
                 match self.frame.trap {

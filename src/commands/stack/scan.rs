@@ -1,8 +1,7 @@
 //! What looks like a return address on a stack: rkd's own way when a stack cannot be unwound.
 
 use super::row::site;
-use crate::addr::{PAGE_SIZE, Virt};
-use crate::code::Flow;
+use crate::addr::Virt;
 use crate::command::sink::check;
 use crate::command::{Record, Row, Sink};
 use crate::error::Result;
@@ -33,9 +32,9 @@ pub fn run(
         if shown >= most {
             break;
         }
-        let is_proved = match behind_call(kernel, value) {
-            Some(is_proved) => is_proved,
-            None => continue,
+        let is_proved = match kernel.is_behind_call(value) {
+            Some(false) => continue,
+            proof => proof.is_some(),
         };
         unproved += usize::from(!is_proved);
         out.row(&Candidate {
@@ -56,28 +55,6 @@ pub fn run(
         ))?;
     }
     Ok(())
-}
-
-/// Whether a call stands before an address: `None` when none does, or when it lies in no module; `Some(false)` when the code is
-/// not in the dump.
-fn behind_call(kernel: &Kernel, at: Virt) -> Option<bool> {
-    let module = kernel.module_at(at)?;
-    // The headers are no code.
-    if at - module.base < PAGE_SIZE {
-        return None;
-    }
-    let mut readable = false;
-    for length in 2..=8 {
-        let Ok(instruction) = kernel.instruction_at(at - length) else {
-            continue;
-        };
-        readable = true;
-        let is_call = matches!(instruction.flow, Flow::Call(_) | Flow::CallIndirect);
-        if is_call && instruction.end() == at {
-            return Some(true);
-        }
-    }
-    (!readable).then_some(false)
 }
 
 struct Candidate {
