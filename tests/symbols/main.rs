@@ -5,6 +5,7 @@
 mod cache;
 mod driver;
 mod hostile;
+mod msf;
 
 use rkd::addr::Rva;
 use rkd::symbols::{Guid, PdbId, Source, SymbolPath, SymbolTable, builtin_facts, facts, isf};
