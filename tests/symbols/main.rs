@@ -6,6 +6,7 @@ mod cache;
 mod driver;
 mod hostile;
 mod msf;
+mod msvc;
 
 use rkd::addr::Rva;
 use rkd::symbols::{Guid, PdbId, Source, SymbolPath, SymbolTable, builtin_facts, facts, isf};

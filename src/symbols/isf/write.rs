@@ -99,11 +99,11 @@ impl Writer<'_> {
     fn symbols(&mut self) -> Map<String, Value> {
         let mut symbols = Map::new();
         for symbol in self.table.all() {
-            let name = match plain(symbol.name) {
-                // A name of its own goes before one that another is shortened to.
-                short if short != symbol.name && self.table.exactly(short).is_some() => symbol.name,
-                short => short,
-            };
+            let short = plain(symbol.name);
+            // A name of its own goes before one that another is shortened to.
+            let is_free = short == symbol.name
+                || self.table.exactly(short).is_none() && !symbols.contains_key(short);
+            let name = if is_free { short } else { symbol.name };
             if !symbols.contains_key(name) {
                 let described = self.symbol(&symbol, name);
                 symbols.insert(name.to_owned(), described);

@@ -1,7 +1,7 @@
 //! Packs what a source of symbols says, piece by piece: each type becomes bytes as it comes.
 
 use super::code;
-use super::layout::{DATA, FUNCTION, PRIVATE, Sections};
+use super::layout::{DATA, FUNCTION, KIND, PRIVATE, Sections};
 use super::types::{Indices, write_enum, write_type, write_udt};
 use super::{Head, Packed};
 use crate::dump::map::Map;
@@ -30,6 +30,13 @@ struct Entry {
     rva: u32,
     flags: u8,
     details: u32,
+}
+
+impl Entry {
+    /// The compiler says more than the linker, and of what it calls a function as well as data, the function has a size.
+    fn exactness(&self) -> (bool, bool) {
+        (self.flags & PRIVATE != 0, self.flags & KIND == FUNCTION)
+    }
 }
 
 /// Names of types and members, and base types, each once.
@@ -218,7 +225,7 @@ impl Writer {
                 places.clear();
             }
             match places.get(&next.rva).and_then(|&at| symbols.get_mut(at)) {
-                Some(known) if next.flags & PRIVATE > known.flags & PRIVATE => *known = next,
+                Some(known) if next.exactness() > known.exactness() => *known = next,
                 Some(_) => {}
                 None => {
                     places.insert(next.rva, symbols.len());

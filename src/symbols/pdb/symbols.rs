@@ -7,30 +7,27 @@ use super::{Pdb, damaged};
 use crate::addr::Rva;
 use crate::symbols::TableBuilder;
 use crate::symbols::table::{SymbolInfo, SymbolKind};
+use crate::symbols::types::Type;
 use pdb2::{
     AddressMap, DataSymbol, FallibleIterator, PdbInternalSectionOffset, ProcedureSymbol, Symbol,
     SymbolData, SymbolIter, TypeIndex,
 };
 
-// The records that are read; all others are stepped over unread.
-const S_CONSTANT: u16 = 0x1107;
+// The records that are read; all others are stepped over unread. Those of thread-local variables tell a distance from the
+// thread's block, and no place in the image.
 const S_UDT: u16 = 0x1108;
 const S_LDATA32: u16 = 0x110c;
 const S_GDATA32: u16 = 0x110d;
 const S_PUB32: u16 = 0x110e;
 const S_LPROC32: u16 = 0x110f;
 const S_GPROC32: u16 = 0x1110;
-const S_LTHREAD32: u16 = 0x1112;
-const S_GTHREAD32: u16 = 0x1113;
 const S_THUNK32: u16 = 0x1102;
 const S_LPROC32_ID: u16 = 0x1146;
 const S_GPROC32_ID: u16 = 0x1147;
 const S_LPROC32_DPC: u16 = 0x1155;
 const S_LPROC32_DPC_ID: u16 = 0x1156;
 /// The same records with names of the older kind, a length and the text.
-const S_ST: [u16; 8] = [
-    0x1002, 0x1007, 0x1008, 0x1009, 0x100a, 0x100b, 0x100e, 0x100f,
-];
+const S_ST: [u16; 6] = [0x1003, 0x1007, 0x1008, 0x1009, 0x100a, 0x100b];
 
 struct Reader<'a, 't> {
     map: AddressMap<'static>,
@@ -78,15 +75,12 @@ impl Reader<'_, '_> {
         let kind = symbol.raw_kind();
         let is_read = matches!(
             kind,
-            S_CONSTANT
-                | S_UDT
+            S_UDT
                 | S_LDATA32
                 | S_GDATA32
                 | S_PUB32
                 | S_LPROC32
                 | S_GPROC32
-                | S_LTHREAD32
-                | S_GTHREAD32
                 | S_THUNK32
                 | S_LPROC32_ID
                 | S_GPROC32_ID
@@ -111,9 +105,6 @@ impl Reader<'_, '_> {
             Ok(SymbolData::Data(data)) => {
                 self.data(data.name.as_bytes(), data.offset, data.type_index)?;
                 return Ok(is_of_module(&data));
-            }
-            Ok(SymbolData::ThreadStorage(data)) => {
-                self.data(data.name.as_bytes(), data.offset, data.type_index)?;
             }
             Ok(SymbolData::Procedure(procedure)) => {
                 let has_type = !matches!(kind, S_LPROC32_ID | S_GPROC32_ID | S_LPROC32_DPC_ID);
@@ -149,7 +140,7 @@ impl Reader<'_, '_> {
             kind: SymbolKind::Data,
             private: true,
             size: None,
-            ty: Some(self.types.get(ty)?),
+            ty: self.ty(ty)?,
         };
         self.put(name, at, info);
         Ok(())
@@ -161,12 +152,20 @@ impl Reader<'_, '_> {
             private: true,
             size: Some(procedure.len),
             ty: match has_type {
-                true => Some(self.types.get(procedure.type_index)?),
+                true => self.ty(procedure.type_index)?,
                 false => None,
             },
         };
         self.put(procedure.name.as_bytes(), procedure.offset, info);
         Ok(())
+    }
+
+    /// What an assembler wrote has no type.
+    fn ty(&mut self, index: TypeIndex) -> Result<Option<Type>, String> {
+        match index {
+            TypeIndex(0) => Ok(None),
+            index => self.types.get(index).map(Some),
+        }
     }
 
     /// An address outside all sections, or in a part that the image was relieved of afterwards, is no place in the image.
