@@ -157,6 +157,69 @@ pub enum Task {
 pub enum Symbols {
     /// Makes an ISF file of a PDB, for Volatility 3 and for machines without a symbol server
     Convert(Convert),
+    /// Lists the symbol files that a dump needs, with their addresses, or writes a script that downloads them
+    List(List),
+    /// Files symbol files that were brought here into the cache, after checking them
+    Import(Import),
+    /// Adds kernels to the facts of your own, with which their dumps open without any symbol file
+    Facts(AddFacts),
+}
+
+/// The arguments of `symbols list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// The dump
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+
+    /// Only these modules: names with wildcards (nt, my*)
+    #[arg(long, value_name = "MODULE")]
+    pub only: Vec<String>,
+
+    /// The server whose addresses are shown; the first one on the symbol path, or else Microsoft's
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+
+    /// Writes a script of downloads instead, to be run where there is a network
+    #[arg(long, value_enum, value_name = "SHELL")]
+    pub script: Option<ScriptFor>,
+}
+
+/// The shells for which scripts are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScriptFor {
+    /// POSIX shells, with curl or wget
+    Sh,
+    /// PowerShell
+    Powershell,
+}
+
+/// The arguments of `symbols import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Symbol files, or folders with such files: PDBs, packed ones (.pd_), ISF files
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// The store to file them in; the first one on the symbol path, or else the default cache
+    #[arg(long, value_name = "FOLDER")]
+    pub into: Option<PathBuf>,
+}
+
+/// The arguments of `symbols facts`.
+#[derive(Debug, Args)]
+pub struct AddFacts {
+    /// Kernels' symbol files: PDBs or ISF files
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The kernel's version, 10.0.22631.4602, which no symbol file says
+    #[arg(long, value_name = "VERSION")]
+    pub build: Option<String>,
+
+    /// The facts file; the one that rkd reads when it opens a dump, unless given
+    #[arg(long, value_name = "FILE")]
+    pub into: Option<PathBuf>,
 }
 
 /// The arguments of `symbols convert`.

@@ -48,6 +48,18 @@ pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
     Ok(session)
 }
 
+/// Opens a dump with what is on this machine only.
+///
+/// # Errors
+/// When the file is no dump.
+pub fn kernel_here(world: &World<'_>, path: &Path) -> Result<Kernel> {
+    let options = Options {
+        symbols: SymbolPath::parse(&world.cli.common.symbol_path()),
+        ..Options::default()
+    };
+    Ok(Kernel::open(Dump::open(path)?, &options))
+}
+
 /// The symbol servers, as far as the command line lets them be asked.
 pub fn servers(world: &World<'_>) -> Servers {
     let common = &world.cli.common;

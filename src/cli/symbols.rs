@@ -1,5 +1,10 @@
 //! `rkd symbols`: symbol files.
 
+mod facts;
+mod import;
+mod list;
+mod script;
+
 use super::World;
 use super::arguments::{Convert, Symbols};
 use crate::command::{Kept, Record};
@@ -15,6 +20,9 @@ use std::path::{Path, PathBuf};
 pub fn run(world: &World<'_>, task: &Symbols) -> Result<u8> {
     match task {
         Symbols::Convert(convert) => show(world, "symbols convert", &[converted(convert)?]),
+        Symbols::List(arguments) => list::run(world, arguments),
+        Symbols::Import(arguments) => import::run(world, arguments),
+        Symbols::Facts(arguments) => facts::run(world, arguments),
     }
 }
 

@@ -5,11 +5,15 @@ const WITH_BLOCKS: &[&str] = &[
     ".if", ".elsif", ".else", ".for", ".while", ".do", ".foreach", ".block", ".catch", "j", "z",
 ];
 
+/// Commands whose argument is a list of places with semicolons between them.
+const WITH_PATHS: &[&str] = &[".sympath", ".sympath+", ".exepath", ".exepath+"];
+
 /// The commands of a line, in order, without comments and empty ones. A command keeps the blanks at its end, because kd's
 /// error messages quote them.
 ///
 /// Semicolons and line ends divide, except in double quotes and, for the commands that take blocks, in `{ }` and `( )`. A `*` in
-/// front of a command makes a comment of the rest of the line, `$$` one up to the next semicolon. `as` and `$<` take the whole line.
+/// front of a command makes a comment of the rest of the line, `$$` one up to the next semicolon. `as` and `$<` take the whole line,
+/// `.sympath` the places of its path.
 pub fn parts(line: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = line;
@@ -43,6 +47,7 @@ fn length(text: &str) -> usize {
         return line_length(text);
     }
     let blocks = WITH_BLOCKS.contains(&word);
+    let paths = WITH_PATHS.contains(&word);
     let mut quoted = false;
     let mut depth = 0usize;
     for (at, c) in text.char_indices() {
@@ -51,11 +56,27 @@ fn length(text: &str) -> usize {
             _ if quoted => {}
             '{' | '(' if blocks => depth += 1,
             '}' | ')' if blocks => depth = depth.saturating_sub(1),
+            ';' if paths && is_place(&text[at + 1..]) => {}
             ';' | '\n' if depth == 0 && !(blocks && goes_on(&text[at..])) => return at,
             _ => {}
         }
     }
     text.len()
+}
+
+/// Whether what follows a semicolon is a place of a path and not a command: its first word looks like a folder, a chain of
+/// stores or an address, and does not begin as commands do.
+fn is_place(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', '\t']);
+    let word = text
+        .split(|c: char| c.is_whitespace() || c == ';')
+        .next()
+        .unwrap_or_default();
+    let is_command = word.starts_with(['!', '?', '$', '*'])
+        || word
+            .strip_prefix('.')
+            .is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+    !is_command && word.contains(['/', '\\', '*', ':', '%'])
 }
 
 /// Whether a block command goes on behind its end of line: with a block on a line of its own, or another branch.
@@ -104,6 +125,15 @@ mod tests {
             ("!vm 1; !poolused 2;q", &["!vm 1", "!poolused 2", "q"]),
             ("s -a nt L10 \"a;b\" ; lm", &["s -a nt L10 \"a;b\" ", "lm"]),
             (".echo one;.echo two", &[".echo one", ".echo two"]),
+            (
+                r".sympath+ srv*c:\sym*https://x/y;c:\a b; cache*;../sym;.reload; lm m *",
+                &[
+                    r".sympath+ srv*c:\sym*https://x/y;c:\a b; cache*;../sym",
+                    ".reload",
+                    "lm m *",
+                ],
+            ),
+            (".sympath a;q", &[".sympath a", "q"]),
             ("* a comment; lm", &[]),
             ("lm; * a comment; q", &["lm"]),
             ("$$ a comment; lm", &["lm"]),

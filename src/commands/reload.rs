@@ -73,11 +73,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 
 fn reload(session: &mut Session, request: &Request, out: &mut dyn Sink) -> Result<()> {
     for wanted in &request.modules {
-        if let Some(module) = wanted.placed(session)? {
+        if request.unload {
+            session.placed.retain(|module| !is_named(wanted, module));
+        } else if let Some(module) = wanted.placed(session)? {
             session.placed.retain(|known| known.base != module.base);
-            if !request.unload {
-                session.placed.push(module);
-            }
+            session.placed.push(module);
         }
     }
     session.servers.forgive();

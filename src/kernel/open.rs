@@ -286,6 +286,9 @@ fn find_table(id: &PdbId, options: &Options, notes: &mut Vec<String>) -> Option<
         .iter()
         .filter(|tried| (table.is_none() && known.is_none()) || tried.is_refused);
     notes.extend(refused.map(|tried| format!("symbols not taken from {tried}")));
+    if let Err(why) = facts::own_facts() {
+        notes.push(format!("facts of your own are not used: {why}"));
+    }
     let found = table.or(known);
     if found.is_none() {
         notes.push(format!("no symbols for {id}: it is not among the built-in kernels, and the symbol path has no file for it"));

@@ -1,6 +1,6 @@
 //! The program before a symbol server: a dump opens at once, whatever the server does.
 
-use super::files::pdb;
+use super::files::{pdb, table};
 use super::server::Server;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -149,4 +149,44 @@ fn the_proxy_of_the_environment_is_used() {
         first.starts_with("CONNECT symbols.invalid:443"),
         "{first} {said}"
     );
+}
+
+#[test]
+fn a_module_is_fetched_when_it_is_needed_and_only_then() {
+    const MYFAULT: &str = "0EF4116A57934BD28C215E70A33F19C8";
+    let cache = tempfile::tempdir().unwrap();
+    let file = table(MYFAULT, 1).replace(
+        r#""metadata""#,
+        r#""symbols": {"LeakIt": {"address": 5459}}, "metadata""#,
+    );
+    let server = Server::start(
+        move |request| match request.path.contains("/myfault.pdb/") {
+            true => request.answer("200 OK", &[], file.as_bytes()),
+            false => request.not_found(),
+        },
+    );
+    let path = path(cache.path(), &server.url());
+    let dump = dump().to_str().unwrap();
+    let said = rkd(
+        &[dump, "-y", &path, "-c", "lm m my*; ? myfault!LeakIt; q"],
+        &[],
+    );
+    assert!(said.contains("= fffff807`47f51553"), "{said}");
+    let place = format!("/myfault.pdb/{MYFAULT}1/myfault.pdb");
+    assert_eq!(server.asked(), std::slice::from_ref(&place));
+    let fetched = format!("from {}{place}; it is kept as ", server.url());
+    assert!(said.contains(&fetched), "{said}");
+    // From now on it is here.
+    let said = rkd(
+        &[dump, "-y", &path, "--offline", "-c", "? myfault!LeakIt; q"],
+        &[],
+    );
+    assert!(said.contains("fffff807`47f51553"), "{said}");
+    let noisy = rkd(
+        &[dump, "-n", "-q", "-y", &path, "-c", ".reload /f kd; q"],
+        &[],
+    );
+    let asked = format!("SYMSRV:  HTTPGET: {}/kd.pdb/", server.url());
+    assert!(noisy.contains(&asked), "{noisy}");
+    assert!(noisy.contains("/file.ptr - not found"), "{noisy}");
 }

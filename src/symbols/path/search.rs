@@ -3,7 +3,7 @@
 use super::{Level, Place, SymbolPath};
 use crate::symbols::server::{Failure, Servers};
 use crate::symbols::store::content::reason;
-use crate::symbols::store::layout::{Candidate, in_folder, in_store};
+use crate::symbols::store::layout::{self, Candidate, in_folder, in_store};
 use crate::symbols::store::{Pointer, file_copy};
 use crate::symbols::{PdbId, SymbolTable, file, home};
 use std::fmt;
@@ -178,9 +178,16 @@ impl Search<'_> {
         None
     }
 
-    /// The names by which symbol tables go are no business of dbghelp's, and would only fill the screen.
+    /// The names by which symbol tables go, and names in lower case, are no business of dbghelp's: they would only fill the
+    /// screen.
     fn miss(&self, path: &Path, speaker: &str) {
-        if path.extension().is_some_and(|e| e == "json" || e == "xz") {
+        let build = self.id.store_name();
+        let is_lower = |part: &std::ffi::OsStr| {
+            let part = part.to_str().unwrap_or_default();
+            let is = |name: &str| part != name && part == name.to_lowercase();
+            is(&build) || layout::safe_name(self.id).is_some_and(is)
+        };
+        if path.extension().is_some_and(|e| e == "json" || e == "xz") || path.iter().any(is_lower) {
             return;
         }
         self.how.servers.journal().noise(|| {

@@ -4,7 +4,7 @@
 use super::content::{self, Content};
 use super::layout;
 use crate::dump::map::Map;
-use crate::symbols::{PdbId, cabinet};
+use crate::symbols::{PdbId, cabinet, file};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -90,6 +90,37 @@ impl Write for Incoming {
     fn flush(&mut self) -> io::Result<()> {
         self.temporary.flush()
     }
+}
+
+/// Files what somebody brought: whatever build it is of, as long as it is a symbol file and whole.
+///
+/// # Errors
+/// In words.
+pub fn file_any(source: &Path, store: &Path) -> Result<(PdbId, PathBuf), String> {
+    let name = source.file_name().unwrap_or_default().to_string_lossy();
+    let id = match Content::of_file(source)? {
+        Content::Cabinet => {
+            let mut unpacked = Incoming::new(store)?;
+            let packed = Map::open(source).map_err(|e| format!("cannot be read: {e}"))?;
+            unpacked
+                .write_all(&cabinet::only_file(packed.bytes())?)
+                .map_err(|e| format!("cannot be unpacked: {e}"))?;
+            let found = content::identity(unpacked.temporary.path())?;
+            match found.name.starts_with(PREFIX) {
+                // A PDB is called as its cabinet is.
+                true => PdbId {
+                    name: layout::unpacked_name(&name),
+                    ..found
+                },
+                false => found,
+            }
+        }
+        _ => content::identity(source)?,
+    };
+    // The whole file is read, not only what it says of itself: what is filed is used without a second look.
+    file::open(source, Some(&id)).map_err(|error| content::reason(source, &error))?;
+    let path = file_copy(source, store, &id)?;
+    Ok((id, path))
 }
 
 /// What is said of a file that belongs to another build.

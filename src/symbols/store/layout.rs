@@ -39,6 +39,14 @@ pub fn packed_name(name: &str) -> String {
     letters + "_"
 }
 
+/// The name of what is in `nt.pd_`: a PDB in nearly every case.
+pub fn unpacked_name(name: &str) -> String {
+    match name.strip_suffix('_') {
+        Some(start) if start.to_ascii_lowercase().ends_with(".pd") => format!("{start}b"),
+        _ => name.to_string(),
+    }
+}
+
 /// Where in a store a file is put: `nt.pdb/GUIDAGE/nt.pdb`, `nt.pdb/GUID-AGE.json.xz`.
 pub fn place(id: &PdbId, is_isf: bool, is_packed: bool) -> Option<PathBuf> {
     let name = safe_name(id)?;
@@ -166,6 +174,8 @@ mod tests {
     fn packed_files_end_in_an_underscore() {
         assert_eq!(packed_name("nt.pdb"), "nt.pd_");
         assert_eq!(packed_name("é"), "_");
+        assert_eq!(unpacked_name("nt.pd_"), "nt.pdb");
+        assert_eq!(unpacked_name("nt.sy_"), "nt.sy_");
     }
 
     #[test]

@@ -8,5 +8,5 @@ pub mod msf;
 mod pointer;
 
 pub use content::Content;
-pub use filing::{Incoming, file_copy};
+pub use filing::{Incoming, file_any, file_copy};
 pub use pointer::Pointer;

@@ -1,0 +1,112 @@
+//! `rkd symbols import`: puts symbol files that were carried here into the cache.
+
+use super::super::arguments::Import;
+use super::super::{FAILED, World};
+use super::show;
+use crate::command::{Kept, Record, Value};
+use crate::error::{Error, Result};
+use crate::symbols::path::{Level, Place};
+use crate::symbols::store::{Content, file_any};
+use crate::symbols::{PdbId, SymbolPath, home};
+use std::path::{Path, PathBuf};
+
+/// What was not meant to be a symbol file is passed over without a word; these endings mean it.
+const MEANT: &[&str] = &["pdb", "pd_", "json", "xz"];
+
+/// Files everything that is a symbol file. The exit status is 1 when one was refused, or nothing was found.
+///
+/// # Errors
+/// When there is no place to put files, or the output takes no more.
+pub fn run(world: &World<'_>, arguments: &Import) -> Result<u8> {
+    let store = store(world, arguments)?;
+    let mut rows = Vec::new();
+    let mut refused = false;
+    for path in files(&arguments.paths) {
+        let is_meant = path.extension().is_some_and(|extension| {
+            let extension = extension.to_string_lossy().to_ascii_lowercase();
+            MEANT.contains(&extension.as_str())
+        });
+        if !is_meant && !matches!(Content::of_file(&path), Ok(Content::Pdb | Content::Cabinet)) {
+            continue;
+        }
+        let filed = file_any(&path, &store);
+        refused |= filed.is_err();
+        rows.push(row(&path, filed));
+    }
+    if rows.is_empty() {
+        return Err(Error::Absent(
+            "no symbol files there (PDBs, .pd_, ISF files)".into(),
+        ));
+    }
+    let status = show(world, "symbols import", &rows)?;
+    Ok(if refused { FAILED } else { status })
+}
+
+/// The first folder of a chain or a cache on the path, or the default cache.
+fn store(world: &World<'_>, arguments: &Import) -> Result<PathBuf> {
+    if let Some(store) = &arguments.into {
+        return Ok(store.clone());
+    }
+    let path = SymbolPath::parse(&world.cli.common.symbol_path());
+    let on_path = path.places().iter().find_map(|place| match place {
+        Place::Folder(_) => None,
+        Place::Cache(store) => Some(store.clone()),
+        Place::Chain(levels) => levels.iter().find_map(Level::folder).cloned(),
+    });
+    on_path.or_else(home::symbols).ok_or_else(|| {
+        Error::Absent("there is no default cache on this machine: say --into FOLDER".into())
+    })
+}
+
+/// All files below the paths, in the order of their names. Links to folders are not followed.
+fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            found.push(path.clone());
+            continue;
+        }
+        let mut waiting = vec![path.clone()];
+        while let Some(folder) = waiting.pop() {
+            let mut entries: Vec<_> = std::fs::read_dir(&folder)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .collect();
+            entries.sort_by_key(std::fs::DirEntry::file_name);
+            for entry in entries {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => waiting.push(entry.path()),
+                    Ok(_) => found.push(entry.path()),
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+    found
+}
+
+fn row(path: &Path, filed: std::result::Result<(PdbId, PathBuf), String>) -> Kept {
+    let file = path.display().to_string();
+    let (text, pdb, place) = match filed {
+        Ok((id, place)) => {
+            let place = place.display().to_string();
+            (
+                format!("{id}\n    {file}\n    is filed as {place}"),
+                Value::from(id.to_string()),
+                place.into(),
+            )
+        }
+        Err(why) => (
+            format!("{file}: refused: {why}"),
+            Value::Absent(why.clone()),
+            Value::Absent(why),
+        ),
+    };
+    let record: Record = vec![("file", file.into()), ("pdb", pdb), ("place", place)];
+    Kept {
+        kind: "imported_symbols",
+        record,
+        text,
+    }
+}

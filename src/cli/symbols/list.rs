@@ -1,0 +1,173 @@
+//! `rkd symbols list`: which symbol files a dump needs, and where they are to be had.
+
+use super::super::arguments::List;
+use super::super::{UNOPENED, World, complain, open};
+use super::{script, show};
+use crate::command::wildcard::Wildcard;
+use crate::command::{Kept, Record, Value};
+use crate::error::{Error, Result};
+use crate::kernel::{Kernel, Module};
+use crate::symbols::server::{MICROSOFT, file_address, image_address};
+use crate::symbols::store::layout;
+use crate::symbols::{PdbId, SymbolPath};
+use std::path::Path;
+
+/// What a module needs.
+pub struct Need {
+    module: String,
+    image: String,
+    /// The PDB, or why it is not known.
+    pub pdb: std::result::Result<PdbId, String>,
+    /// Where the PDB is to be had.
+    pub url: Option<String>,
+    /// Its place in a store.
+    pub place: Option<String>,
+    /// Where the image is to be had, which knows its PDB.
+    image_url: Option<String>,
+    /// What is here already: a file, or facts.
+    here: Option<String>,
+}
+
+/// Prints what is needed, or the script. The network is not used.
+///
+/// # Errors
+/// When there is no such module, or the output takes no more.
+pub fn run(world: &World<'_>, arguments: &List) -> Result<u8> {
+    let kernel = match open::kernel_here(world, &arguments.dump) {
+        Ok(kernel) => kernel,
+        Err(error) => return Ok(complain(&format!("rkd: {error}"), UNOPENED)),
+    };
+    let path = SymbolPath::parse(&world.cli.common.symbol_path());
+    let server = arguments
+        .server
+        .as_deref()
+        .or(path.servers().first().copied())
+        .unwrap_or(MICROSOFT);
+    let only: Vec<Wildcard> = arguments
+        .only
+        .iter()
+        .map(|name| Wildcard::new(&name.to_lowercase()))
+        .collect();
+    let is_wanted = |module: &&Module| {
+        only.is_empty()
+            || only.iter().any(|pattern| {
+                [&module.name, &module.image_name]
+                    .iter()
+                    .any(|name| pattern.matches(&name.to_lowercase()))
+            })
+    };
+    let needs: Vec<Need> = kernel
+        .modules()
+        .iter()
+        .filter(is_wanted)
+        .map(|module| need(&kernel, module, &path, server))
+        .collect();
+    if needs.is_empty() {
+        return Err(Error::Absent(match arguments.only.as_slice() {
+            [] => "the dump holds no list of modules: what it needs cannot be told".into(),
+            names => format!("no module of the dump is called {}", names.join(", ")),
+        }));
+    }
+    match arguments.script {
+        None => show(
+            world,
+            "symbols list",
+            &needs.iter().map(row).collect::<Vec<_>>(),
+        ),
+        Some(shell) => {
+            let mut console = world.console();
+            console.put(&script::write(
+                shell,
+                &arguments.dump.display().to_string(),
+                &needs,
+            ))?;
+            console.flush()?;
+            Ok(0)
+        }
+    }
+}
+
+fn need(kernel: &Kernel, module: &Module, path: &SymbolPath, server: &str) -> Need {
+    let pdb = kernel.pdb_of(module).map_err(|why| why.to_string());
+    let known = pdb.as_ref().ok();
+    let named = known.and_then(|id| Some((id, layout::safe_name(id)?)));
+    let place = known.and_then(|id| layout::place(id, false, false));
+    let table = known.and_then(|id| path.find(id).table);
+    let opened = kernel
+        .table()
+        .ok()
+        .filter(|_| kernel.base().is_ok_and(|base| base == module.base));
+    Need {
+        module: module.name.clone(),
+        image: module.image_name.clone(),
+        url: named.map(|(id, name)| file_address(server, name, &id.store_name(), name, false)),
+        // A store's places are written with slashes everywhere.
+        place: place.map(|place| slashes(&place)),
+        image_url: module
+            .time_stamp
+            .map(|stamp| image_address(server, &module.image_name, stamp, module.size)),
+        here: table
+            .as_ref()
+            .or(opened)
+            .map(|table| table.source().to_string()),
+        pdb,
+    }
+}
+
+fn slashes(place: &Path) -> String {
+    let parts = place.iter().map(|part| part.to_string_lossy());
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn row(need: &Need) -> Kept {
+    let text = |text: &Option<String>, why: &str| match text {
+        Some(text) => Value::from(text.as_str()),
+        None => Value::Absent(why.into()),
+    };
+    let why = need.pdb.as_ref().err().cloned().unwrap_or_default();
+    let of_pdb = |of: fn(&PdbId) -> Value| match &need.pdb {
+        Ok(id) => of(id),
+        Err(why) => Value::Absent(why.clone()),
+    };
+    let record: Record = vec![
+        ("module", need.module.as_str().into()),
+        ("image", need.image.as_str().into()),
+        ("pdb", of_pdb(|id| id.name.as_str().into())),
+        ("guid", of_pdb(|id| id.guid.to_string().into())),
+        ("age", of_pdb(|id| id.age.into())),
+        ("url", text(&need.url, &why)),
+        ("place", text(&need.place, &why)),
+        (
+            "image_url",
+            text(
+                &need.image_url,
+                "the dump does not say when the image was linked",
+            ),
+        ),
+        ("here", text(&need.here, "not on this machine")),
+    ];
+    Kept {
+        kind: "needed_symbols",
+        record,
+        text: lines(need),
+    }
+}
+
+fn lines(need: &Need) -> String {
+    let name = format!("{:16} ", need.module);
+    let below = " ".repeat(17);
+    match (&need.pdb, &need.url) {
+        (Ok(id), Some(url)) => {
+            let here = match &need.here {
+                Some(here) => format!("  (here: {here})"),
+                None => String::new(),
+            };
+            format!("{name}{id}{here}\n{below}{url}")
+        }
+        (Ok(id), None) => format!("{name}{id}: this is no name for a file"),
+        (Err(why), _) => match &need.image_url {
+            Some(url) => format!("{name}PDB not known: {why}\n{below}its image would tell: {url}"),
+            None => format!("{name}PDB not known: {why}"),
+        },
+    }
+}
