@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 pub struct Line;
 
 /// What becomes of a file that comes; see the module with the network.
+#[expect(dead_code, reason = "without the network no file comes")]
 pub struct Receiver<'a> {
     /// Looks at the first bytes.
     pub check: &'a super::Check,
