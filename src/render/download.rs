@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 /// How long a request may take before it has to say what it is.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-const WAITING: &str = "{spinner} {msg} (Ctrl-C goes on without), {elapsed}";
-const UNKNOWN: &str = "{spinner} {msg}: {bytes}, {bytes_per_sec} (Ctrl-C goes on without)";
-const KNOWN: &str =
-    "[{bar:30}] {msg}: {bytes} of {total_bytes}, {eta} left (Ctrl-C goes on without)";
+// Short enough for a narrow terminal: where a line wraps, the echo of Ctrl-C leaves a piece of it standing.
+const WAITING: &str = "{spinner} asking {msg} for {prefix}, {elapsed}";
+const UNKNOWN: &str = "{spinner} {prefix}: {bytes}, {bytes_per_sec}";
+const KNOWN: &str = "[{bar:20}] {prefix}: {bytes} of {total_bytes}, {eta} left";
 
 /// The bar of a session's downloads.
 #[derive(Debug, Default)]
@@ -24,7 +24,8 @@ pub struct Download {
 
 #[derive(Debug, Default)]
 struct Now {
-    what: String,
+    file: String,
+    host: String,
     since: Option<Instant>,
     look: &'static str,
     bar: Option<ProgressBar>,
@@ -41,9 +42,10 @@ impl Download {
 }
 
 impl Watch for Download {
-    fn begin(&self, what: &str) {
+    fn begin(&self, file: &str, host: &str) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        now.what = super::sanitize::plain(what).into_owned();
+        now.file = super::sanitize::plain(file).into_owned();
+        now.host = super::sanitize::plain(host).into_owned();
         now.since.get_or_insert_with(Instant::now);
     }
 
@@ -83,8 +85,9 @@ impl Now {
             0 => bar.unset_length(),
             total => bar.set_length(total),
         }
-        if bar.message() != self.what {
-            bar.set_message(self.what.clone());
+        if bar.prefix() != self.file || bar.message() != self.host {
+            bar.set_prefix(self.file.clone());
+            bar.set_message(self.host.clone());
         }
         bar.set_position(done);
         bar.tick();
@@ -98,24 +101,24 @@ mod tests {
     #[test]
     fn a_long_download_is_shown_to_whoever_watches() {
         let bar = |download: &Download| {
-            download.begin("nt.pdb from s.example");
+            download.begin("nt.pdb", "s.example");
             let long_ago = Instant::now().checked_sub(PATIENCE * 2);
             download.now.lock().unwrap().since = long_ago;
             download.progress(5, 10);
             let now = download.now.lock().unwrap();
             now.bar
                 .as_ref()
-                .map(|bar| (bar.position(), bar.length(), bar.message()))
+                .map(|bar| (bar.position(), bar.length(), bar.prefix(), bar.message()))
         };
         let watched = Download {
             is_watched: true,
             ..Download::default()
         };
-        let expected = (5, Some(10), "nt.pdb from s.example".to_string());
+        let expected = (5, Some(10), "nt.pdb".to_string(), "s.example".to_string());
         assert_eq!(bar(&watched), Some(expected));
         watched.end();
         assert!(watched.now.lock().unwrap().bar.is_none());
-        watched.begin("x");
+        watched.begin("x", "y");
         watched.progress(1, 2);
         assert!(watched.now.lock().unwrap().bar.is_none(), "not yet");
         assert_eq!(bar(&Download::default()), None);

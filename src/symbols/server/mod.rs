@@ -290,7 +290,7 @@ impl Servers {
         };
         state.journal.noise(|| format!("SYMSRV:  HTTPGET: {url}"));
         if let Some(watch) = &state.watch {
-            watch.begin(&format!("{name} from {}", address::host(url)));
+            watch.begin(name, address::host(url));
         }
         let mut progress = |done, total| {
             if let Some(watch) = &state.watch {

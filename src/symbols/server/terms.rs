@@ -43,8 +43,8 @@ impl Default for Terms {
 
 /// Somebody who is told how a download goes.
 pub trait Watch: Send + Sync {
-    /// A request goes out; `what` says for what and to whom.
-    fn begin(&self, what: &str);
+    /// A request for a file goes out to a host.
+    fn begin(&self, file: &str, host: &str);
     /// `done` of `total` bytes are here; `total` is 0 as long as it is not known.
     fn progress(&self, done: u64, total: u64);
     /// The last request is over.
