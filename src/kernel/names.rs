@@ -238,10 +238,13 @@ impl Kernel {
         let module = &self.modules[index];
         let offset = va - module.base;
         let rva = Rva(u32::try_from(offset).ok()?);
-        let near = self
-            .tables_at(index)
-            .filter_map(|table| table.nearest(rva))
-            .min_by_key(|(_, distance)| *distance);
+        // Where rkd's own facts have a name for this very place, no file can know it better.
+        let exact = self.own_table(index).and_then(|table| table.nearest(rva));
+        let near = exact.filter(|(_, distance)| *distance == 0).or_else(|| {
+            self.tables_at(index)
+                .filter_map(|table| table.nearest(rva))
+                .min_by_key(|(_, distance)| *distance)
+        });
         let (symbol, offset) = near.map_or((None, offset), |(symbol, offset)| {
             (Some(symbol), u64::from(offset))
         });

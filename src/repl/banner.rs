@@ -14,6 +14,14 @@ use crate::session::Session;
 /// # Errors
 /// Those of the sink.
 pub fn show(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow> {
+    // The prompt does not wait for a server's names: they come with the first command that needs them.
+    session.servers.hold(true);
+    let shown = lines(session, images, out);
+    session.servers.hold(false);
+    shown
+}
+
+fn lines(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow> {
     let kernel = session.kernel.clone();
     let dump = kernel.dump();
     out.text(&format!(

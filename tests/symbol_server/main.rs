@@ -448,5 +448,15 @@ fn without_leave_nobody_is_asked() {
     for how in [offline, here] {
         assert!(path.search(&id(), &how).table.is_none());
     }
+    // While they are held back, what they would say stays open.
+    let held = How {
+        reach: Reach::Servers,
+        servers: online(),
+        ..How::default()
+    };
+    held.servers.hold(true);
+    assert!(path.search(&id(), &held).is_stopped);
     assert!(server.asked().is_empty());
+    held.servers.hold(false);
+    assert!(path.search(&id(), &held).table.is_some());
 }

@@ -37,7 +37,7 @@ pub struct Lookup {
     pub table: Option<SymbolTable>,
     /// Whether the table is of another build.
     pub is_mismatched: bool,
-    /// Ctrl-C ended the search: what it did not find may be there.
+    /// Ctrl-C ended the search, or servers are not to be asked now: what it did not find may be there.
     pub is_stopped: bool,
     /// The places that did not give it, in the order of the search.
     pub tried: Vec<Tried>,

@@ -39,6 +39,7 @@ struct State {
     line: Option<Line>,
     terms: Terms,
     stop: Arc<AtomicBool>,
+    held: AtomicBool,
     watch: Option<Box<dyn Watch>>,
     hosts: Hosts,
     journal: Journal,
@@ -47,7 +48,7 @@ struct State {
 /// Why there is no file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Ctrl-C.
+    /// Ctrl-C, or nobody is to be asked now.
     Stopped,
     /// The server has no such file.
     Missing,
@@ -76,9 +77,9 @@ impl Servers {
         self.0.line.is_some()
     }
 
-    /// Whether Ctrl-C was pressed.
-    pub fn are_stopped(&self) -> bool {
-        self.0.stop.load(Ordering::Relaxed)
+    /// Asks nobody for a while, and keeps no answer to what was not asked.
+    pub fn hold(&self, hold: bool) {
+        self.0.held.store(hold, Ordering::Relaxed);
     }
 
     /// What happened, for the person.
@@ -107,6 +108,9 @@ impl Servers {
         }
         if let Some(why) = self.trouble(server) {
             return Err(Failure::Server(format!("left alone: {why}")));
+        }
+        if self.0.held.load(Ordering::Relaxed) {
+            return Err(Failure::Stopped);
         }
         let Some(name) = layout::safe_name(id) else {
             return Err(Failure::Missing);
@@ -209,6 +213,9 @@ impl Servers {
     pub fn fetch_from(&self, url: &str, id: &PdbId, store: &Path) -> Result<PathBuf, Failure> {
         if !self.are_online() {
             return Err(Failure::Server("the network is not used".into()));
+        }
+        if self.0.held.load(Ordering::Relaxed) {
+            return Err(Failure::Stopped);
         }
         let name = layout::safe_name(id).ok_or(Failure::Missing)?;
         let result = self.download(url, name, id, store);
