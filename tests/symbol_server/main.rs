@@ -434,7 +434,7 @@ fn what_a_server_gives_goes_through_every_cache() {
 #[test]
 fn without_leave_nobody_is_asked() {
     let cache = tempfile::tempdir().unwrap();
-    let server = Server::start(|r| r.answer("200 OK", &[], &pdb(GUID, AGE)));
+    let server = Server::start(|r| r.answer("200 OK", &[], table(GUID, AGE).as_bytes()));
     let path = SymbolPath::parse(&format!("srv*{}*{}", cache.path().display(), server.url()));
     // By default the library is offline; and who looks only here does not ask even when he may.
     let offline = How {
