@@ -2,7 +2,7 @@
 
 mod along;
 mod fields;
-mod find;
+pub mod find;
 mod number;
 mod options;
 mod row;
@@ -11,7 +11,7 @@ pub mod spelling;
 mod value;
 mod walk;
 
-pub use show::value_of;
+pub use show::{shown_value, structure_at, value_of};
 
 use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, sink};

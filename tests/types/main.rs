@@ -68,6 +68,11 @@ fn symbols() {
 }
 
 #[test]
+fn cpp_expressions() {
+    play("cpp.txt");
+}
+
+#[test]
 fn headers() {
     play("headers.txt");
 }

@@ -201,3 +201,45 @@ pub fn value_of(kernel: &Kernel, table: &SymbolTable, ty: &Type, at: Virt) -> St
         .show(ty, at)
         .text
 }
+
+/// A value as `dt` writes it, without the blank that kd leaves behind some.
+pub fn shown_value(kernel: &Kernel, table: &SymbolTable, ty: &Type, at: Virt) -> String {
+    value_of(kernel, table, ty, at).trim_end().to_string()
+}
+
+/// The fields of a structure, as `dt` shows them.
+///
+/// # Errors
+/// Those of the sink.
+pub fn structure_at(
+    session: &Session,
+    kernel: &Kernel,
+    table: &SymbolTable,
+    name: &str,
+    at: Virt,
+    out: &mut dyn Sink,
+) -> Result<()> {
+    let Some(udt) = table.udt(name) else {
+        return Ok(());
+    };
+    let found = Found {
+        module: "",
+        table,
+        what: What::Udt(udt),
+        count: None,
+        at: None,
+    };
+    let reader = Reader::new(kernel, table, Memory::of(kernel));
+    let options = Options::default();
+    structure(
+        session,
+        kernel,
+        &options,
+        &found,
+        udt,
+        Vec::new(),
+        Some(at),
+        reader,
+        out,
+    )
+}
