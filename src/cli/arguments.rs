@@ -270,6 +270,10 @@ pub struct Make {
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
 
+    /// Lays the bytes of a file into the machine's memory, to see them found again
+    #[arg(long, value_name = "FILE")]
+    pub body: Option<PathBuf>,
+
     /// Leaves the debugger data block encoded, as in memory taken from a running machine
     #[arg(long)]
     pub encoded: bool,

@@ -54,6 +54,7 @@ fn made(make: &Make) -> Result<Kept> {
         kind: make.kind,
         comment: make.comment.clone(),
         encoded_debugger_data: make.encoded,
+        body: make.body.as_deref().map(lab::Body::of_file).transpose()?,
         ..Options::default()
     };
     let made = lab::make_file(scenario, &table(make, scenario)?, &options, &make.output)?;
@@ -76,6 +77,14 @@ fn made(make: &Make) -> Result<Kept> {
             .map(|answer| format!("  - {}", answer.question)),
     );
     text.push(format!("\nOpen it with  rkd {path}"));
+    if let (Some(laid), Some(file)) = (made.body, &make.body) {
+        text.push(format!(
+            "{} lies at {}, {:#x} bytes",
+            file.display(),
+            laid.at,
+            laid.bytes
+        ));
+    }
     if !made.homeless.is_empty() {
         text.push(format!(
             "This kernel has no place for: {}",
@@ -95,6 +104,20 @@ fn made(make: &Make) -> Result<Kept> {
         ("bytes", made.bytes.into()),
         ("pages", made.pages.into()),
         ("homeless", homeless.into()),
+        (
+            "body_at",
+            made.body.map_or_else(
+                || Value::Absent("no body was laid into the dump".into()),
+                |laid| laid.at.into(),
+            ),
+        ),
+        (
+            "body_bytes",
+            made.body.map_or_else(
+                || Value::Absent("no body was laid into the dump".into()),
+                |laid| laid.bytes.into(),
+            ),
+        ),
     ];
     Ok(Kept {
         kind: "made",

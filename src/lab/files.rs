@@ -134,11 +134,7 @@ impl Snapshot {
     /// The frames that a dump of this kind holds, ascending.
     fn frames(&self, kind: Kind) -> Vec<Pfn> {
         let wanted = |pfn: &Pfn| !(kind.is_kernel_only() && self.user_frames.contains(&pfn.0));
-        self.ram
-            .frames()
-            .map(|(pfn, _)| pfn)
-            .filter(wanted)
-            .collect()
+        self.ram.numbers().filter(wanted).collect()
     }
 }
 

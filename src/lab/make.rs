@@ -1,6 +1,7 @@
 //! From a scenario to a file.
 
 use super::Scenario;
+use super::body::{Body, Laid};
 use super::files::{self, Kind, Snapshot};
 use super::windows;
 use crate::error::{Error, Result};
@@ -20,6 +21,8 @@ pub struct Options {
     pub comment: Option<String>,
     /// The version of Windows that the dump shall state, `10.0.19041.3570`, where the symbol table does not know it.
     pub version: Option<String>,
+    /// Bytes of another origin that the machine shall have in its memory. It gets frames for them that no counter counts.
+    pub body: Option<Body>,
 }
 
 impl Default for Options {
@@ -29,6 +32,7 @@ impl Default for Options {
             encoded_debugger_data: false,
             comment: None,
             version: None,
+            body: None,
         }
     }
 }
@@ -46,6 +50,8 @@ pub struct Made {
     pub version: String,
     /// Figures of the scenario for which this kernel has no place, by the name of `!vm`'s line.
     pub homeless: Vec<String>,
+    /// Where the body lies, if there is one.
+    pub body: Option<Laid>,
 }
 
 /// Makes the dump of a scenario for the kernel of `table`, and writes it to `out`. The same input gives the same bytes.
@@ -108,6 +114,7 @@ struct Ready {
     kind: Kind,
     version: String,
     homeless: Vec<String>,
+    body: Option<Laid>,
 }
 
 impl Ready {
@@ -118,6 +125,7 @@ impl Ready {
             kind,
             version,
             homeless,
+            body,
         } = self;
         Ok(Made {
             kind,
@@ -125,6 +133,7 @@ impl Ready {
             pages: snapshot.ram.present(),
             version,
             homeless,
+            body,
         })
     }
 }
@@ -136,15 +145,17 @@ fn build(scenario: &Scenario, table: &SymbolTable, options: &Options) -> Result<
             "{version:?} is no version of Windows: it should look like 10.0.19041.3570"
         ))
     })?;
-    let plan = (scenario.plan)();
-    let comment = options.comment.clone();
-    let (snapshot, homeless) =
-        windows::stop(&plan, table, parts, options.encoded_debugger_data, comment)?;
+    let mut plan = (scenario.plan)();
+    if let Some(body) = &options.body {
+        plan.frames.push(body.room(&plan.frames));
+    }
+    let stopped = windows::stop(&plan, table, parts, options)?;
     Ok(Ready {
-        snapshot,
+        snapshot: stopped.snapshot,
         kind: options.kind,
         version,
-        homeless,
+        homeless: stopped.homeless,
+        body: stopped.body,
     })
 }
 

@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod body;
 pub mod code;
 pub mod dice;
 pub mod files;
@@ -31,6 +32,7 @@ pub mod stock;
 pub mod version;
 pub mod windows;
 
+pub use body::{Body, Laid};
 pub use files::Kind;
 pub use make::{Made, Options, make, make_file, snapshot};
 pub use scenarios::{Answer, Scenario};

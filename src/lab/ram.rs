@@ -1,7 +1,9 @@
 //! The physical memory of the made-up machine: a map of its frames, of which only those that somebody wrote to exist.
 
+use super::body::Body;
 use crate::addr::{PAGE_SIZE, Pfn, Phys};
 use std::collections::BTreeMap;
+use std::io;
 
 /// The contents of one frame.
 pub type Page = [u8; PAGE_SIZE as usize];
@@ -18,16 +20,31 @@ pub struct FrameRun {
     pub pages: u64,
 }
 
+/// What is in a frame.
+enum Frame {
+    /// What the lab wrote there.
+    Own(Box<Page>),
+    /// A page of the [`Body`], by its number.
+    Foreign(u64),
+}
+
 /// Sparse physical memory with an allocator.
 ///
 /// Frames are handed out shuffled inside blocks of 2 MiB, and the blocks lie far apart, as on a machine that has been
 /// running for a while: a reader that confuses virtual with physical neighbours fails here.
 pub struct Ram {
-    frames: BTreeMap<u64, Box<Page>>,
+    frames: BTreeMap<u64, Frame>,
+    body: Option<Body>,
     machine: Vec<FrameRun>,
     blocks: Vec<u64>,
     next_block: usize,
     current: Option<(u64, u64)>,
+}
+
+impl Frame {
+    fn new() -> Frame {
+        Frame::Own(Box::new([0; PAGE_SIZE as usize]))
+    }
 }
 
 impl Ram {
@@ -36,6 +53,7 @@ impl Ram {
         let blocks = spread(blocks_of(&machine));
         Ram {
             frames: BTreeMap::new(),
+            body: None,
             machine,
             blocks,
             next_block: 0,
@@ -57,7 +75,19 @@ impl Ram {
         self.current = Some((block, used + 1));
         // 179 is odd, so this visits every frame of the block once.
         let pfn = Pfn(block + used.wrapping_mul(179).wrapping_add(77) % BLOCK);
-        self.frames.insert(pfn.0, Box::new([0; PAGE_SIZE as usize]));
+        self.frames.insert(pfn.0, Frame::new());
+        Some(pfn)
+    }
+
+    /// Bytes of another origin, of which [`Ram::allocate_foreign`] puts pages into frames.
+    pub fn set_body(&mut self, body: Body) {
+        self.body = Some(body);
+    }
+
+    /// A frame that nobody uses, with this page of the body in it.
+    pub fn allocate_foreign(&mut self, page: u64) -> Option<Pfn> {
+        let pfn = self.allocate()?;
+        self.frames.insert(pfn.0, Frame::Foreign(page));
         Some(pfn)
     }
 
@@ -85,16 +115,36 @@ impl Ram {
         Some(block)
     }
 
-    /// The frame's bytes, if it exists.
+    /// The frame's bytes, if it exists and the lab wrote them.
     pub fn page(&self, pfn: Pfn) -> Option<&Page> {
-        self.frames.get(&pfn.0).map(Box::as_ref)
+        match self.frames.get(&pfn.0)? {
+            Frame::Own(page) => Some(page),
+            Frame::Foreign(_) => None,
+        }
     }
 
-    /// The frame's bytes; it exists from now on.
+    /// Copies the frame's bytes, whoever they are of; zeroes where no frame exists.
+    ///
+    /// # Errors
+    /// When a page of the body cannot be read.
+    pub fn copy(&self, pfn: Pfn, page: &mut Page) -> io::Result<()> {
+        match (self.frames.get(&pfn.0), &self.body) {
+            (Some(Frame::Own(own)), _) => page.copy_from_slice(own.as_slice()),
+            (Some(Frame::Foreign(number)), Some(body)) => body.read(*number, page)?,
+            _ => page.fill(0),
+        }
+        Ok(())
+    }
+
+    /// The frame's bytes; it exists from now on, and is the lab's own.
     pub fn page_mut(&mut self, pfn: Pfn) -> &mut Page {
-        self.frames
-            .entry(pfn.0)
-            .or_insert_with(|| Box::new([0; PAGE_SIZE as usize]))
+        let frame = self.frames.entry(pfn.0).or_insert_with(Frame::new);
+        loop {
+            match frame {
+                Frame::Own(page) => return page,
+                Frame::Foreign(_) => *frame = Frame::new(),
+            }
+        }
     }
 
     /// Copies bytes that lie within one frame.
@@ -114,11 +164,17 @@ impl Ram {
             .map_or(0, u64::from_le_bytes)
     }
 
-    /// All frames that exist, ascending.
+    /// All frames that the lab wrote, ascending.
     pub fn frames(&self) -> impl Iterator<Item = (Pfn, &Page)> {
-        self.frames
-            .iter()
-            .map(|(&pfn, page)| (Pfn(pfn), page.as_ref()))
+        self.frames.iter().filter_map(|(&pfn, frame)| match frame {
+            Frame::Own(page) => Some((Pfn(pfn), page.as_ref())),
+            Frame::Foreign(_) => None,
+        })
+    }
+
+    /// The numbers of all frames that exist, ascending.
+    pub fn numbers(&self) -> impl Iterator<Item = Pfn> {
+        self.frames.keys().map(|&pfn| Pfn(pfn))
     }
 
     /// How many frames exist.

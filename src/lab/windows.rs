@@ -19,7 +19,7 @@ mod user;
 
 pub use form::Form;
 pub use kernel::Exports;
-pub use snapshot::stop;
+pub use snapshot::{Stopped, stop};
 
 use super::memory::{Arena, Memory};
 use super::plan::Plan;

@@ -15,10 +15,11 @@ pub(super) fn full(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<u64> 
     let pages: u64 = runs.iter().map(|run| run.pages).sum();
     let length = header::SIZE as u64 + pages * PAGE_SIZE;
     out.write_all(&header::build(snapshot, Kind::Full, &runs, length))?;
-    let nothing = [0; PAGE_SIZE as usize];
+    let mut page = [0; PAGE_SIZE as usize];
     for run in runs {
         for pfn in run.first.0..run.first.0 + run.pages {
-            out.write_all(snapshot.ram.page(Pfn(pfn)).unwrap_or(&nothing))?;
+            snapshot.ram.copy(Pfn(pfn), &mut page)?;
+            out.write_all(&page)?;
         }
     }
     Ok(length)
@@ -107,10 +108,10 @@ fn ranges_of(frames: &[Pfn]) -> Vec<FrameRun> {
 }
 
 fn write_frames(snapshot: &Snapshot, frames: &[Pfn], out: &mut dyn Write) -> io::Result<()> {
+    let mut page = [0; PAGE_SIZE as usize];
     for &pfn in frames {
-        if let Some(page) = snapshot.ram.page(pfn) {
-            out.write_all(page)?;
-        }
+        snapshot.ram.copy(pfn, &mut page)?;
+        out.write_all(&page)?;
     }
     Ok(())
 }

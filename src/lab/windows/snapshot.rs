@@ -5,13 +5,23 @@ use super::{
 };
 use crate::addr::{PAGE_SIZE, Phys, Virt};
 use crate::error::Result;
+use crate::lab::body::Laid;
 use crate::lab::files::{Driver, Facts, Minidump, Snapshot, Unloaded};
+use crate::lab::make::Options;
 use crate::lab::plan::{Body, Plan};
 use crate::symbols::SymbolTable;
 
+/// A machine that stands still.
+pub struct Stopped {
+    /// What a dump is made of.
+    pub snapshot: Snapshot,
+    /// In words, the figures of the plan for which this kernel has no place.
+    pub homeless: Vec<String>,
+    /// Where the body lies.
+    pub body: Option<Laid>,
+}
+
 /// Builds the machine of a plan and stops it.
-///
-/// Returns the snapshot, and in words the figures of the plan for which this kernel has no place.
 ///
 /// # Errors
 /// When the table lacks a type or a symbol that every kernel has, or the machine is too small.
@@ -19,16 +29,16 @@ pub fn stop(
     plan: &Plan,
     table: &SymbolTable,
     version: [u32; 4],
-    encoded: bool,
-    comment: Option<String>,
-) -> Result<(Snapshot, Vec<String>)> {
+    options: &Options,
+) -> Result<Stopped> {
     let mut windows = Windows::new(plan, table, version)?;
     let windows = &mut windows;
     let exports = loader::load(windows, plan)?;
     pool::write(windows, plan)?;
     big_pages::write(windows, plan)?;
     shared::write(windows, plan)?;
-    let debugger_data = debugger::write(windows, encoded)?;
+    let body = options.body.as_ref().map(|body| body.lay(windows)).transpose()?;
+    let debugger_data = debugger::write(windows, options.encoded_debugger_data)?;
     let running = processes::write(windows, plan)?;
     let crash = processors::write(windows, plan, &running, &exports)?;
     counters::write(windows, plan, running.stack_pages)?;
@@ -67,7 +77,7 @@ pub fn stop(
         up_time: plan.up_time,
         product_type: 1,
         suite_mask: 0x110,
-        comment,
+        comment: options.comment.clone(),
     };
     let homeless = std::mem::take(&mut windows.homeless);
     // the tables and frames move out; what is left of the builder is no longer needed
@@ -75,15 +85,16 @@ pub fn stop(
         &mut windows.memory.ram,
         crate::lab::ram::Ram::new(Vec::new()),
     );
-    Ok((
-        Snapshot {
+    Ok(Stopped {
+        snapshot: Snapshot {
             facts,
             ram,
             user_frames: std::mem::take(&mut windows.user_frames),
             minidump,
         },
         homeless,
-    ))
+        body,
+    })
 }
 
 /// The lists of a triage dump, and the memory that Windows puts into one besides.
