@@ -6,12 +6,16 @@ use rkd::addr::{PAGE_SIZE, Pfn, Virt};
 use rkd::command::{Collect, run_line};
 use rkd::dump::Dump;
 use rkd::kernel::{Kernel, Options};
-use rkd::lab::{self, files::Kind};
+use rkd::lab::files::{self, Facts, Kind, Minidump, Snapshot};
+use rkd::lab::memory::Memory;
+use rkd::lab::ram::FrameRun;
+use rkd::lab;
 use rkd::scan::{Coverage, Hits, Pattern, Patterns, Source, Span};
 use rkd::session::Session;
 use rkd::symbols::builtin_facts;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 fn practice(kind: Kind) -> Vec<u8> {
     let case = lab::scenario("notmyfault").unwrap();
@@ -291,17 +295,17 @@ fn tables_that_point_at_themselves_end_the_search() {
     );
 }
 
+/// What a line prints on the screen.
+fn screen(session: &mut Session, line: &str) -> String {
+    let mut out = Collect::default();
+    run_line(session, line, &mut out).unwrap();
+    out.screen
+}
+
 /// One pass over all modules, and one command after the other: the same hits.
 #[test]
 fn one_pass_finds_what_a_search_of_each_module_finds() {
     let mut session = Session::new(open(practice(Kind::BitmapKernel)));
-    let mut out = Collect::default();
-    run_line(
-        &mut session,
-        "!for_each_module s -[1]a @#Base @#End \"Leak\"",
-        &mut out,
-    )
-    .unwrap();
     let modules = session.kernel.modules();
     let spans = modules
         .iter()
@@ -316,6 +320,109 @@ fn one_pass_finds_what_a_search_of_each_module_finds() {
         .iter()
         .map(|(at, _)| format!("0x{}\n", Virt(*at)))
         .collect();
-    assert_eq!(out.screen, lines);
     assert_eq!(found.len(), 2);
+    let each = |search: &str| format!("!for_each_module s {}", search.replace('*', "@#Base @#End"));
+    assert_eq!(screen(&mut session, &each("-[1]a * \"Leak\"")), lines);
+    let mut hits = 0;
+    for search in [
+        "-a * \"Leak\"",
+        "-a * \"Ke\"",
+        "-[1w]b * 00 00 00 00 01",
+        "-d * 'kaeL'",
+        "-q * fffff807`47f50000",
+        "-ui * \"SYSTEM\"",
+        "-[l24]sa *",
+        "-m * 41 b8 ?? 65 61 6b",
+        "-re * \"Leak.{3}[A3]\"",
+    ] {
+        let one_by_one = screen(&mut session, &each(search));
+        let at_once = screen(&mut session, &format!("s {search}"));
+        assert!(at_once == one_by_one, "s {search}:\n{at_once}\n{one_by_one}");
+        hits += at_once.lines().count();
+    }
+    assert!(hits > 100, "{hits} hits prove little");
+}
+
+/// All texts of one line are found in one pass, in the order of their addresses.
+#[test]
+fn several_texts_at_once() {
+    let mut session = Session::new(open(practice(Kind::BitmapKernel)));
+    let mut each: Vec<String> = ["Leak", "Ke", "eak", "nowhere at all"]
+        .iter()
+        .flat_map(|text| {
+            let screen = screen(&mut session, &format!("s -[1]a * \"{text}\""));
+            screen.lines().map(str::to_string).collect::<Vec<_>>()
+        })
+        .collect();
+    let together = screen(
+        &mut session,
+        "s -[1]a * \"Leak\" \"Ke\"\"eak\" \"nowhere at all\"",
+    );
+    let mut together: Vec<&str> = together.lines().collect();
+    // Modules are searched in the order in which they were loaded.
+    together.sort_unstable();
+    each.sort_unstable();
+    assert_eq!(together, each);
+}
+
+/// Between two pages lie entries that lead nowhere: whoever has set the flag does not wait for the second page.
+#[test]
+fn a_walk_through_tables_that_lead_nowhere_can_be_stopped() {
+    let (first, last) = (Virt(0xffff_9000_0000_0000), Virt(0xffff_9000_0400_0000));
+    let frames = vec![FrameRun {
+        first: Pfn(0x200),
+        pages: 0x1000,
+    }];
+    let mut memory = Memory::new(frames, 0x149).unwrap();
+    memory.write(first, b"Leak").unwrap();
+    memory.write(last, b"Leak").unwrap();
+    for page in 1..(last - first) / PAGE_SIZE {
+        memory.page_out(first + page * PAGE_SIZE).unwrap();
+    }
+    let ram = memory.ram;
+    let mut bytes = Vec::new();
+    let snapshot = Snapshot {
+        facts: Facts {
+            build: 19041,
+            root: memory.tables.root(),
+            pfn_database: Virt(0),
+            module_list: Virt(0),
+            process_head: Virt(0),
+            debugger_data: Virt(0),
+            processors: 1,
+            code: 0xd1,
+            parameters: [0; 4],
+            context: vec![0; 0x4d0],
+            exception: vec![0; 0x98],
+            system_time: 0,
+            up_time: 0,
+            product_type: 1,
+            suite_mask: 0,
+            comment: None,
+        },
+        ram,
+        user_frames: Default::default(),
+        minidump: Minidump::default(),
+    };
+    files::write(&snapshot, Kind::BitmapFull, &mut bytes).unwrap();
+    let kernel = open(bytes);
+    let length = last - first + PAGE_SIZE;
+    let pieces = |stop: bool| {
+        let stop = AtomicBool::new(stop);
+        let mapped = kernel.space().mapped(first, length).until(&stop);
+        mapped.map(|piece| piece.va).collect::<Vec<_>>()
+    };
+    assert_eq!(pieces(false), [first, last]);
+    assert_eq!(pieces(true), [first]);
+    let (found, coverage) = search(
+        Source::Virtual(kernel.space().clone()),
+        vec![Span::new(first, length)],
+        &[*b"Leak"],
+    );
+    assert_eq!(found, [(first.0, 0), (last.0, 0)]);
+    assert_eq!(
+        coverage.missing,
+        [("paged out", length - 2 * PAGE_SIZE)],
+        "{coverage}"
+    );
 }

@@ -1,6 +1,7 @@
 //! JUDGEMENT: conclusions with their evidence.
 
 pub mod bugcheck;
+pub mod found;
 pub mod growth;
 pub mod leak;
 pub mod owners;

@@ -233,6 +233,9 @@ impl Row for SizeRow {
     }
 }
 
+/// Words between two looks at the flag.
+const LOOK: usize = 0x1_0000;
+
 /// What the blocks' pages hold: pointers into modules.
 struct Contents<'a> {
     /// Ranges of the modules, ascending.
@@ -261,13 +264,15 @@ impl<'a> Contents<'a> {
     /// Looks through a block; answers how many of its pages are in the dump.
     fn look(&mut self, session: &Session, kernel: &Kernel, block: &BigBlock) -> Result<u64> {
         let mut bytes = 0;
-        for piece in kernel.space().mapped(block.va, block.bytes) {
-            sink::check(&session.stop)?;
+        let pieces = kernel.space().mapped(block.va, block.bytes);
+        for piece in pieces.until(&session.stop) {
             bytes += piece.bytes.len() as u64;
-            for (index, word) in piece.bytes.chunks_exact(8).enumerate() {
-                let value = u64::from_le_bytes([
-                    word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7],
-                ]);
+            let (words, _) = piece.bytes.as_chunks::<8>();
+            for (index, word) in words.iter().enumerate() {
+                if index % LOOK == 0 {
+                    sink::check(&session.stop)?;
+                }
+                let value = u64::from_le_bytes(*word);
                 if let Some(module) = self.module_of(value) {
                     let entry = self.pointers.entry(module).or_insert((
                         0,
@@ -278,6 +283,7 @@ impl<'a> Contents<'a> {
                 }
             }
         }
+        sink::check(&session.stop)?;
         let present = bytes.div_ceil(crate::addr::PAGE_SIZE);
         self.pages += block.pages();
         self.present += present;

@@ -1,12 +1,12 @@
 //! `!poolfind`: where the blocks of a tag are – the large ones from their table at once, the small ones by their headers.
 
 use crate::addr::Virt;
+use crate::analysis::found::Found;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::kernel::pool::headers::{GRANULE, HeaderLayout, LargeBlocks, scan};
 use crate::kernel::pool::regions::{Region, regions};
-use crate::kernel::pool::tracker::tracker;
 use crate::kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
 use crate::session::Session;
 
@@ -106,7 +106,14 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             pages += small(session, &kernel, region, &blocks, &request, &mut found, out)?;
         }
     }
-    account(&kernel, &request, found, pages, out)
+    let account = Found::new(
+        &kernel,
+        |tag| request.pattern.matches(tag),
+        request.paged,
+        found,
+        request.small.then_some(pages),
+    );
+    out.note(&account.to_string())
 }
 
 fn large(
@@ -134,7 +141,7 @@ fn large(
                 && request.pattern.matches(block.tag)
             {
                 found += 1;
-                out.row(&Found {
+                out.row(&Block {
                     va: block.va,
                     tag: block.tag,
                     bytes: block.bytes,
@@ -165,8 +172,7 @@ fn small(
         request.title()
     ))?;
     let mut seen = 0;
-    scan(kernel, region, blocks, |page, bytes| {
-        sink::check(&session.stop)?;
+    scan(kernel, region, blocks, &session.stop, |page, bytes| {
         seen += 1;
         if seen % 1024 == 0 {
             out.progress(seen, 0, "pages")?;
@@ -178,7 +184,7 @@ fn small(
             } else {
                 "Nonpaged pool"
             };
-            out.row(&Found {
+            out.row(&Block {
                 va: block.header + GRANULE,
                 tag: block.tag,
                 bytes: block.bytes,
@@ -190,41 +196,8 @@ fn small(
     })
 }
 
-/// How many blocks there should be.
-fn account(
-    kernel: &Kernel,
-    request: &Request,
-    found: u64,
-    pages: u64,
-    out: &mut dyn Sink,
-) -> Result<()> {
-    let counted: u64 = tracker(kernel)?
-        .tags
-        .iter()
-        .filter(|tag| request.pattern.matches(tag.tag))
-        .map(|tag| {
-            let pool = |paged: bool, outstanding: u64| {
-                if request.wants_pool(paged) {
-                    outstanding
-                } else {
-                    0
-                }
-            };
-            pool(false, tag.nonpaged.outstanding()) + pool(true, tag.paged.outstanding())
-        })
-        .sum();
-    let searched = if request.small {
-        format!("; small blocks were looked for in the {pages} pages of pool that are in the dump")
-    } else {
-        String::new()
-    };
-    out.note(&format!(
-        "found {found} of the {counted} blocks that the tracker counts as outstanding{searched}"
-    ))
-}
-
 /// A block.
-struct Found {
+struct Block {
     va: Virt,
     tag: Tag,
     bytes: u64,
@@ -232,7 +205,7 @@ struct Found {
     source: &'static str,
 }
 
-impl Row for Found {
+impl Row for Block {
     fn kind(&self) -> &'static str {
         "pool_block"
     }

@@ -1,5 +1,6 @@
 //! `!poolscan`: how many blocks of each tag the pool's own pages show, beside what the tracker counts. Ours.
 
+use crate::analysis::found::Found;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
 use crate::error::{Error, Result};
 use crate::kernel::pool::headers::{HeaderLayout, LargeBlocks, scan};
@@ -83,8 +84,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let mut pages = 0;
     for region in regions(&kernel)? {
         let mut found = Vec::new();
-        pages += scan(&kernel, region, &large, |page, bytes| {
-            sink::check(&session.stop)?;
+        pages += scan(&kernel, region, &large, &session.stop, |page, bytes| {
             found.extend(layout.candidates(page, bytes, region, |tag| counts.contains_key(&tag)));
             for block in found.drain(..) {
                 if let Some(count) = counts.get_mut(&block.tag) {
@@ -107,7 +107,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             count: *count,
         })
     })?;
-    out.note(&format!("{pages} pages of pool are in the dump; blocks in the others are counted by the tracker only"))
+    let found = rows
+        .iter()
+        .fold(0, |sum: u64, (_, count)| sum + count.small + count.large);
+    out.note(&Found::new(&kernel, wanted, None, found, Some(pages)).to_string())
 }
 
 struct TagCount {

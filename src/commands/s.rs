@@ -21,7 +21,7 @@ pub static COMMAND: Command = Command {
     rhai: "s",
     topic: Topic::Memory,
     summary: "search memory for bytes, numbers or text",
-    usage: "s [-[[Flags]]Type] Range Pattern | s -[[Flags]]sa Range | s -[[Flags]]su Range | s -re Range Expression",
+    usage: "s [-[[Flags]]Type] Range|* Pattern | s -[[Flags]]sa Range|* | s -[[Flags]]su Range|* | s -re Range|* Expression",
     help: "\
 Lists every place in the range where the pattern stands, with the memory from there on.
 
@@ -29,21 +29,28 @@ Type: b bytes (the default), w d q numbers of 2, 4, 8 bytes at addresses that ar
 text; sa and su list all strings. No blank is needed before the hyphen (s-a). Of rkd's own: ai and ui are a and u in either
 case, m bytes with ? for a half-byte that may be anything, re a regular expression over bytes in double quotes, where . is
 any byte and matches do not overlap (one of more than 4096 bytes may be cut).
-Pattern: for a and u one text in double quotes; else numbers in the current radix, or characters in single quotes, the first
+Pattern: for a and u one text in double quotes (or several: all are searched for in one pass); else numbers in the current radix, or characters in single quotes, the first
 one in the highest byte (s -d nt L?100000 'kaeL' finds Leak).
 Range: addr L n (n units of the type), addr L?n (the same above 256 MB), addr L-n (before addr), addr end (end belongs to it;
-any distance).
+any distance). Of rkd's own: * is all loaded modules, in one pass.
 Flags, in brackets: 1 addresses only; l N the least length of strings (3 without it); w only memory that may be written;
 s keeps the hits, at most 1024 or N with n N, and r searches among the kept ones instead of the range.
 
 Overlapping occurrences are all found. Memory that is not in the dump is passed over; a note says how much of the range was
-there, because nothing found in what is missing means nothing. In all modules, at once: search_all(\"Leak\") in Rhai, or
-!for_each_module s -a @#Base @#End \"Leak\".",
+there, because nothing found in what is missing means nothing. In all modules kd's way is
+!for_each_module s -a @#Base @#End \"Leak\"; s -a * \"Leak\" finds the same at once, and search_all(\"Leak\") does in Rhai.",
     completes: Completes::Symbols,
     examples: &[
         Example {
             line: "s -a fffff807`47f50000 L?0x9000 \"Leak\"",
             shows: "a tag in one driver",
+            output: "\
+fffff807`47f51559  4c 65 61 6b 0f 42 c1 41-8d 49 fd 8b d0 ff 15 0c  Leak.B.A.I......
+fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3........",
+        },
+        Example {
+            line: "s -a * \"Leak\" \"eyfault\"",
+            shows: "all modules in one pass, for as many texts as you like",
             output: "\
 fffff807`47f51559  4c 65 61 6b 0f 42 c1 41-8d 49 fd 8b d0 ff 15 0c  Leak.B.A.I......
 fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3........",
@@ -76,10 +83,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let kernel = session.kernel.clone();
     let mut kept = Kept::new(&request);
     let coverage = match &request.what {
-        What::Pattern(pattern) if request.among_kept => {
-            return among_kept(session, &kernel, &request, pattern, out);
+        What::Patterns(patterns) if request.among_kept => {
+            return among_kept(session, &kernel, &request, patterns, out);
         }
-        What::Pattern(pattern) => search(session, &kernel, &request, pattern, &mut kept, out),
+        What::Patterns(patterns) => search(session, &kernel, &request, patterns, &mut kept, out),
         What::Strings(strings) => {
             strings::list(session, &kernel, &request, *strings, &mut kept, out)
         }
@@ -110,15 +117,20 @@ fn search(
     session: &Session,
     kernel: &Kernel,
     request: &Request,
-    pattern: &Pattern,
+    patterns: &[(Pattern, String)],
     kept: &mut Kept,
     out: &mut dyn Sink,
 ) -> Result<Coverage> {
-    let patterns = Arc::new(Patterns::new(vec![pattern.clone()])?);
+    let set = Patterns::new(
+        patterns
+            .iter()
+            .map(|(pattern, _)| pattern.clone())
+            .collect(),
+    )?;
     let mut hits = Hits::new(
         source(kernel, request)?,
-        request.spans(),
-        patterns,
+        request.spans(kernel),
+        Arc::new(set),
         Arc::clone(&session.stop),
     );
     let places = Places::new(kernel);
@@ -126,10 +138,14 @@ fn search(
         Event::Hit(hit) => {
             let at = Virt(hit.address);
             kept.keep(at);
+            let (length, name) = patterns
+                .get(hit.pattern as usize)
+                .map_or((0, ""), |(pattern, name)| (pattern.len(), name.as_str()));
             out.row(&Hit {
                 places: &places,
                 at,
-                length: pattern.len(),
+                length,
+                pattern: name,
                 kind: request.kind,
                 bare: request.bare,
             })
@@ -151,7 +167,7 @@ fn matches(
     let places = Places::new(kernel);
     regex.find(
         &source(kernel, request)?,
-        &request.spans(),
+        &request.spans(kernel),
         &session.stop,
         |at, bytes| {
             kept.keep(Virt(at));
@@ -159,6 +175,7 @@ fn matches(
                 places: &places,
                 at: Virt(at),
                 length: bytes.len(),
+                pattern: regex.as_str(),
                 kind: request.kind,
                 bare: request.bare,
             })
@@ -171,25 +188,28 @@ fn among_kept(
     session: &Session,
     kernel: &Kernel,
     request: &Request,
-    pattern: &Pattern,
+    patterns: &[(Pattern, String)],
     out: &mut dyn Sink,
 ) -> Result<()> {
     let places = Places::new(kernel);
-    let mut bytes = vec![0; pattern.len()];
     let mut found = false;
     for &at in &session.saved_hits {
-        if pattern.may_be_at(at.0)
-            && kernel.space().read(at, &mut bytes).is_ok()
-            && pattern.matches(&bytes)
-        {
-            found = true;
-            out.row(&Hit {
-                places: &places,
-                at,
-                length: pattern.len(),
-                kind: request.kind,
-                bare: request.bare,
-            })?;
+        for (pattern, name) in patterns {
+            let mut bytes = vec![0; pattern.len()];
+            if pattern.may_be_at(at.0)
+                && kernel.space().read(at, &mut bytes).is_ok()
+                && pattern.matches(&bytes)
+            {
+                found = true;
+                out.row(&Hit {
+                    places: &places,
+                    at,
+                    length: pattern.len(),
+                    pattern: name,
+                    kind: request.kind,
+                    bare: request.bare,
+                })?;
+            }
         }
     }
     match session.saved_hits.len() {

@@ -8,6 +8,7 @@ use crate::scan::{Event, Hits, Pattern, Patterns, Source, Span};
 use crate::session::Session;
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// See the module.
 pub static COMMAND: Command = Command {
@@ -85,7 +86,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         patterns,
         Arc::clone(&session.stop),
     );
-    let owners = Owners::new(&kernel);
+    let owners = Owners::new(&kernel, &session.stop);
     let mut before = None;
     hits.each(|event| match event {
         // A number can be near Data and a bit away from its lower bound: one line for both.
@@ -201,6 +202,7 @@ fn between(low: u64, high: u64) -> Vec<Pattern> {
 /// Which kernel address a page has: what the PFN database says, or else the page tables, read backwards.
 struct Owners<'a> {
     kernel: &'a Kernel,
+    stop: &'a AtomicBool,
     /// Where the database begins, and the size of its entries.
     database: Option<(Virt, u64)>,
     /// Where the page tables are mapped: 512 GiB.
@@ -213,7 +215,7 @@ struct Owners<'a> {
 const MOST_PIECES: usize = 1 << 20;
 
 impl<'a> Owners<'a> {
-    fn new(kernel: &'a Kernel) -> Owners<'a> {
+    fn new(kernel: &'a Kernel, stop: &'a AtomicBool) -> Owners<'a> {
         let entry = kernel
             .table()
             .ok()
@@ -236,6 +238,7 @@ impl<'a> Owners<'a> {
         let tables = slot.map(|slot| canonical((slot as u64) << 39));
         Owners {
             kernel,
+            stop,
             database,
             tables,
             mapped: OnceCell::new(),
@@ -268,6 +271,7 @@ impl<'a> Owners<'a> {
                 .kernel
                 .space()
                 .mapped(Virt(1 << 63), 1 << 63)
+                .until(self.stop)
                 .take(MOST_PIECES);
             let mut mapped: Vec<_> = pieces
                 .map(|piece| (piece.bytes.as_ptr().addr(), piece.bytes.len(), piece.va))

@@ -42,6 +42,21 @@ impl Map {
         Ok(Map::Mapped(Watch::on(&map), map))
     }
 
+    /// Asks the system to fetch a part of [`Map::bytes`] now, without waiting for it. On its own it reads a mapping ahead
+    /// by less than a disk likes, and on Windows there is no such call for a mapping.
+    pub(crate) fn will_need(&self, part: &[u8]) {
+        #[cfg(unix)]
+        if let Map::Mapped(map) = self
+            && let Some(at) = part.as_ptr().addr().checked_sub(map.as_ptr().addr())
+            && at < map.len()
+        {
+            // It is a hint: what comes of it shows in the time alone.
+            let _ = map.advise_range(memmap2::Advice::WillNeed, at, part.len());
+        }
+        #[cfg(not(unix))]
+        let _ = part;
+    }
+
     /// All the bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {

@@ -165,6 +165,11 @@ impl Dump {
         }
     }
 
+    /// Tells the system that a part of [`Dump::bytes`] will be read soon.
+    pub fn will_need(&self, part: &[u8]) {
+        self.file.will_need(part);
+    }
+
     /// What drivers left in the dump, in the order of the file.
     pub fn secondary_blobs(&self) -> Vec<Blob> {
         let start = match &self.contents {

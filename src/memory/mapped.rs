@@ -7,6 +7,7 @@ use crate::memory::blocks::Blocks;
 use crate::memory::paged::{Next, Paged, shift};
 use crate::memory::pte::Entry;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A piece of memory that is contiguous in the file too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub struct Mapped<'a> {
     /// The last address of the range, inclusive.
     last: u64,
     source: Source<'a>,
+    stop: Option<&'a AtomicBool>,
 }
 
 enum Source<'a> {
@@ -57,6 +59,16 @@ impl<'a> Mapped<'a> {
             next: (len > 0).then_some(start.0),
             last,
             source,
+            stop: None,
+        }
+    }
+
+    /// The same, but it ends early when the flag is set: tables can describe millions of pages that the dump does not
+    /// hold, and the walk from one piece to the next may take seconds.
+    pub fn until(self, stop: &'a AtomicBool) -> Mapped<'a> {
+        Mapped {
+            stop: Some(stop),
+            ..self
         }
     }
 
@@ -78,7 +90,7 @@ impl<'a> Iterator for Mapped<'a> {
                 self.next = va.0.checked_add(bytes.len() as u64);
                 Some(Piece { va, bytes })
             }
-            Source::Tables(tables) => tables.piece(&mut self.next, self.last),
+            Source::Tables(tables) => tables.piece(&mut self.next, self.last, self.stop),
         }
     }
 }
@@ -131,6 +143,8 @@ struct Tables<'a> {
     budget: u64,
 }
 
+/// Holes between two looks at the flag: some tens of microseconds.
+const LOOKS: u32 = 1024;
 /// How often the memory of a dump may be mapped in one address space before the tables are taken for damaged.
 const MOST_MAPPINGS: u64 = 64;
 const FEWEST_PAGES: u64 = 1 << 20;
@@ -154,11 +168,24 @@ impl<'a> Tables<'a> {
     }
 
     /// The next piece: stretches are joined as long as they follow each other in the file.
-    fn piece(&mut self, next: &mut Option<u64>, last: u64) -> Option<Piece<'a>> {
+    fn piece(
+        &mut self,
+        next: &mut Option<u64>,
+        last: u64,
+        stop: Option<&AtomicBool>,
+    ) -> Option<Piece<'a>> {
+        let mut looks: u32 = 0;
         while let Some(va) = next.filter(|va| *va <= last && self.budget > 0) {
             match self.look(va, last) {
                 Look::HoleUntil(end) => {
                     *next = end;
+                    looks = looks.wrapping_add(1);
+                    if looks.is_multiple_of(LOOKS)
+                        && stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+                    {
+                        *next = None;
+                        break;
+                    }
                     if self.pending.is_some() {
                         break;
                     }

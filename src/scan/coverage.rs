@@ -4,6 +4,7 @@ use super::hits::Span;
 use super::source::Source;
 use crate::addr::PAGE_SIZE;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many holes' reasons are looked up for one span; page tables can have millions of holes.
 const MOST_REASONS: u32 = 100_000;
@@ -38,14 +39,14 @@ impl Coverage {
         }
     }
 
-    /// Accounts for a hole, both ends inclusive.
-    pub(super) fn hole(&mut self, source: &Source, first: u64, last: u64) {
+    /// Accounts for a hole, both ends inclusive. Somebody who has set the flag does not wait for the reasons.
+    pub(super) fn hole(&mut self, source: &Source, first: u64, last: u64, stop: &AtomicBool) {
         if self.first_missing.is_none() {
             self.first_missing = Some((source.name(first), source.fault(first)));
         }
         let mut at = first;
         loop {
-            let (why, end) = if self.reasons < MOST_REASONS {
+            let (why, end) = if self.reasons < MOST_REASONS && !stop.load(Ordering::Relaxed) {
                 source.explain(at)
             } else {
                 ("not looked into", u64::MAX)

@@ -288,7 +288,7 @@ impl Hits {
         let source = self.source.clone();
         let window_last = start.saturating_add(self.window.max(1) - 1).min(last);
         let (mut pieces, mut size) = (Vec::new(), 0);
-        for (va, bytes) in source.pieces(start, window_last - start + 1) {
+        for (va, bytes) in source.pieces(start, window_last - start + 1, &self.stop) {
             let room = (self.wave - size) as usize;
             let bytes = bytes.get(..room).unwrap_or(bytes);
             size += bytes.len() as u64;
@@ -296,6 +296,10 @@ impl Hits {
             if size >= self.wave {
                 break;
             }
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            // The pieces may have ended early.
+            return (Vec::new(), true);
         }
         let after = |piece: Option<&(u64, &[u8])>| {
             piece.and_then(|(va, bytes)| va.checked_add(bytes.len() as u64))
@@ -312,9 +316,15 @@ impl Hits {
         };
 
         let behind = match after(pieces.last()) {
-            Some(end) if end <= last => behind(&source, end, last, self.patterns.longest() - 1),
+            Some(end) if end <= last => {
+                let reach = self.patterns.longest() - 1;
+                behind(&source, end, last, reach, &self.stop)
+            }
             _ => Vec::new(),
         };
+        if let Some(next) = next.filter(|next| *next <= last) {
+            source.read_ahead(next, (self.wave * 2).min(MOST_WAVE), &self.stop);
+        }
         let wave = Wave { pieces, behind };
         let mut found = Vec::new();
         let broke_off = wave.search(&self.patterns, &self.stop, &mut found);
@@ -326,7 +336,7 @@ impl Hits {
         let searched = |va: u64| next.is_none_or(|next| va < next);
         for &(va, bytes) in wave.pieces.iter().filter(|(va, _)| searched(*va)) {
             if let Some(counted) = counted.filter(|counted| *counted < va) {
-                coverage.hole(&source, counted, va - 1);
+                coverage.hole(&source, counted, va - 1, &self.stop);
             }
             let bytes = next.map_or(bytes.len() as u64, |next| {
                 (next - va).min(bytes.len() as u64)
@@ -337,7 +347,7 @@ impl Hits {
         if next.is_none()
             && let Some(counted) = counted.filter(|counted| *counted <= last)
         {
-            coverage.hole(&source, counted, last);
+            coverage.hole(&source, counted, last, &self.stop);
         }
         self.place = Place {
             next,
@@ -349,10 +359,10 @@ impl Hits {
 }
 
 /// At most `reach` bytes that are there from `start` on without a gap.
-fn behind(source: &Source, start: u64, last: u64, reach: usize) -> Vec<u8> {
+fn behind(source: &Source, start: u64, last: u64, reach: usize, stop: &AtomicBool) -> Vec<u8> {
     let mut behind: Vec<u8> = Vec::new();
     let reach = (reach as u64).min((last - start).saturating_add(1));
-    for (va, bytes) in source.pieces(start, reach) {
+    for (va, bytes) in source.pieces(start, reach, stop) {
         if va.wrapping_sub(start) != behind.len() as u64 {
             break;
         }

@@ -35,6 +35,11 @@ impl Regex {
         Ok(Regex(regex))
     }
 
+    /// How it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Hands over the address and the bytes of every match, in order; a match begins where the one before has ended, or later.
     ///
     /// When the flag is set the account says where that was.

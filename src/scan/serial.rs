@@ -30,9 +30,9 @@ pub(super) fn walk(
     };
     let mut next = Some(span.start);
     let mut follows = false;
-    for (va, bytes) in source.pieces(span.start, span.len) {
+    for (va, bytes) in source.pieces(span.start, span.len, stop) {
         if let Some(hole) = next.filter(|next| *next < va) {
-            coverage.hole(source, hole, va - 1);
+            coverage.hole(source, hole, va - 1, stop);
             follows = false;
         }
         for (number, bytes) in bytes.chunks(BLOCK).enumerate() {
@@ -56,7 +56,12 @@ pub(super) fn walk(
         }
     }
     if let Some(hole) = next.filter(|next| *next <= last) {
-        coverage.hole(source, hole, last);
+        // The pieces end early then.
+        if stop.load(Ordering::Relaxed) {
+            coverage.stopped_at = Some(source.name(hole));
+            return Ok(false);
+        }
+        coverage.hole(source, hole, last, stop);
     }
     Ok(true)
 }

@@ -5,6 +5,7 @@ use crate::dump::Dump;
 use crate::error::{Level, Why};
 use crate::memory::AddressSpace;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Memory to search. Cheap to clone.
 #[derive(Clone)]
@@ -22,26 +23,48 @@ const MOST_TIMES: u64 = 64;
 const MOST_AT_LEAST: u64 = 256 << 20;
 
 impl Source {
-    /// What there is of `len` bytes from `start` on: addresses and bytes, ascending, never empty.
-    pub(super) fn pieces(
-        &self,
+    /// What there is of `len` bytes from `start` on: addresses and bytes, ascending, never empty. When the flag is set they
+    /// may end early.
+    pub(super) fn pieces<'a>(
+        &'a self,
         start: u64,
         len: u64,
-    ) -> Box<dyn Iterator<Item = (u64, &[u8])> + '_> {
+        stop: &'a AtomicBool,
+    ) -> Box<dyn Iterator<Item = (u64, &'a [u8])> + 'a> {
         match self {
             Source::Virtual(space) => Box::new(
                 space
                     .mapped(Virt(start), len)
+                    .until(stop)
                     .map(|piece| (piece.va.0, piece.bytes)),
             ),
-            Source::Writable(space) => Box::new(space.mapped(Virt(start), len).flat_map(
-                move |piece| Writable {
-                    space,
-                    va: piece.va.0,
-                    bytes: piece.bytes,
-                },
-            )),
+            Source::Writable(space) => Box::new(
+                space
+                    .mapped(Virt(start), len)
+                    .until(stop)
+                    .flat_map(move |piece| Writable {
+                        space,
+                        va: piece.va.0,
+                        bytes: piece.bytes,
+                    }),
+            ),
             Source::Physical(dump) => physical(dump, start, len),
+        }
+    }
+
+    /// Asks the system to fetch what is searched next, where it comes from a file in the file's order.
+    pub(super) fn read_ahead(&self, start: u64, len: u64, stop: &AtomicBool) {
+        let Source::Physical(dump) = self else {
+            return;
+        };
+        let mut left = len;
+        for (_, bytes) in self.pieces(start, len.saturating_mul(4), stop) {
+            let bytes = bytes.get(..left as usize).unwrap_or(bytes);
+            dump.will_need(bytes);
+            left -= bytes.len() as u64;
+            if left == 0 {
+                return;
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::host::Host;
 use super::registry::Registry;
 use super::resolver::{Resolver, Shelf};
-use super::{addr, bridge, flow, help, kernel, memory, output, row, search, typed};
+use super::{addr, bridge, flow, help, kernel, memory, output, row, search, space, typed};
 use rhai::{Dynamic, Engine, Token};
 use std::sync::Arc;
 
@@ -37,6 +37,7 @@ pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
     kernel::register(&mut r, host);
     typed::register(&mut r, host);
     search::register(&mut r, host);
+    space::register(&mut r, host);
     bridge::register(&mut r, host, crate::commands::ALL);
     output::register(&mut r, host);
     flow::register(&mut r, host);

@@ -6,8 +6,9 @@ use super::host::Host;
 use super::patterns::Wanted;
 use super::registry::stopped;
 use super::row::RowObject;
-use crate::addr::Virt;
+use crate::addr::{Phys, Virt};
 use crate::command::{Kept, Value};
+use crate::dump::Dump;
 use crate::error::Error;
 use crate::kernel::{Kernel, Module};
 use crate::memory::AddressSpace;
@@ -34,6 +35,7 @@ pub(super) struct Hits(Arc<Search>);
 struct Search {
     host: Arc<Host>,
     kernel: Arc<Kernel>,
+    source: Source,
     wanted: Wanted,
     spans: Vec<Span>,
     /// Sections by the place of the module in the kernel's list, read when a hit lies in that module.
@@ -44,12 +46,19 @@ struct Search {
 
 impl Hits {
     /// A search for later. `modules` when it goes through modules.
-    pub fn new(host: &Arc<Host>, spans: Vec<Span>, wanted: Wanted, modules: bool) -> Answer<Hits> {
+    pub fn new(
+        host: &Arc<Host>,
+        source: Source,
+        spans: Vec<Span>,
+        wanted: Wanted,
+        modules: bool,
+    ) -> Answer<Hits> {
         let kernel = host.kernel()?;
         let sections = kernel.modules().iter().map(|_| OnceLock::new()).collect();
         Ok(Hits(Arc::new(Search {
             host: Arc::clone(host),
             kernel,
+            source,
             wanted,
             spans,
             sections,
@@ -112,16 +121,48 @@ fn sections(space: &AddressSpace, module: &Module) -> Vec<Section> {
 
 impl Search {
     fn walk(&self, patterns: Arc<scan::Patterns>, stop: Arc<AtomicBool>) -> scan::Hits {
-        scan::Hits::new(
-            Source::Virtual(self.kernel.space().clone()),
-            self.spans.clone(),
-            patterns,
-            stop,
-        )
+        scan::Hits::new(self.source.clone(), self.spans.clone(), patterns, stop)
     }
 
     /// A hit as a row.
-    fn row(&self, hit: scan::Hit) -> RowObject {
+    fn row(&self, hit: scan::Hit) -> Kept {
+        match &self.source {
+            Source::Virtual(space) | Source::Writable(space) => self.virtual_row(space, hit),
+            Source::Physical(dump) => self.physical_row(dump, hit),
+        }
+    }
+
+    fn pattern(&self, hit: scan::Hit) -> Value {
+        let name = self.wanted.names.get(hit.pattern as usize);
+        name.cloned().unwrap_or_default().into()
+    }
+
+    fn physical_row(&self, dump: &Dump, hit: scan::Hit) -> Kept {
+        let at = Phys(hit.address);
+        let mut bytes = [0; SHOWN];
+        let memory = dump.physical();
+        // A hit may end in the next page, which may lie anywhere in the file or be missing.
+        let there = bytes.iter_mut().zip(at.0..).map_while(|(byte, at)| {
+            let page = memory?.page(Phys(at).pfn())?;
+            *byte = *page.get(Phys(at).page_offset() as usize)?;
+            Some(())
+        });
+        let there = there.count();
+        let bytes = bytes.get(..there).unwrap_or_default();
+        Kept {
+            kind: "physical_search_hit",
+            record: vec![
+                ("physical", Virt(at.0).into()),
+                ("pfn", at.pfn().0.into()),
+                ("page_offset", at.page_offset().into()),
+                ("pattern", self.pattern(hit)),
+                ("bytes", bytes.to_vec().into()),
+            ],
+            text: line(Virt(at.0), bytes),
+        }
+    }
+
+    fn virtual_row(&self, space: &AddressSpace, hit: scan::Hit) -> Kept {
         let at = Virt(hit.address);
         let module = self
             .kernel
@@ -144,7 +185,7 @@ impl Search {
             value.unwrap_or_else(|| Value::Absent(format!("the address lies in no {what}")))
         };
         let mut bytes = [0; SHOWN];
-        let (there, _) = self.kernel.space().read_prefix(at, &mut bytes);
+        let (there, _) = space.read_prefix(at, &mut bytes);
         let bytes = bytes.get(..there).unwrap_or_default();
         let record = vec![
             ("va", at.into()),
@@ -171,26 +212,15 @@ impl Search {
                     "section",
                 ),
             ),
-            (
-                "pattern",
-                self.wanted
-                    .names
-                    .get(hit.pattern as usize)
-                    .cloned()
-                    .unwrap_or_default()
-                    .into(),
-            ),
+            ("pattern", self.pattern(hit)),
             ("bytes", bytes.to_vec().into()),
         ];
-        // Not of the kind of the rows of `s`, which have fewer columns.
-        RowObject::labelled(
-            Kept {
-                kind: "search_hit",
-                record,
-                text: line(at, bytes),
-            },
-            at.to_string(),
-        )
+        // Not of the kind of the rows of `s`, which have other columns.
+        Kept {
+            kind: "search_hit",
+            record,
+            text: line(at, bytes),
+        }
     }
 
     /// The account of a span as a row.
@@ -322,7 +352,10 @@ impl Iterator for HitsIter {
             return Some(Err(stopped()));
         }
         match next {
-            Some(hit) => Some(Ok(Dynamic::from(self.search.row(hit)))),
+            Some(hit) => {
+                let search = Arc::clone(&self.search);
+                Some(Ok(Dynamic::from(RowObject::later(move || search.row(hit)))))
+            }
             None => {
                 self.over = true;
                 self.search.remark(&self.hits.coverage()).err().map(Err)

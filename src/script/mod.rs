@@ -24,6 +24,7 @@ mod resolver;
 mod row;
 mod search;
 mod sources;
+mod space;
 mod typed;
 mod value;
 

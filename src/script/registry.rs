@@ -105,6 +105,7 @@ pub(super) fn type_name(value: &Dynamic) -> &'static str {
         name if name.ends_with("RowObject") => "a row",
         name if name.ends_with("StructObject") => "a structure",
         name if name.ends_with("Hits") => "search hits",
+        name if name.ends_with("Space") => "an address space",
         name if name.contains("Range") => "a range",
         _ => "a value of another type",
     }

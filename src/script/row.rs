@@ -8,41 +8,62 @@ use crate::command::{Kept, Value};
 use rhai::{Array, Dynamic, ImmutableString, Map};
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A row. Copies share the data.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct RowObject {
-    kept: Arc<Kept>,
-    /// What `${row}` gives, where that is shorter than the row's line: a hit is its address.
-    label: Option<Arc<str>>,
+    row: Arc<Row>,
+    /// Whether `${row}` gives the first cell alone, because it says enough: a hit is its address.
+    short: bool,
+}
+
+/// The data, or how to get it.
+struct Row {
+    kept: OnceLock<Kept>,
+    make: Option<Box<dyn Fn() -> Kept + Send + Sync>>,
 }
 
 impl RowObject {
     /// A row that shows as its kd line.
     pub fn new(kept: Kept) -> RowObject {
         RowObject {
-            kept: Arc::new(kept),
-            label: None,
+            row: Arc::new(Row {
+                kept: kept.into(),
+                make: None,
+            }),
+            short: false,
         }
     }
 
-    /// A row with a short form for `${row}`.
-    pub fn labelled(kept: Kept, label: String) -> RowObject {
+    /// A row that is made when somebody looks at it, and shows as its first cell: a loop that only counts hits should not
+    /// pay for what is in them.
+    pub fn later(make: impl Fn() -> Kept + Send + Sync + 'static) -> RowObject {
         RowObject {
-            kept: Arc::new(kept),
-            label: Some(label.into()),
+            row: Arc::new(Row {
+                kept: OnceLock::new(),
+                make: Some(Box::new(make)),
+            }),
+            short: true,
         }
     }
 
     /// The data.
     pub fn kept(&self) -> &Kept {
-        &self.kept
+        let make = || match &self.row.make {
+            Some(make) => make(),
+            None => Kept {
+                kind: "",
+                record: Vec::new(),
+                text: String::new(),
+            },
+        };
+        self.row.kept.get_or_init(make)
     }
 
     /// A cell.
     pub fn cell(&self, name: &str) -> Option<&Value> {
-        self.kept
+        self.kept()
             .record
             .iter()
             .find(|(known, _)| *known == name)
@@ -63,14 +84,14 @@ impl RowObject {
             (Some(start), Some(end)) if start <= end => Ok((start, end - start)),
             _ => Err(fail(format!(
                 "a row of kind '{}' has no start and end",
-                self.kept.kind
+                self.kept().kind
             ))),
         }
     }
 
     /// The row with its cells as lines of text, when it has no line of its own.
     pub fn with_lines(&self) -> Kept {
-        let mut kept = Kept::clone(&self.kept);
+        let mut kept = self.kept().clone();
         if kept.text.is_empty() {
             let width = kept
                 .record
@@ -98,10 +119,10 @@ impl RowObject {
 
     fn get(&self, name: &str) -> Answer<Dynamic> {
         self.cell(name).map(to_dynamic).ok_or_else(|| {
-            let names: Vec<&str> = self.kept.record.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = self.kept().record.iter().map(|(name, _)| *name).collect();
             fail(format!(
                 "a row of kind '{}' has no field '{name}'; it has {}",
-                self.kept.kind,
+                self.kept().kind,
                 names.join(", ")
             ))
         })
@@ -116,7 +137,7 @@ impl RowObject {
     }
 
     fn to_map(&self) -> Map {
-        self.kept
+        self.kept()
             .record
             .iter()
             .map(|(name, value)| ((*name).into(), to_dynamic(value)))
@@ -134,19 +155,27 @@ impl RowObject {
 
 impl fmt::Display for RowObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(label) = &self.label {
-            return f.write_str(label);
+        if self.short
+            && let Some((_, first)) = self.kept().record.first()
+        {
+            return f.write_str(&display(&to_dynamic(first)));
         }
-        if !self.kept.text.is_empty() {
-            return f.write_str(&self.kept.text);
+        if !self.kept().text.is_empty() {
+            return f.write_str(&self.kept().text);
         }
         let cells: Vec<String> = self
-            .kept
+            .kept()
             .record
             .iter()
             .map(|(name, value)| format!("{name}: {}", display(&to_dynamic(value))))
             .collect();
         write!(f, "{{{}}}", cells.join(", "))
+    }
+}
+
+impl fmt::Debug for RowObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kept().fmt(f)
     }
 }
 
@@ -161,24 +190,24 @@ pub(super) fn register(r: &mut Registry) {
         .register_fn("to_string", |row: &mut RowObject| row.to_string())
         .register_fn("to_debug", |row: &mut RowObject| row.to_string())
         .register_fn("keys", |row: &mut RowObject| -> Array {
-            row.kept
+            row.kept()
                 .record
                 .iter()
                 .map(|(name, _)| Dynamic::from(ImmutableString::from(*name)))
                 .collect()
         })
         .register_fn("values", |row: &mut RowObject| -> Array {
-            row.kept
+            row.kept()
                 .record
                 .iter()
                 .map(|(_, value)| to_dynamic(value))
                 .collect()
         })
-        .register_fn("kind", |row: &mut RowObject| row.kept.kind.to_string())
-        .register_fn("line", |row: &mut RowObject| row.kept.text.clone())
+        .register_fn("kind", |row: &mut RowObject| row.kept().kind.to_string())
+        .register_fn("line", |row: &mut RowObject| row.kept().text.clone())
         .register_fn("to_map", |row: &mut RowObject| row.to_map())
         .register_fn("to_json", |row: &mut RowObject| {
-            serde_json::to_string(&Value::Record(row.kept.record.clone()))
+            serde_json::to_string(&Value::Record(row.kept().record.clone()))
                 .map_err(|why| fail(why.to_string()))
         })
         .register_fn("why", |row: &mut RowObject, name: &str| row.why(name))
@@ -187,8 +216,8 @@ pub(super) fn register(r: &mut Registry) {
         })
         .register_fn("+", |a: &str, b: RowObject| format!("{a}{b}"))
         .register_fn("+", |a: RowObject, b: &str| format!("{a}{b}"))
-        .register_fn("==", |a: RowObject, b: RowObject| a.kept == b.kept)
-        .register_fn("!=", |a: RowObject, b: RowObject| a.kept != b.kept);
+        .register_fn("==", |a: RowObject, b: RowObject| a.kept() == b.kept())
+        .register_fn("!=", |a: RowObject, b: RowObject| a.kept() != b.kept());
     r.property(
         "row",
         "NAME",

@@ -9,20 +9,22 @@ use super::row::RowObject;
 use crate::addr::Virt;
 use crate::command::Value;
 use crate::kernel::Module;
-use crate::scan::Span;
+use crate::memory::AddressSpace;
+use crate::scan::{Source, Span};
 use rhai::{Array, Dynamic, INT, Map};
 use std::sync::Arc;
 
 /// The options of a search, from a map.
 #[derive(Default)]
-struct Options {
-    any_case: bool,
+pub(super) struct Options {
+    pub any_case: bool,
+    pub writable: bool,
     code_only: bool,
     modules: Option<Vec<String>>,
 }
 
 impl Options {
-    fn read(map: &Map) -> Answer<Options> {
+    pub fn read(map: &Map) -> Answer<Options> {
         let mut options = Options::default();
         let truth = |name: &str, value: &Dynamic| {
             value
@@ -32,6 +34,7 @@ impl Options {
         for (name, value) in map {
             match name.as_str() {
                 "any_case" => options.any_case = truth(name, value)?,
+                "writable" => options.writable = truth(name, value)?,
                 "code_only" => options.code_only = truth(name, value)?,
                 "modules" => {
                     let names = value
@@ -41,7 +44,7 @@ impl Options {
                 }
                 other => {
                     return Err(fail(format!(
-                        "a search has no option '{other}'; it has any_case, code_only, modules"
+                        "a search has no option '{other}'; it has any_case, writable, code_only, modules"
                     )));
                 }
             }
@@ -78,7 +81,21 @@ fn in_range(
     } else {
         vec![whole]
     };
-    Hits::new(host, spans, wanted, false)
+    let source = source(host.space()?, options)?;
+    Hits::new(host, source, spans, wanted, false)
+}
+
+/// All of an address space that the options want.
+pub(super) fn source(space: AddressSpace, options: &Options) -> Answer<Source> {
+    if !options.writable {
+        return Ok(Source::Virtual(space));
+    }
+    if space.root().is_none() {
+        return Err(fail(
+            "this dump has no page tables, which say what may be written to: search without writable",
+        ));
+    }
+    Ok(Source::Writable(space))
 }
 
 fn in_modules(host: &Arc<Host>, pattern: &Dynamic, options: &Options) -> Answer<Hits> {
@@ -104,6 +121,7 @@ fn in_modules(host: &Arc<Host>, pattern: &Dynamic, options: &Options) -> Answer<
     };
     Hits::new(
         host,
+        source(kernel.space().clone(), options)?,
         spans,
         patterns::read(pattern, options.any_case)?,
         true,
@@ -150,7 +168,7 @@ pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
 fn everywhere(r: &mut Registry, host: &Arc<Host>) {
     r.function(
         "search_all(patterns[, options])",
-        "Searches every module in one pass. A pattern is text, a blob, an address (its eight bytes) or a map with one of text, utf16, hex (`\"41 b8 ?? ?? 61 6b\"`), bytes, u8 to u64, and any_case, align; several stand in an array. Options: `any_case`, `code_only`, `modules` (an array of names or rows).",
+        "Searches every module in one pass. A pattern is text, a blob, an address (its eight bytes) or a map with one of text, utf16, hex (`\"41 b8 ?? ?? 61 6b\"`), bytes, u8 to u64, and any_case, align; several stand in an array. Options: `any_case`, `writable`, `code_only`, `modules` (an array of names or rows).",
     );
     let on = Arc::clone(host);
     r.engine.register_fn("search_all", move |pattern: Dynamic| {

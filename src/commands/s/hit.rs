@@ -27,7 +27,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    fn section(&self, module: &Module, at: Virt) -> Option<String> {
+    /// The section that holds an address, and how far into it that is.
+    fn section(&self, module: &Module, at: Virt) -> Option<(String, u64)> {
         let mut known = self.sections.borrow_mut();
         let sections = known.entry(module.base).or_insert_with(|| {
             let image = Image::read(self.kernel.space(), module.base);
@@ -42,7 +43,7 @@ impl<'a> Places<'a> {
         sections
             .iter()
             .find(inside)
-            .map(|section| section.name.clone())
+            .map(|section| (section.name.clone(), rva - u64::from(section.rva.0)))
     }
 }
 
@@ -52,6 +53,8 @@ pub(super) struct Hit<'a> {
     pub at: Virt,
     /// Of the pattern or of the match, in bytes.
     pub length: usize,
+    /// The pattern as it was typed.
+    pub pattern: &'a str,
     pub kind: Kind,
     /// Only its address is shown.
     pub bare: bool,
@@ -84,8 +87,17 @@ impl Row for Hit<'_> {
             ),
             (
                 "section",
-                section.map_or_else(|| outside("section"), Value::from),
+                section
+                    .as_ref()
+                    .map_or_else(|| outside("section"), |(name, _)| name.as_str().into()),
             ),
+            (
+                "section_offset",
+                section
+                    .as_ref()
+                    .map_or_else(|| outside("section"), |(_, offset)| (*offset).into()),
+            ),
+            ("pattern", self.pattern.into()),
             ("length", self.length.into()),
             ("bytes", context[..there].to_vec().into()),
         ]

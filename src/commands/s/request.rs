@@ -4,6 +4,7 @@ use crate::addr::Virt;
 use crate::command::masm;
 use crate::command::range::Range;
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 use crate::scan::{Pattern, Regex, Span, Strings};
 use crate::session::Session;
 
@@ -44,8 +45,8 @@ impl Kind {
 /// What is looked for.
 #[derive(Clone, Debug)]
 pub enum What {
-    /// A pattern.
-    Pattern(Pattern),
+    /// Patterns, each with the text that stands for it in a hit; never empty.
+    Patterns(Vec<(Pattern, String)>),
     /// Every string of at least so many characters.
     Strings(Strings),
     /// Every match of an expression.
@@ -62,6 +63,15 @@ enum Form {
     Strings,
 }
 
+/// Where to look.
+#[derive(Clone, Copy, Debug)]
+pub enum Area {
+    /// So many bytes from an address on.
+    Range(Virt, u64),
+    /// All loaded modules: `*`.
+    Modules,
+}
+
 /// A search.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -69,10 +79,8 @@ pub struct Request {
     pub kind: Kind,
     /// See [`What`].
     pub what: What,
-    /// The first address.
-    pub start: Virt,
-    /// In bytes.
-    pub length: u64,
+    /// See [`Area`].
+    pub area: Area,
     /// Flag 1.
     pub bare: bool,
     /// Flag w.
@@ -101,11 +109,17 @@ fn syntax(text: &str) -> Error {
 
 impl Request {
     /// The range, for the scanner. From 0 to the last address is one byte more than a length can say.
-    pub fn spans(&self) -> Vec<Span> {
-        if self.start == Virt(0) && self.length == u64::MAX {
-            return Span::everything().to_vec();
+    pub fn spans(&self, kernel: &Kernel) -> Vec<Span> {
+        match self.area {
+            Area::Range(Virt(0), u64::MAX) => Span::everything().to_vec(),
+            Area::Range(start, length) => vec![Span::new(start, length)],
+            Area::Modules => {
+                let modules = kernel.modules().iter();
+                modules
+                    .map(|module| Span::new(module.base, module.size))
+                    .collect()
+            }
         }
-        vec![Span::new(self.start, self.length)]
     }
 
     /// Reads the text behind `s`.
@@ -117,7 +131,7 @@ impl Request {
         if flags.keep && flags.among_kept {
             return Err(Error::Syntax("the flags s and r exclude each other".into()));
         }
-        let (range, rest) = Range::parse_to_the_end(session, rest, kind.unit())
+        let (area, rest) = area(session, rest, kind.unit(), flags.among_kept)
             .map_err(|error| range_error(error, text))?;
         let what = match form {
             Form::Strings if !rest.trim().is_empty() => return Err(syntax(rest)),
@@ -126,42 +140,74 @@ impl Request {
                 shortest: flags.shortest.unwrap_or(SHORTEST),
             }),
             Form::Regex => What::Regex(Regex::new(quoted(rest.trim())?)?),
-            Form::Mask => What::Pattern(Pattern::hex(rest)?),
-            Form::Numbers => What::Pattern(numbers(session, kind.unit(), rest.trim())?),
-            Form::Text { any_case } => {
-                let text = quoted(rest.trim())?;
-                let pattern = match kind {
-                    Kind::Unicode => Pattern::utf16(text),
-                    _ => Pattern::text(text),
-                };
-                What::Pattern(if any_case {
-                    pattern.any_case()
-                } else {
-                    pattern
-                })
-            }
+            Form::Mask => one(Pattern::hex(rest)?, rest),
+            Form::Numbers => one(numbers(session, kind.unit(), rest.trim())?, rest),
+            Form::Text { any_case } => texts(rest.trim(), kind, any_case)?,
         };
-        if flags.among_kept && !matches!(what, What::Pattern(_)) {
+        if flags.among_kept && !matches!(what, What::Patterns(_)) {
             return Err(Error::Syntax(
                 "the flag r goes with one pattern, not with strings or expressions".into(),
             ));
         }
-        let length = match range.length {
-            Some(length) => length,
-            None if flags.among_kept => 1,
-            None => return Err(range_error(Error::Syntax("Range error".into()), text)),
-        };
         Ok(Request {
             kind,
             what,
-            start: range.start,
-            length,
+            area,
             bare: flags.bare,
             writable: flags.writable,
             keep: flags.keep,
             most_kept: flags.most_kept.unwrap_or(KEPT),
             among_kept: flags.among_kept,
         })
+    }
+}
+
+/// A range, or all modules. Without a length only the flag `r` is content, which does not look at the range.
+fn area<'t>(
+    session: &Session,
+    text: &'t str,
+    unit: u64,
+    among_kept: bool,
+) -> Result<(Area, &'t str)> {
+    if let Some(rest) = text.strip_prefix('*') {
+        return Ok((Area::Modules, rest.trim_start()));
+    }
+    let (range, rest) = Range::parse_to_the_end(session, text, unit)?;
+    match range.length {
+        Some(length) => Ok((Area::Range(range.start, length), rest)),
+        None if among_kept => Ok((Area::Range(range.start, 1), rest)),
+        None => Err(Error::Syntax("Range error".into())),
+    }
+}
+
+fn one(pattern: Pattern, typed: &str) -> What {
+    What::Patterns(vec![(pattern, typed.trim().to_string())])
+}
+
+/// One text in double quotes, as kd has it, or several.
+fn texts(text: &str, kind: Kind, any_case: bool) -> Result<What> {
+    let mut patterns = Vec::new();
+    let mut rest = text;
+    loop {
+        let (inside, behind) = rest
+            .strip_prefix('"')
+            .and_then(|rest| rest.split_once('"'))
+            .filter(|(inside, _)| !inside.is_empty())
+            .ok_or_else(|| syntax(text))?;
+        let pattern = match kind {
+            Kind::Unicode => Pattern::utf16(inside),
+            _ => Pattern::text(inside),
+        };
+        let pattern = if any_case {
+            pattern.any_case()
+        } else {
+            pattern
+        };
+        patterns.push((pattern, inside.to_string()));
+        rest = behind.trim_start();
+        if rest.is_empty() {
+            return Ok(What::Patterns(patterns));
+        }
     }
 }
 

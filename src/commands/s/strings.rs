@@ -20,7 +20,7 @@ pub(super) fn list(
 ) -> Result<Coverage> {
     strings.find(
         &source(kernel, request)?,
-        &request.spans(),
+        &request.spans(kernel),
         &session.stop,
         |at, text| {
             kept.keep(Virt(at));

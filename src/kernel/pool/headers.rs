@@ -10,6 +10,7 @@ use crate::addr::{PAGE_SIZE, Virt};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::symbols::Type;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Blocks are counted, and headers aligned, in units of this many bytes on x64.
 pub const GRANULE: u64 = 0x10;
@@ -31,30 +32,25 @@ pub struct Candidate {
     pub paged: bool,
 }
 
-/// Where a header keeps its fields: 7601 packs them into 32 bits, later kernels into two times 16, at the same places.
+/// Where a header keeps its fields, in bits: 7601 packs them into 32 bits, later kernels into two times 16, at the same
+/// places.
 #[derive(Clone, Copy, Debug)]
 pub struct HeaderLayout {
     previous: Bits,
     size: Bits,
     pool_type: Bits,
-    tag: usize,
+    tag: Bits,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Bits {
-    byte: usize,
     shift: u32,
     mask: u64,
 }
 
 impl Bits {
-    fn of(self, header: &[u8]) -> u64 {
-        let mut bytes = [0; 8];
-        let end = header.len().min(self.byte + 4);
-        if let Some(source) = header.get(self.byte..end) {
-            bytes[..source.len()].copy_from_slice(source);
-        }
-        u64::from_le_bytes(bytes) >> self.shift & self.mask
+    fn of(self, header: u128) -> u64 {
+        header.checked_shr(self.shift).unwrap_or(0) as u64 & self.mask
     }
 }
 
@@ -72,8 +68,9 @@ impl HeaderLayout {
                 Type::Bitfield {
                     position, length, ..
                 } => Bits {
-                    byte: field.offset as usize,
-                    shift: u32::from(*position),
+                    shift: (field.offset as u32)
+                        .saturating_mul(8)
+                        .saturating_add(u32::from(*position)),
                     mask: (1u64 << length) - 1,
                 },
                 _ => {
@@ -84,11 +81,15 @@ impl HeaderLayout {
                 }
             })
         };
+        let tag = table.field(TYPE, "PoolTag")?.offset as u32;
         Ok(HeaderLayout {
             previous: bits("PreviousSize")?,
             size: bits("BlockSize")?,
             pool_type: bits("PoolType")?,
-            tag: table.field(TYPE, "PoolTag")?.offset as usize,
+            tag: Bits {
+                shift: tag.saturating_mul(8),
+                mask: u64::from(u32::MAX),
+            },
         })
     }
 
@@ -101,28 +102,29 @@ impl HeaderLayout {
         region: Region,
         wanted: impl Fn(Tag) -> bool + 'a,
     ) -> impl Iterator<Item = Candidate> + 'a {
-        bytes
-            .chunks_exact(GRANULE as usize)
+        let (headers, _) = bytes.as_chunks::<{ GRANULE as usize }>();
+        headers
+            .iter()
             .enumerate()
             .filter_map(move |(index, header)| {
-                let tag = Tag(header.get(self.tag..self.tag + 4)?.try_into().ok()?);
-                if tag.to_u32() == 0 || !wanted(tag) {
+                let header = u128::from_le_bytes(*header);
+                // What hardly ever is right comes first: most of pool is no header.
+                let pool_type = self.pool_type.of(header);
+                if pool_type & !PLAUSIBLE_TYPE != 0 || pool_type & IN_USE == 0 {
                     return None;
                 }
                 let size = self.size.of(header) * GRANULE;
-                let pool_type = self.pool_type.of(header);
                 let paged = pool_type & 1 != 0;
                 let offset = index as u64 * GRANULE;
                 let previous = self.previous.of(header) * GRANULE;
                 let plausible = size != 0
                     && offset + size <= PAGE_SIZE
                     && previous <= offset
-                    && pool_type & !PLAUSIBLE_TYPE == 0
-                    && pool_type & IN_USE != 0
                     && paged == region.paged;
-                plausible.then_some(Candidate {
+                let tag = self.tag.of(header) as u32;
+                (plausible && tag != 0 && wanted(Tag::from_u32(tag))).then_some(Candidate {
                     header: page + offset,
-                    tag,
+                    tag: Tag::from_u32(tag),
                     bytes: size,
                     paged,
                 })
@@ -162,22 +164,30 @@ impl LargeBlocks {
 /// Looks at every page of the region that is in the dump, and answers how many those are.
 ///
 /// # Errors
-/// Whatever `each` answers for a page: that is how a caller stops.
+/// Whatever `each` answers for a page, and [`Error::Stopped`] when the flag is set.
 pub fn scan(
     kernel: &Kernel,
     region: Region,
     large: &LargeBlocks,
+    stop: &AtomicBool,
     mut each: impl FnMut(Virt, &[u8]) -> Result<()>,
 ) -> Result<u64> {
     let mut pages = 0;
-    for piece in kernel.space().mapped(region.start, region.bytes) {
+    let pieces = kernel.space().mapped(region.start, region.bytes);
+    for piece in pieces.until(stop) {
         for (index, page) in piece.bytes.chunks_exact(PAGE_SIZE as usize).enumerate() {
             let va = piece.va + index as u64 * PAGE_SIZE;
             pages += 1;
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Stopped);
+            }
             if !large.cover(va) {
                 each(va, page)?;
             }
         }
+    }
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::Stopped);
     }
     Ok(pages)
 }

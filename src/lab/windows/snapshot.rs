@@ -37,7 +37,11 @@ pub fn stop(
     pool::write(windows, plan)?;
     big_pages::write(windows, plan)?;
     shared::write(windows, plan)?;
-    let body = options.body.as_ref().map(|body| body.lay(windows)).transpose()?;
+    let body = options
+        .body
+        .as_ref()
+        .map(|body| body.lay(windows))
+        .transpose()?;
     let debugger_data = debugger::write(windows, options.encoded_debugger_data)?;
     let running = processes::write(windows, plan)?;
     let crash = processors::write(windows, plan, &running, &exports)?;

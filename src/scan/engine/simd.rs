@@ -51,6 +51,7 @@ impl Simd {
 mod avx2 {
     use super::Sieve;
     use std::arch::x86_64::*;
+    use std::mem::MaybeUninit;
     use std::ops::Range;
 
     /// Places per step: two vectors, and one word of bits.
@@ -70,6 +71,11 @@ mod avx2 {
         places: Range<usize>,
         look: &mut impl FnMut(usize),
     ) -> usize {
+        let end = places.end.min(hay.len().saturating_sub(3));
+        if places.start + STEP > end {
+            // Where two pages meet there are a few places only, and the tables below are not worth it.
+            return places.start;
+        }
         let fifteen = _mm256_set1_epi8(15);
         let zero = _mm256_setzero_si256();
         let (mut low, mut high) = ([zero; 4], [zero; 4]);
@@ -81,7 +87,7 @@ mod avx2 {
             let mut buckets = _mm256_set1_epi8(-1);
             for byte in 0..4 {
                 // SAFETY: the bytes read end at `at + byte + 32 <= at + 35`. A step's vectors begin at its first place and 32
-                // places later, so they end at most at that first place + `STEP` + 3, which the loop below keeps in `hay`.
+                // places later, so they end at most at that first place + `STEP` + 3, and a step ends at `end` at most.
                 let bytes = unsafe { _mm256_loadu_si256(hay.as_ptr().add(at + byte).cast()) };
                 // The shuffle looks at the lower half of each byte, and answers zero when the highest bit is set.
                 let digits = if SEVEN_BIT {
@@ -99,9 +105,9 @@ mod avx2 {
             _mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, zero)) as u32
         };
 
-        let mut bits = [(0u64, 0u16); ROUND / STEP];
-        let mut passed = [0u16; ROUND + 4];
-        let end = places.end.min(hay.len().saturating_sub(3));
+        // A page of memory is one round: to fill these with zeroes first would take as long as a fifth of the round.
+        let mut bits = [MaybeUninit::<(u64, u16)>::uninit(); ROUND / STEP];
+        let mut passed = [MaybeUninit::<u16>::uninit(); ROUND + 4];
         let mut at = places.start;
         while at + STEP <= end {
             let steps = ((end - at) / STEP).min(ROUND / STEP);
@@ -110,29 +116,43 @@ mod avx2 {
                 let here = at + step * STEP;
                 _mm_prefetch::<_MM_HINT_T0>(hay.as_ptr().wrapping_add(here + PREFETCH).cast());
                 let word = !(u64::from(misses(here)) | u64::from(misses(here + 32)) << 32);
-                bits[words] = (word, (step * STEP) as u16);
+                bits[words].write((word, (step * STEP) as u16));
                 words += usize::from(word != 0);
             }
             let mut count = 0;
-            for &(mut word, first) in &bits[..words] {
+            for slot in &bits[..words] {
+                // SAFETY: the loop above has written the first `words` of them.
+                let (mut word, first) = unsafe { slot.assume_init() };
                 let ones = word.count_ones() as usize;
                 let mut write = count;
                 // Four are always written: what there is not is overwritten by the next word.
                 while write < count + ones.max(4) {
                     for slot in &mut passed[write..write + 4] {
-                        *slot = first + word.trailing_zeros() as u16;
+                        slot.write(first + word.trailing_zeros() as u16);
                         word &= word.wrapping_sub(1);
                     }
                     write += 4;
                 }
                 count += ones;
             }
-            for &place in &passed[..count] {
-                look(at + usize::from(place));
+            for place in &passed[..count] {
+                // SAFETY: the loop above has written all up to `count`, and up to three more.
+                look(at + usize::from(unsafe { place.assume_init() }));
             }
             at += steps * STEP;
         }
-        at
+        if at < end {
+            // Less than a step is left: the last whole step again, without the places that were looked at. At the end of a
+            // page that is half the work of a scalar loop, and pages are all that memory consists of.
+            let here = end - STEP;
+            let word = !(u64::from(misses(here)) | u64::from(misses(here + 32)) << 32);
+            let mut word = word & u64::MAX << (at - here);
+            while word != 0 {
+                look(here + word.trailing_zeros() as usize);
+                word &= word - 1;
+            }
+        }
+        end
     }
 
     /// A table of sixteen bytes in both halves of a vector, because the shuffle works on each half alone.

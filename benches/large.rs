@@ -1,0 +1,174 @@
+//! A dump that is larger than memory, from end to end in physical order, beside `cat` of the same file: does the search read
+//! ahead, and does it stay small?
+//!
+//! `cargo bench --bench large -- --gib 16 --folder DIR` makes such a dump in DIR, of real bytes and not sparse, measures, and
+//! removes it. Give the machine less memory than that, or the programs: on Linux, started in a control group with a limit.
+//! Before each run the file is dropped from the system's cache (`dd`, where there is one).
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+#[path = "scan/body.rs"]
+mod body;
+
+use body::{Memory, PAGE};
+use rkd::dump::Dump;
+use rkd::lab::{self, Body, Kind};
+use rkd::scan::{Event, Hits, Pattern, Patterns, Source, Span};
+use rkd::symbols::builtin_facts;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+fn main() {
+    let gib: f64 = argument("--gib").map_or(1.0, |gib| gib.parse().unwrap());
+    let rounds: usize = argument("--rounds").map_or(2, |rounds| rounds.parse().unwrap());
+    let folder = argument("--folder").map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let path = folder.path().join("large.dmp");
+    let pages = (gib * f64::from(1 << 30)) as u64 / PAGE as u64;
+    let tags = body::tags(500);
+    make(&path, pages, &tags);
+    let size = std::fs::metadata(&path).unwrap().len() as f64;
+    println!(
+        "{:.2} GiB of dump; memory that can be had: {}",
+        size / f64::from(1 << 30),
+        limit()
+    );
+    println!(
+        "{:<28} {:>8} {:>8} {:>12} {:>12} {:>10}",
+        "", "seconds", "GB/s", "private MiB", "mapped MiB", "hits"
+    );
+    let dd = Command::new("dd")
+        .arg("--version")
+        .stderr(Stdio::null())
+        .output();
+    if dd.is_err() {
+        println!("MISSING: there is no dd, the file stays in the system's cache");
+    }
+    for _ in 0..rounds {
+        forget(&path);
+        let start = Instant::now();
+        let cat = Command::new("cat")
+            .arg(&path)
+            .stdout(Stdio::null())
+            .status();
+        if cat.is_ok() {
+            line("cat", size, start, (0, 0), 0);
+        } else {
+            println!("MISSING: there is no cat");
+        }
+        for count in [1, 500] {
+            forget(&path);
+            search(&path, size, &tags[..count]);
+        }
+    }
+}
+
+fn search(path: &Path, size: f64, tags: &[[u8; 4]]) {
+    let start = Instant::now();
+    let dump = Arc::new(Dump::open(path).unwrap());
+    let patterns = tags.iter().map(|tag| Pattern::bytes(*tag)).collect();
+    let spans = vec![Span {
+        start: 0,
+        len: 1 << 50,
+    }];
+    let patterns = Arc::new(Patterns::new(patterns).unwrap());
+    let mut hits = Hits::new(Source::Physical(dump), spans, patterns, Arc::default());
+    let (mut found, mut most) = (0, (0, 0));
+    hits.each(|event| {
+        match event {
+            Event::Hit(_) => found += 1,
+            Event::Progress { .. } => {
+                let (private, mapped) = memory();
+                most = (most.0.max(private), most.1.max(mapped));
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+    line(
+        &format!("rkd, {} tags", tags.len()),
+        size,
+        start,
+        most,
+        found,
+    );
+}
+
+fn line(name: &str, size: f64, start: Instant, (private, mapped): (u64, u64), hits: usize) {
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "{name:<28} {seconds:>8.1} {:>8.2} {:>12.1} {:>12.1} {hits:>10}",
+        size / seconds / 1e9,
+        private as f64 / 1024.0,
+        mapped as f64 / 1024.0
+    );
+}
+
+fn make(path: &Path, pages: u64, tags: &[[u8; 4]]) {
+    let memory = Memory::new(256 << 20, tags);
+    let body = Body::new(pages, move |number, page| {
+        memory.page(number, page);
+        Ok(())
+    });
+    let case = lab::scenario("notmyfault").unwrap();
+    let options = lab::Options {
+        kind: Kind::BitmapFull,
+        body: Some(body),
+        ..lab::Options::default()
+    };
+    let table = builtin_facts().by_version(case.version).unwrap();
+    lab::make_file(case, &table, &options, path).unwrap();
+}
+
+/// Drops the file from the system's cache.
+fn forget(path: &Path) {
+    let _ = Command::new("sync").status();
+    let _ = Command::new("dd")
+        .arg(format!("if={}", path.display()))
+        .args(["iflag=nocache", "count=0"])
+        .stderr(Stdio::null())
+        .status();
+}
+
+/// Private and mapped memory in use, in KiB, where the system tells (Linux).
+fn memory() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
+    };
+    (field("RssAnon:"), field("RssFile:"))
+}
+
+/// The limit of the control group, or all memory (Linux).
+fn limit() -> String {
+    let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let name = group.lines().find_map(|line| line.split_once(":memory:"));
+    let first = name.map(|(_, name)| format!("/sys/fs/cgroup/memory{name}/memory.limit_in_bytes"));
+    let second = group
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .map(|name| format!("/sys/fs/cgroup{name}/memory.max"));
+    let limits = [first, second].into_iter().flatten();
+    let limit = limits
+        .filter_map(|path| {
+            std::fs::read_to_string(path)
+                .ok()?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
+        .min();
+    match limit.filter(|limit| *limit < 1 << 50) {
+        Some(limit) => format!("{:.1} GiB", limit as f64 / f64::from(1 << 30)),
+        None => "all of the machine's".into(),
+    }
+}
+
+fn argument(name: &str) -> Option<String> {
+    let args: Vec<String> = std::env::args().collect();
+    let at = args.iter().position(|arg| arg == name)?;
+    args.get(at + 1).cloned()
+}
