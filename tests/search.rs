@@ -6,10 +6,10 @@ use rkd::addr::{PAGE_SIZE, Pfn, Virt};
 use rkd::command::{Collect, run_line};
 use rkd::dump::Dump;
 use rkd::kernel::{Kernel, Options};
+use rkd::lab;
 use rkd::lab::files::{self, Facts, Kind, Minidump, Snapshot};
 use rkd::lab::memory::Memory;
 use rkd::lab::ram::FrameRun;
-use rkd::lab;
 use rkd::scan::{Coverage, Hits, Pattern, Patterns, Source, Span};
 use rkd::session::Session;
 use rkd::symbols::builtin_facts;
@@ -337,7 +337,10 @@ fn one_pass_finds_what_a_search_of_each_module_finds() {
     ] {
         let one_by_one = screen(&mut session, &each(search));
         let at_once = screen(&mut session, &format!("s {search}"));
-        assert!(at_once == one_by_one, "s {search}:\n{at_once}\n{one_by_one}");
+        assert!(
+            at_once == one_by_one,
+            "s {search}:\n{at_once}\n{one_by_one}"
+        );
         hits += at_once.lines().count();
     }
     assert!(hits > 100, "{hits} hits prove little");

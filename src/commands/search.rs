@@ -113,10 +113,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         return Err(Error::Stopped);
     }
     out.text("Search done.")?;
-    out.note(&format!(
-        "{} pages of physical memory were searched",
-        coverage.read / PAGE_SIZE
-    ))
+    out.note(&match coverage.read / PAGE_SIZE {
+        1 => "1 page of physical memory was searched".to_string(),
+        pages => format!("{pages} pages of physical memory were searched"),
+    })
 }
 
 /// What is typed.
@@ -147,6 +147,14 @@ impl Request {
         if !rest.is_empty() {
             return Err(Error::Syntax(format!(
                 "Extra character error in '{rest}'\nUsage: {}",
+                COMMAND.usage
+            )));
+        }
+        if let [_, _, first, last, ..] = numbers[..]
+            && last < first
+        {
+            return Err(Error::Syntax(format!(
+                "no page lies between {first:x} and {last:x}: the first number of a range is the smaller one\nUsage: {}",
                 COMMAND.usage
             )));
         }
