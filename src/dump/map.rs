@@ -10,6 +10,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+/// What a machine may well have to spare, in bytes.
+#[cfg(unix)]
+const LARGE: usize = 2 << 30;
+
 /// Read-only bytes, alive as long as the value.
 #[derive(Debug)]
 pub(crate) enum Map {
@@ -46,15 +50,41 @@ impl Map {
     /// by less than a disk likes, and on Windows there is no such call for a mapping.
     pub(crate) fn will_need(&self, part: &[u8]) {
         #[cfg(unix)]
-        if let Map::Mapped(map) = self
-            && let Some(at) = part.as_ptr().addr().checked_sub(map.as_ptr().addr())
-            && at < map.len()
-        {
+        if let Some((map, at)) = self.place(part) {
             // It is a hint: what comes of it shows in the time alone.
             let _ = map.advise_range(memmap2::Advice::WillNeed, at, part.len());
         }
         #[cfg(not(unix))]
         let _ = part;
+    }
+
+    /// Lets go of a part that was read and will not be read again soon. Only of a large file: a system that is short of
+    /// memory must look for every mapping of a page before it can take the page back, which makes reading a file that is
+    /// larger than memory four times as slow; a small one stays where it is, to be searched again.
+    pub(crate) fn release(&self, part: &[u8]) {
+        #[cfg(unix)]
+        if let Some((map, at)) = self.place(part)
+            && map.len() >= LARGE
+        {
+            // SAFETY: the mapping is of a file and read-only, so what is dropped is read again from the file when somebody
+            // touches it, as it was at first.
+            #[allow(unsafe_code)]
+            let _ = unsafe {
+                map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, at, part.len())
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = part;
+    }
+
+    /// The mapping, and where in it a part lies.
+    #[cfg(unix)]
+    fn place(&self, part: &[u8]) -> Option<(&memmap2::Mmap, usize)> {
+        let Map::Mapped(_, map) = self else {
+            return None;
+        };
+        let at = part.as_ptr().addr().checked_sub(map.as_ptr().addr())?;
+        (at.checked_add(part.len())? <= map.len()).then_some((map, at))
     }
 
     /// All the bytes.
@@ -64,6 +94,7 @@ impl Map {
             Map::Owned(bytes) => bytes,
         }
     }
+
     /// Whether the file was found to have been cut short since it was opened. What is lost reads as zeros.
     pub(crate) fn is_cut(&self) -> bool {
         match self {

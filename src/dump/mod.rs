@@ -170,6 +170,11 @@ impl Dump {
         self.file.will_need(part);
     }
 
+    /// Tells the system that a part of [`Dump::bytes`] was read and will not be read again soon.
+    pub fn release(&self, part: &[u8]) {
+        self.file.release(part);
+    }
+
     /// What drivers left in the dump, in the order of the file.
     pub fn secondary_blobs(&self) -> Vec<Blob> {
         let start = match &self.contents {

@@ -107,6 +107,8 @@ pub struct Hits {
     wave: u64,
     /// Addresses that the next wave looks over to find its bytes: more when there are holes.
     window: u64,
+    /// The address up to which the system was asked to read ahead.
+    ahead: u64,
     found: std::vec::IntoIter<Found>,
     /// One account a span that was begun.
     coverage: Vec<Coverage>,
@@ -140,6 +142,7 @@ impl Hits {
             place: Place::default(),
             wave: FIRST_WAVE,
             window: FIRST_WAVE,
+            ahead: 0,
             found: Vec::new().into_iter(),
             coverage: Vec::new(),
         };
@@ -264,6 +267,7 @@ impl Hits {
             counted: start,
             last: last.unwrap_or_default(),
         };
+        self.ahead = 0;
         self.coverage.push(Coverage::of(*span));
     }
 
@@ -323,11 +327,20 @@ impl Hits {
             _ => Vec::new(),
         };
         if let Some(next) = next.filter(|next| *next <= last) {
-            source.read_ahead(next, (self.wave * 2).min(MOST_WAVE), &self.stop);
+            // Two waves in advance; what was asked for once is not asked for again.
+            let start = next.max(self.ahead);
+            let end = next.saturating_add(self.wave * 2).min(last);
+            if start < end {
+                source.read_ahead(start, end - start, &self.stop);
+                self.ahead = end;
+            }
         }
         let wave = Wave { pieces, behind };
         let mut found = Vec::new();
         let broke_off = wave.search(&self.patterns, &self.stop, &mut found);
+        if broke_off.is_none() {
+            source.release(&wave.pieces);
+        }
         let next = broke_off.or(next).filter(|next| *next <= last);
 
         let Some(coverage) = self.coverage.last_mut() else {

@@ -54,17 +54,16 @@ impl Source {
 
     /// Asks the system to fetch what is searched next, where it comes from a file in the file's order.
     pub(super) fn read_ahead(&self, start: u64, len: u64, stop: &AtomicBool) {
-        let Source::Physical(dump) = self else {
-            return;
-        };
-        let mut left = len;
-        for (_, bytes) in self.pieces(start, len.saturating_mul(4), stop) {
-            let bytes = bytes.get(..left as usize).unwrap_or(bytes);
-            dump.will_need(bytes);
-            left -= bytes.len() as u64;
-            if left == 0 {
-                return;
-            }
+        if let Source::Physical(dump) = self {
+            self.pieces(start, len, stop)
+                .for_each(|(_, bytes)| dump.will_need(bytes));
+        }
+    }
+
+    /// Tells the system that the pieces are done with, where they come from a file in the file's order.
+    pub(super) fn release(&self, pieces: &[(u64, &[u8])]) {
+        if let Source::Physical(dump) = self {
+            pieces.iter().for_each(|(_, bytes)| dump.release(bytes));
         }
     }
 

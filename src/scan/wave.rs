@@ -77,8 +77,11 @@ impl Wave<'_> {
     fn run(&self, task: &[Part], patterns: &Patterns, stop: &AtomicBool) -> Outcome {
         let mut hits = Vec::new();
         let mut seam = Seam::default();
-        for part in task {
+        for (number, part) in task.iter().enumerate() {
             let (base, bytes) = self.pieces[part.piece];
+            if let Some(next) = task.get(number + 1) {
+                patterns.fetch(self.pieces[next.piece].1);
+            }
             let mut at = part.starts.start;
             while at < part.starts.end {
                 if hits.len() >= MOST_HITS || stop.load(Ordering::Relaxed) {

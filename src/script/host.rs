@@ -17,6 +17,7 @@
 
 use super::addr::Answer;
 use super::failure::Failure;
+use super::queue::{CloseAtEnd, Queue};
 use super::registry::{Entry, fail, stopped};
 use super::sources::Sources;
 use crate::command::{Kept, Sink};
@@ -26,17 +27,13 @@ use crate::memory::AddressSpace;
 use crate::session::Session;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 /// The script's stack. Rhai recurses on it, several kilobytes for each function of the script that calls another;
 /// the main thread of Windows has one megabyte in all. Only what is used is ever touched.
 const STACK: usize = 256 << 20;
-
-/// How many jobs may wait: enough that printing does not wait for the screen, and few enough that Ctrl-C does not
-/// find thousands of lines still to come.
-const WAITING: usize = 64;
 
 /// Something for the owner of the session to do.
 type Job = Box<dyn FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send>;
@@ -53,7 +50,7 @@ pub(super) struct Host {
 
 /// The line to the owner, while a script runs.
 struct Link {
-    jobs: SyncSender<Job>,
+    jobs: Arc<Queue<Job>>,
     /// The session's flag: Ctrl-C.
     stop: Arc<AtomicBool>,
     /// The output took no more.
@@ -72,11 +69,11 @@ impl Host {
         sink: &mut dyn Sink,
         script: impl FnOnce() -> T + Send,
     ) -> Result<T, Failure> {
-        let (jobs, inbox) = sync_channel(WAITING);
+        let jobs = Arc::new(Queue::new());
         let closed = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&session.stop);
         *self.link() = Some(Link {
-            jobs,
+            jobs: Arc::clone(&jobs),
             stop,
             closed: Arc::clone(&closed),
             kernel: Arc::clone(&session.kernel),
@@ -87,12 +84,14 @@ impl Host {
                 .name("script".into())
                 .stack_size(STACK)
                 .spawn_scoped(scope, || {
+                    // The last in, the first out: whoever sees the line closed finds the link gone.
+                    let _close = CloseAtEnd(&jobs);
                     let _end = HangUp(self);
                     script()
                 });
             match worker {
                 Ok(worker) => {
-                    let served = serve(&inbox, session, sink, &closed);
+                    let served = serve(&jobs, session, sink, &closed);
                     (worker.join().map_err(|_| broken()), served)
                 }
                 Err(why) => {
@@ -116,7 +115,7 @@ impl Host {
         job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<T> + Send + 'static,
     ) -> Answer<T> {
         let (reply, answer) = sync_channel(1);
-        self.post(move |session, sink| {
+        self.hand_over(true, move |session, sink| {
             // Nobody waits any more only when the script has ended.
             let _ = reply.send(job(session, sink));
             Ok(())
@@ -133,11 +132,22 @@ impl Host {
         &self,
         job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send + 'static,
     ) -> Answer<()> {
+        self.hand_over(false, job)
+    }
+
+    fn hand_over(
+        &self,
+        urgent: bool,
+        job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send + 'static,
+    ) -> Answer<()> {
         let jobs = match &*self.link() {
-            Some(link) if !link.closed.load(Ordering::Relaxed) => link.jobs.clone(),
+            Some(link) if !link.closed.load(Ordering::Relaxed) => Arc::clone(&link.jobs),
             _ => return Err(stopped()),
         };
-        jobs.send(Box::new(job)).map_err(|_| stopped())
+        match jobs.add(Box::new(job), urgent) {
+            true => Ok(()),
+            false => Err(stopped()),
+        }
     }
 
     /// Hands a row to the output.
@@ -231,7 +241,7 @@ impl Host {
 /// Does the jobs in their order until the script hangs up. After a failed output the rest is dropped, and with it the
 /// script's hope of an answer.
 fn serve(
-    inbox: &Receiver<Job>,
+    jobs: &Queue<Job>,
     session: &mut Session,
     sink: &mut dyn Sink,
     closed: &AtomicBool,
@@ -239,10 +249,14 @@ fn serve(
     let mut served = Ok(());
     // A script can run commands, and some commands open files.
     let may_touch_files = std::mem::replace(&mut session.may_touch_files, false);
-    for job in inbox {
-        if served.is_ok() {
-            served = job(session, sink);
-            closed.store(served.is_err(), Ordering::Relaxed);
+    // Should a job panic, the script does not wait for ever.
+    let _close = CloseAtEnd(jobs);
+    while let Some(jobs) = jobs.take() {
+        for job in jobs {
+            if served.is_ok() {
+                served = job(session, sink);
+                closed.store(served.is_err(), Ordering::Relaxed);
+            }
         }
     }
     session.may_touch_files = may_touch_files;

@@ -19,6 +19,7 @@ mod memory;
 mod names;
 mod output;
 mod patterns;
+mod queue;
 mod registry;
 mod resolver;
 mod row;

@@ -83,22 +83,36 @@ impl Filter {
             ..end.min(ask.starts.end + self.offsets.end - 1);
         match self.shapes.as_slice() {
             // Nearly always; without the inner loop the compiler makes better code.
-            [only] if only.mask == u32::MAX => {
-                self.sift(hay, places, |at| only.look(window(hay, at), at, ask, out))
-            }
-            shapes => self.sift(hay, places, |at| {
-                let four = window(hay, at);
-                for shape in shapes {
-                    shape.look(four & shape.mask, at, ask, out);
-                }
-            }),
+            [only] if only.mask == u32::MAX => self.sift(
+                hay,
+                places,
+                |four| only.index.may_hold(four),
+                |at| only.look(window(hay, at), at, ask, out),
+            ),
+            shapes => self.sift(
+                hay,
+                places,
+                |_| true,
+                |at| {
+                    let four = window(hay, at);
+                    for shape in shapes {
+                        shape.look(four & shape.mask, at, ask, out);
+                    }
+                },
+            ),
         }
     }
 
     #[inline(always)]
-    fn sift(&self, hay: &[u8], places: Range<usize>, mut look: impl FnMut(usize)) {
+    fn sift(
+        &self,
+        hay: &[u8],
+        places: Range<usize>,
+        probe: impl Fn(u32) -> bool,
+        mut look: impl FnMut(usize),
+    ) {
         let rest = match &self.simd {
-            Some(simd) => simd.sift(&self.sieve, hay, places.clone(), &mut look),
+            Some(simd) => simd.sift(&self.sieve, hay, places.clone(), &probe, &mut look),
             None => places.start,
         };
         (rest..places.end).for_each(look);

@@ -45,6 +45,7 @@ pub struct Found {
 pub struct Patterns {
     patterns: Vec<Pattern>,
     longest: usize,
+    simd: Option<simd::Simd>,
     engine: Engine,
 }
 
@@ -118,6 +119,7 @@ impl Patterns {
         Ok(Patterns {
             patterns,
             longest,
+            simd,
             engine,
         })
     }
@@ -130,6 +132,13 @@ impl Patterns {
     /// The length of the longest pattern, in bytes.
     pub fn longest(&self) -> usize {
         self.longest
+    }
+
+    /// What will be searched next: the processor may fetch it meanwhile.
+    pub(super) fn fetch(&self, next: &[u8]) {
+        if let Some(simd) = self.simd {
+            simd.fetch(next);
+        }
     }
 
     /// Every occurrence in `hay`, which lies at `base`: overlapping ones too, by address and then by pattern.

@@ -21,27 +21,42 @@ impl Simd {
         None
     }
 
-    /// Calls `look` for every place of `places` that passes the sieve, ascending, and returns the place where it had to stop,
-    /// too near to the end for a whole vector: the rest is the caller's.
+    /// Asks the processor to fetch the start of what is searched next: pages that are neighbours only virtually are not
+    /// guessed by its own means.
+    #[inline]
+    pub fn fetch(self, next: &[u8]) {
+        #[cfg(target_arch = "x86_64")]
+        for line in next.chunks(64).take(16) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: a prefetch reads nothing; every x86-64 processor has it.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = next;
+    }
+
+    /// Calls `look` for every place of `places` that passes the sieve and whose four bytes pass `probe`, ascending, and returns
+    /// the place where it had to stop, too near to the end for a whole vector: the rest is the caller's.
     #[inline]
     pub fn sift(
         self,
         sieve: &Sieve,
         hay: &[u8],
         places: Range<usize>,
+        probe: &impl Fn(u32) -> bool,
         look: &mut impl FnMut(usize),
     ) -> usize {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a `Simd` is only made after these features were detected.
         return unsafe {
             match sieve.is_seven_bit() {
-                true => avx2::sift::<true>(sieve, hay, places, look),
-                false => avx2::sift::<false>(sieve, hay, places, look),
+                true => avx2::sift::<true>(sieve, hay, places, probe, look),
+                false => avx2::sift::<false>(sieve, hay, places, probe, look),
             }
         };
         #[cfg(not(target_arch = "x86_64"))]
         {
-            let _ = (sieve, hay, look);
+            let _ = (sieve, hay, probe, look);
             places.start
         }
     }
@@ -62,13 +77,14 @@ mod avx2 {
     /// How many bytes ahead memory is asked for: the processor's own guesses end at the page.
     const PREFETCH: usize = 2048;
 
-    /// Three loops over a round, none of which has a branch that depends on what is found in a single step: a processor that
+    /// Loops over a round, none of which has a branch that depends on what is found in a single step: a processor that
     /// guesses such branches wrongly at every other step takes four times as long.
     #[target_feature(enable = "avx2,bmi1,popcnt")]
     pub(super) fn sift<const SEVEN_BIT: bool>(
         sieve: &Sieve,
         hay: &[u8],
         places: Range<usize>,
+        probe: &impl Fn(u32) -> bool,
         look: &mut impl FnMut(usize),
     ) -> usize {
         let end = places.end.min(hay.len().saturating_sub(3));
@@ -135,8 +151,20 @@ mod avx2 {
                 }
                 count += ones;
             }
-            for place in &passed[..count] {
-                // SAFETY: the loop above has written all up to `count`, and up to three more.
+            let mut kept = 0;
+            for index in 0..count {
+                // SAFETY: the loop above has written all up to `count`, and up to three more. A place is below `end`, which
+                // leaves three bytes behind it in `hay`.
+                let (place, four) = unsafe {
+                    let place = passed.get_unchecked(index).assume_init();
+                    let four = hay.as_ptr().add(at + usize::from(place)).cast::<u32>();
+                    (place, four.read_unaligned())
+                };
+                passed[kept].write(place);
+                kept += usize::from(probe(u32::from_le(four)));
+            }
+            for place in &passed[..kept] {
+                // SAFETY: these were just written.
                 look(at + usize::from(unsafe { place.assume_init() }));
             }
             at += steps * STEP;
