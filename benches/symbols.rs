@@ -13,7 +13,7 @@ const FACTS: &[u8] = include_bytes!("../src/symbols/facts/nt.facts.xz");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What is opened: the kernel's own ISF file (1 MB, 6 MB unpacked), a PDB by Microsoft's linker (6 MB; `tests/symbols/fetch`
-/// brings it), and the small driver that is always there.
+/// brings it), the small driver that is always there, and the file that `RKD_BENCH_PDB` names.
 const FILES: [(&str, &str); 3] = [
     (
         "isf",
@@ -24,10 +24,11 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 fn files() -> impl Iterator<Item = (&'static str, PathBuf)> {
-    let path = |place| Path::new(ROOT).join(place);
+    let named = std::env::var_os("RKD_BENCH_PDB").map(|path| ("named", path.into()));
     FILES
-        .map(|(name, place)| (name, path(place)))
+        .map(|(name, place)| (name, Path::new(ROOT).join(place)))
         .into_iter()
+        .chain(named)
         .filter(|(_, path)| path.exists())
 }
 

@@ -9,7 +9,7 @@
 //! | [`dump`] | files: bytes on disk become pages of physical memory, or blocks of virtual memory |
 //! | [`memory`] | addresses: pages become address spaces, and every failed read has a reason |
 //! | [`code`] | instructions: bytes become lines of assembler in kd's look |
-//! | [`symbols`] | names: ISF files, built-in facts and images become one table of symbols and types |
+//! | [`symbols`] | names: PDB and ISF files, built-in facts and images become one table of symbols and types |
 //! | [`kernel`] | Windows: structures become plain values – modules, pool, counters, processes |
 //! | [`scan`] | search: many patterns over an address space in one pass, with coverage |
 //! | [`analysis`] | judgement: conclusions with their evidence |
