@@ -215,6 +215,12 @@ fn why_not(kernel: &Kernel, modules: &[&Module], module: &str, bare: &str) -> St
             first.name
         );
     }
+    if bare.is_empty() {
+        return format!(
+            "a type's name is missing: dt {}!* lists all of them",
+            first.name
+        );
+    }
     if let Ok(at) = kernel.resolve(&first.name, bare) {
         return format!(
             "{}!{bare} lies at {at}, but its symbols do not say of what type it is: name one, as in dt {}!_TYPE {}!{bare}",

@@ -423,6 +423,9 @@ impl<'a> Parser<'a> {
         if token.starts_with('@') {
             return masm::evaluate(self.session, token).map(Typed::number);
         }
+        if !token.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '$')) {
+            return Err(self.wrong("Syntax error", place));
+        }
         if let Ok(found) = find(self.kernel, token)
             && let Some(at) = found.at
         {
