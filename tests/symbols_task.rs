@@ -244,3 +244,23 @@ fn a_kernel_becomes_a_fact() {
         broken.err
     );
 }
+
+#[test]
+fn a_file_of_another_build_is_taken_only_when_the_user_insists() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path("sym/symbols/sys")).unwrap();
+    fs::copy(DRIVER, desk.path("sym/symbols/sys/myfault.pdb")).unwrap();
+    let said = |switches: &str| {
+        let line = format!(".reload {switches} myfault; q");
+        desk.rkd(&["leak.dmp", "-q", "-y", "sym", "-c", &line])
+    };
+    let refused = said("/f");
+    let error = "Defaulted to export symbols for myfault.sys - ";
+    assert!(refused.out.contains(error), "{}", refused.out);
+    let why = "it is for myfault.pdb 336551033F50CA8B4C4C44205044422E-1, not for myfault.pdb 0EF4116A57934BD28C215E70A33F19C8-1";
+    assert!(refused.err.contains(why), "{}", refused.err);
+    let taken = said("/f /i");
+    assert_eq!(taken.out, "");
+    let warning = "is of another build than myfault.pdb 0EF4116A57934BD28C215E70A33F19C8-1: its names and addresses may be wrong";
+    assert!(taken.err.contains(warning), "{}", taken.err);
+}

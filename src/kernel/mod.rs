@@ -72,8 +72,8 @@ impl Kernel {
     pub fn table(&self) -> Result<&SymbolTable> {
         self.table.as_deref().ok_or_else(|| match self.base() {
             Ok(_) => Error::Absent(
-                "nt's symbols are missing, and this kernel is not among the built-in ones: give its symbol table with -y DIR \
-                 (a file GUID-AGE.json.xz)"
+                "nt's symbols are missing, and this kernel is not among the built-in ones: give its PDB or \
+                 symbol table with -y, or fetch it (.symfix, .reload)"
                     .into(),
             ),
             Err(why) => Error::Absent(format!("nt's symbols are missing: {why}")),
