@@ -280,7 +280,15 @@ fn find_table(id: &PdbId, options: &Options, notes: &mut Vec<String>) -> Option<
         true => Reach::Servers,
         false => Reach::Here,
     };
-    let Lookup { table, tried, .. } = search(reach);
+    let Lookup {
+        table,
+        tried,
+        is_stopped,
+        ..
+    } = search(reach);
+    if is_stopped {
+        notes.push("nt's symbols were not fetched, because of Ctrl-C; .reload asks again".into());
+    }
     // A file that was refused is always worth a word; a directory without a file only when nothing else was found.
     let refused = tried
         .iter()

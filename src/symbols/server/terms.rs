@@ -29,7 +29,7 @@ impl Default for Terms {
     fn default() -> Terms {
         Terms {
             connect: Duration::from_secs(3),
-            answer: Duration::from_secs(6),
+            answer: Duration::from_secs(5),
             stall: Duration::from_secs(8),
             least: 16 << 10,
             span: Duration::from_secs(8),
