@@ -3,34 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use rkd::analysis::tags::{Class, Options, Report, TagImage, analyse, tag_text};
-use std::collections::BTreeMap;
-use std::io::Read;
 
-/// The drivers in the archive, by name.
-fn drivers() -> BTreeMap<String, Vec<u8>> {
-    let packed = &include_bytes!("drivers/built.tar.xz")[..];
-    let mut tar = Vec::new();
-    liblzma::read::XzDecoder::new(packed)
-        .read_to_end(&mut tar)
-        .unwrap();
-    let mut found = BTreeMap::new();
-    let mut at = 0;
-    // a header of 512 bytes: the name, at 124 the size in octal; then the file, filled up to 512
-    while tar[at] != 0 {
-        let text = |from: usize, length: usize| {
-            let bytes = &tar[at + from..at + from + length];
-            let end = bytes
-                .iter()
-                .position(|&b| b == 0 || b == b' ')
-                .unwrap_or(length);
-            String::from_utf8(bytes[..end].to_vec()).unwrap()
-        };
-        let size = usize::from_str_radix(&text(124, 12), 8).unwrap();
-        found.insert(text(0, 100), tar[at + 512..at + 512 + size].to_vec());
-        at += 512 + size.next_multiple_of(512);
-    }
-    found
-}
+mod drivers;
 
 fn report(name: &str, bytes: &[u8]) -> Report {
     analyse(
@@ -119,7 +93,7 @@ fn check(name: &str, report: &Report, wrong: &mut Vec<String>) {
 
 #[test]
 fn drivers_of_every_machine_and_optimisation_are_read_as_their_sources_say() {
-    let drivers = drivers();
+    let drivers = drivers::drivers();
     assert!(drivers.len() > 100);
     let mut wrong = Vec::new();
     for (name, bytes) in &drivers {

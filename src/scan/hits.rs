@@ -211,20 +211,6 @@ impl Hits {
         }
     }
 
-    /// Ends the search because nobody takes its hits any more, and accounts for it: what lies before the first hit that
-    /// was not taken was searched.
-    pub fn break_off(mut self) -> Coverage {
-        let next = self.found.next().map(|found| found.address);
-        if !self.ended || next.is_some() {
-            let at = next.or(self.place.next).unwrap_or(self.place.last);
-            let name = self.source.name(at);
-            if let Some(coverage) = self.coverage.last_mut() {
-                coverage.stopped_at.get_or_insert(name);
-            }
-        }
-        self.coverage()
-    }
-
     /// The next hit that is known already.
     pub fn ready(&mut self) -> Option<Hit> {
         let Found { address, pattern } = self.found.next()?;

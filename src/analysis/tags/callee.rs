@@ -3,24 +3,20 @@
 use super::api::{self, INTERFACES};
 use super::image::TagImage;
 use super::machine::{Abi, Flow, Machine};
-use super::memory::{Address, Memory, copy, stack_addresses};
+use super::memory::{Memory, stack_addresses};
 use super::state::State;
 use super::value::{Atom, Cause, How, Place, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+mod fills;
+mod thunks;
 mod words;
 
 /// Jumps from one function to the next that are followed.
 const MAX_THUNKS: u32 = 6;
-/// Instructions of a function that does nothing but jump on.
-const MAX_THUNK: usize = 5;
 /// Instructions that are looked at to find a function's end.
 const MAX_TO_RETURN: usize = 2000;
-/// Bytes of a fill or copy that are followed.
-const MAX_FILL: u64 = 1 << 16;
-const MAX_COPY: u64 = 512;
-
 /// Who is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Callee {
@@ -177,80 +173,6 @@ impl<'a, M: Machine> Callees<'a, M> {
             found.push(Callee::Unknown);
         }
         found
-    }
-
-    /// Whether the function only jumps on, and so is nobody's caller.
-    pub fn is_thunk(&self, rva: u32) -> bool {
-        !matches!(self.thunk(rva), Thunk::No)
-    }
-
-    fn thunk(&self, rva: u32) -> Thunk {
-        if let Some(&known) = self.thunks.borrow().get(&rva) {
-            return known;
-        }
-        let found = self.find_thunk(rva).unwrap_or(Thunk::No);
-        self.thunks.borrow_mut().insert(rva, found);
-        found
-    }
-
-    /// Runs the first instructions of a function: it is a thunk if it jumps and has changed no argument.
-    fn find_thunk(&self, rva: u32) -> Option<Thunk> {
-        let memory = Memory::new(self.image);
-        let mut state = self.abi().entry();
-        let untouched = |state: &State| {
-            let same = |r: &u8| state.register(*r).only() == Some(Atom::Entry(Place::Register(*r)));
-            self.abi().arguments.iter().all(same)
-                && state.register(self.abi().stack_pointer).only() == Some(Atom::Stack(0, 0))
-                && state.pristine
-        };
-        let mut at = rva;
-        for count in 0..MAX_THUNK {
-            let (code, length) = self.machine.decode(self.image, at)?;
-            match self.machine.flow(&code) {
-                Flow::Next => self.machine.step(&code, at, &mut state, &memory),
-                Flow::Jump(target) if untouched(&state) => {
-                    let target = u32::try_from(target).ok().filter(|&t| t != rva)?;
-                    return Some(Thunk::To(Atom::Image(target)));
-                }
-                Flow::JumpIndirect if untouched(&state) => {
-                    return match self.machine.target(&code, at, &state, &memory).only()? {
-                        Atom::Entry(Place::Register(register)) => Some(Thunk::Register(register)),
-                        atom @ (Atom::Slot(_)
-                        | Atom::Guard(true)
-                        | Atom::Image(_)
-                        | Atom::Global(..)) => Some(Thunk::To(atom)),
-                        _ => None,
-                    };
-                }
-                Flow::Call(target) if count == 0 => return self.retpoline(at, target, &memory),
-                _ => return None,
-            }
-            at = at.checked_add(length)?;
-        }
-        None
-    }
-
-    /// `call over; pause; jmp; over: mov [rsp], r11; ret`: jumps to r11 without an indirect jump.
-    fn retpoline(&self, at: u32, over: i64, memory: &Memory<'_>) -> Option<Thunk> {
-        let over = u32::try_from(over)
-            .ok()
-            .filter(|o| o.wrapping_sub(at) <= 0x20)?;
-        let mut state = self.abi().entry();
-        let below = -self.abi().pushed;
-        state.set(
-            self.abi().stack_pointer,
-            Value::one(Atom::Stack(0, below), at, How::Other),
-        );
-        let (code, length) = self.machine.decode(self.image, over)?;
-        self.machine.step(&code, over, &mut state, memory);
-        let (next, _) = self.machine.decode(self.image, over.checked_add(length)?)?;
-        if self.machine.flow(&next) != Flow::Return {
-            return None;
-        }
-        match state.load(0, below, self.abi().pointer, at).only()? {
-            Atom::Entry(Place::Register(register)) => Some(Thunk::Register(register)),
-            _ => None,
-        }
     }
 
     /// The name of an imported function.
@@ -438,94 +360,5 @@ impl<'a, M: Machine> Callees<'a, M> {
         }
         self.pops.borrow_mut().insert(rva, found);
         found
-    }
-
-    /// A `memset` that was linked in: it multiplies its byte by 0101010101010101h, or spreads it over a vector (ARM64).
-    fn is_fill(&self, rva: u32) -> bool {
-        if let Some(&known) = self.fills.borrow().get(&rva) {
-            return known;
-        }
-        let bytes = self.image.slice(rva, 0x80);
-        let has = |needle: &[u8]| memchr::memmem::find(bytes, needle).is_some();
-        let found = match self.abi().pushed {
-            8 => has(&[1; 8]) && has(&[0x0f, 0xaf]),
-            0 => bytes
-                .chunks_exact(4)
-                .take(4)
-                .any(|word| word == 0x4e01_0c20u32.to_le_bytes()),
-            _ => false,
-        };
-        self.fills.borrow_mut().insert(rva, found);
-        found
-    }
-
-    fn fill(&self, state: &mut State, to: u8, byte: Option<u8>, length: u8, at: u32) -> bool {
-        let value = byte.map_or(Value::immediate(0, at), |n| {
-            self.argument(state, n).truncate(1, self.abi().pointer, at)
-        });
-        let length = self
-            .argument(state, length)
-            .constant()
-            .filter(|&n| n <= MAX_FILL);
-        match (self.argument(state, to).only(), length) {
-            (Some(Atom::Stack(anchor, offset)), Some(length)) => {
-                state.fill(anchor, offset, length as u32, value);
-                true
-            }
-            (Some(Atom::Image(_)), _) => true,
-            _ => false,
-        }
-    }
-
-    fn copy(&self, state: &mut State, memory: &Memory<'_>, at: u32) -> bool {
-        let from = Address::behind(self.argument(state, 1), 0);
-        let length = self
-            .argument(state, 2)
-            .constant()
-            .filter(|&n| n <= MAX_COPY);
-        match (self.argument(state, 0).only(), length) {
-            (Some(Atom::Stack(anchor, offset)), Some(length)) => {
-                copy(memory, state, (anchor, offset), &from, length as u32, at);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// `RtlInitUnicodeString(&string, text)`: the buffer is the second field.
-    fn name_a_string(&self, state: &mut State) -> bool {
-        let text = self.argument(state, 1);
-        match self.argument(state, 0).only() {
-            Some(Atom::Stack(anchor, offset)) => {
-                let pointer = self.abi().pointer;
-                state.store(anchor, offset, pointer, Value::unknown(Cause::Call, 0));
-                state.store(anchor, offset.wrapping_add(pointer as i32), pointer, text);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The interface whose name lies in the UNICODE_STRING that the first argument points to.
-    fn routine_name(&self, state: &State, memory: &Memory<'_>) -> Option<u16> {
-        let pointer = self.abi().pointer;
-        let buffer = Address::behind(self.argument(state, 0), i64::from(pointer));
-        let text = match memory.load(state, &buffer, pointer, false, 0).only()? {
-            Atom::Image(text) => text,
-            // a UNICODE_STRING in a writable section that the compiler filled in
-            Atom::Global(rva, _) => match memory.constant(rva, pointer)?.only()? {
-                Atom::Image(text) => text,
-                _ => return None,
-            },
-            _ => return None,
-        };
-        let units = self.image.slice(text, 128).chunks_exact(2);
-        let units = units
-            .map(|u| u16::from_le_bytes([u[0], u[1]]))
-            .take_while(|&u| u != 0);
-        let name: String = char::decode_utf16(units)
-            .map(|c| c.unwrap_or('\u{fffd}'))
-            .collect();
-        api::by_name(&name)
     }
 }

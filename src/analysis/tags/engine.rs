@@ -1,21 +1,23 @@
 //! The analysis of an image: which functions to look at, in which order, and what each call in them says.
 
 use super::Options;
-use super::api::{self, Arg, INTERFACES, Interface, Kind};
-use super::callee::{Callee, Callees};
+use super::callee::Callees;
 use super::flow::{Call, Function, GaveUp, Walk};
 use super::functions::Functions;
 use super::image::{Arch, TagImage};
 use super::machine::Machine;
-use super::memory::{Address, GlobalStore, Memory};
+use super::memory::{GlobalStore, Memory};
 use super::references::References;
 use super::report::Coverage;
-use super::value::{Atom, Cause, Place, Value};
+use super::value::{Atom, Place, Value};
+use places::{by_name_slot, framework_places};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
-/// Ways to an interface that one function is followed for.
-const MAX_TARGETS: usize = 16;
+mod calls;
+mod places;
+mod wrappers;
+
 /// Stores to one variable that are remembered.
 const MAX_STORES: usize = 16;
 
@@ -137,41 +139,6 @@ impl<'a, M: Machine> Engine<'a, M> {
         }
         self.work();
         self.follow_variables();
-    }
-
-    fn enqueue_places(&mut self, test: impl Fn(u32) -> bool) {
-        let places: Vec<u32> = self
-            .references
-            .places
-            .iter()
-            .filter(|(_, t)| test(*t))
-            .map(|(at, _)| *at)
-            .collect();
-        for at in places {
-            if let Some(function) = self.functions.containing(at) {
-                self.queue.insert(function.entry);
-            }
-        }
-    }
-
-    fn enqueue_callers(&mut self, callee: u32) {
-        let mut open = vec![callee];
-        let mut seen = HashSet::new();
-        while let Some(callee) = open.pop() {
-            if !seen.insert(callee) {
-                continue;
-            }
-            let callers: Vec<u32> = self.references.callers(callee).collect();
-            for at in callers {
-                if let Some(function) = self.functions.containing(at) {
-                    if self.callees.is_thunk(function.entry) {
-                        open.push(function.entry);
-                    } else {
-                        self.queue.insert(function.entry);
-                    }
-                }
-            }
-        }
     }
 
     /// Analyses what is queued, in rounds: a function is run again when one that it calls turns out to pass a tag on, and
@@ -299,161 +266,6 @@ impl<'a, M: Machine> Engine<'a, M> {
         })
     }
 
-    /// One call: a draft for each interface that it may reach.
-    fn at_call(&self, call: &Call<'_>, function: u32, drafts: &mut Vec<Draft>) {
-        let certain = call.callees.len() == 1;
-        for callee in call.callees {
-            let direct;
-            let targets: &[Target] = match callee {
-                Callee::Interface(number, dynamic) => {
-                    direct = interface_target(self.machine, self.image, *number, *dynamic);
-                    direct.as_slice()
-                }
-                Callee::Function(rva) if *rva != function => {
-                    self.targets.get(rva).map_or(&[], Vec::as_slice)
-                }
-                _ => &[],
-            };
-            let wrapper = match callee {
-                Callee::Function(rva) => Some(*rva),
-                _ => None,
-            };
-            for target in targets {
-                let Some(interface) = api::get(target.interface) else {
-                    continue;
-                };
-                let service = self.service(interface, call, wrapper.is_some());
-                if service == Some(false) {
-                    continue;
-                }
-                let tag = match interface.kind {
-                    // what is passed is the address of a table of tags
-                    Kind::Registration => {
-                        self.value_of(&target.tag, call, self.image.arch.pointer())
-                    }
-                    _ => self.value_of(&target.tag, call, 4),
-                };
-                let tag = if service.is_none() {
-                    Value::unknown(Cause::Computed, call.at)
-                } else {
-                    tag
-                };
-                let width = if interface.choice == api::Choice::Flags {
-                    self.image.arch.pointer()
-                } else {
-                    4
-                };
-                let draft = Draft {
-                    at: call.at,
-                    function,
-                    interface: target.interface,
-                    dynamic: target.dynamic,
-                    certain,
-                    tag,
-                    pool: self.value_of(&target.pool, call, width),
-                    size: match target.size {
-                        Source::Field(..) => self.value_of(&target.size, call, 4),
-                        _ => self.value_of(&target.size, call, self.image.arch.pointer()),
-                    },
-                    depth: target.depth,
-                    wrapper,
-                };
-                drafts.push(draft);
-            }
-        }
-    }
-
-    /// Whether the call asks for the service that takes a tag; `None` if that is not known.
-    fn service(&self, interface: &Interface, call: &Call<'_>, wrapped: bool) -> Option<bool> {
-        match interface.only_if {
-            Some((argument, number)) if !wrapped => {
-                let place = argument_place(self.machine, self.image, interface, argument);
-                Some(
-                    self.callees
-                        .at_call(call.state, place, 4, call.tail)
-                        .constant()?
-                        == number,
-                )
-            }
-            _ => Some(true),
-        }
-    }
-
-    fn value_of(&self, source: &Source, call: &Call<'_>, width: u32) -> Value {
-        let pointer = self.image.arch.pointer();
-        let read =
-            |place: Place, width: u32| self.callees.at_call(call.state, place, width, call.tail);
-        match source {
-            Source::None => Value::unknown(Cause::Unset, 0),
-            Source::Known(value) => value.clone(),
-            Source::Place(place) => {
-                let value = read(*place, width);
-                // a number of four bytes on the stack is written as four bytes
-                if value.is_known() || width == 4 {
-                    value
-                } else {
-                    read(*place, 4)
-                }
-            }
-            Source::Field(place, offset) => {
-                let base = read(*place, pointer);
-                let address = Address::behind(base, i64::from(*offset));
-                self.memory
-                    .load(call.state, &address, width, false, call.at)
-            }
-        }
-    }
-
-    /// A function whose own argument is the tag becomes an interface itself.
-    fn promote(&mut self, function: &Function, drafts: &[Draft]) {
-        let mut new = false;
-        for draft in drafts
-            .iter()
-            .filter(|d| d.depth < self.options.wrapper_depth)
-        {
-            let sources = draft
-                .tag
-                .facts()
-                .iter()
-                .filter_map(|f| passed_on(self.machine, f.atom));
-            let sources: Vec<Source> = sources.collect();
-            for tag in sources {
-                let known = self.targets.entry(function.entry).or_default();
-                let same = |t: &Target| t.interface == draft.interface && key(&t.tag) == key(&tag);
-                if known.len() >= MAX_TARGETS || known.iter().any(same) {
-                    continue;
-                }
-                let other =
-                    |value: &Value| match value.only().and_then(|a| passed_on(self.machine, a)) {
-                        Some(source) => source,
-                        None => Source::Known(value.clone()),
-                    };
-                known.push(Target {
-                    interface: draft.interface,
-                    dynamic: draft.dynamic,
-                    tag,
-                    pool: other(&draft.pool),
-                    size: other(&draft.size),
-                    depth: draft.depth + 1,
-                });
-                new = true;
-            }
-        }
-        if new {
-            self.enqueue_callers(function.entry);
-        }
-    }
-
-    /// Whether the function passes tags on, and its callers were analysed.
-    pub(super) fn passes_on(&self, function: u32) -> bool {
-        self.targets.contains_key(&function)
-    }
-
-    /// Functions that pass tags on.
-    pub(super) fn wrappers(&self) -> impl Iterator<Item = u32> + '_ {
-        self.targets.keys().copied()
-    }
-
     /// Variables that hold a function found by name.
     fn find_named(&mut self) {
         let mut named = HashMap::new();
@@ -494,132 +306,5 @@ impl<'a, M: Machine> Engine<'a, M> {
             }
         }
         self.work();
-    }
-
-    /// References that lead to no call.
-    pub(super) fn loose(&mut self) -> Vec<Loose> {
-        let slots: HashSet<u32> = self
-            .callees
-            .interface_slots()
-            .map(|(slot, _)| slot)
-            .collect();
-        let mut loose = Vec::new();
-        for &(at, slot) in self
-            .references
-            .places
-            .iter()
-            .filter(|(_, t)| slots.contains(t))
-        {
-            let instruction = self.covered.get(&at).copied();
-            if instruction == Some(None) {
-                continue;
-            }
-            self.coverage.references += 1;
-            if instruction
-                .flatten()
-                .is_some_and(|i| self.called.contains(&i))
-            {
-                self.coverage.followed += 1;
-                continue;
-            }
-            let function = self.functions.containing(at).map(|f| f.entry);
-            loose.push(Loose {
-                at,
-                slot,
-                function,
-                seen: instruction.is_some(),
-            });
-        }
-        loose
-    }
-}
-
-/// The pointer to the framework's table, or the entries of it that matter.
-fn framework_places(image: &TagImage) -> Vec<u32> {
-    match image.wdf {
-        None => Vec::new(),
-        Some(wdf) if !wdf.inline => vec![wdf.table],
-        Some(wdf) => (0..wdf.functions)
-            .filter(|&i| api::by_framework_index(i).is_some())
-            .filter_map(|i| wdf.table.checked_add(i * image.arch.pointer()))
-            // code that is not optimised adds the index to the table's beginning
-            .chain([wdf.table])
-            .collect(),
-    }
-}
-
-/// The slot of `MmGetSystemRoutineAddress`, if the image also holds the name of an interface that it could ask for.
-fn by_name_slot(image: &TagImage) -> Option<u32> {
-    let slot = image
-        .imports
-        .iter()
-        .find(|i| i.name == "MmGetSystemRoutineAddress")?
-        .slot;
-    INTERFACES
-        .iter()
-        .any(|i| image.holds_wide_text(i.name))
-        .then_some(slot)
-}
-
-fn argument_place<M: Machine>(
-    machine: &M,
-    image: &TagImage,
-    interface: &Interface,
-    argument: u8,
-) -> Place {
-    match image.arch {
-        Arch::X86 => Place::Stack(4 + 4 * i32::from(interface.x86_word(argument))),
-        _ => machine.abi().place(argument),
-    }
-}
-
-fn interface_target<M: Machine>(
-    machine: &M,
-    image: &TagImage,
-    number: u16,
-    dynamic: bool,
-) -> Vec<Target> {
-    let Some(interface) = api::get(number) else {
-        return Vec::new();
-    };
-    let source = |arg: Arg| match arg {
-        Arg::None => Source::None,
-        Arg::At(n) => Source::Place(argument_place(machine, image, interface, n)),
-        Arg::In(n, wide, narrow) => {
-            let offset = Interface::offset(image.arch, wide, narrow);
-            Source::Field(argument_place(machine, image, interface, n), offset)
-        }
-    };
-    vec![Target {
-        interface: number,
-        dynamic,
-        tag: source(interface.tag),
-        pool: source(interface.pool),
-        size: source(interface.size),
-        depth: 0,
-    }]
-}
-
-/// Where the callers of a function put what its body uses: only places that a calling convention knows.
-fn passed_on<M: Machine>(machine: &M, atom: Atom) -> Option<Source> {
-    let abi = machine.abi();
-    let usual = |place: Place| match place {
-        Place::Register(register) => {
-            abi.arguments.contains(&register) || (abi.pointer == 4 && register != abi.stack_pointer)
-        }
-        Place::Stack(offset) => offset >= abi.first_on_stack,
-    };
-    match atom {
-        Atom::Entry(place) if usual(place) => Some(Source::Place(place)),
-        Atom::Field(place, offset) if usual(place) => Some(Source::Field(place, offset)),
-        _ => None,
-    }
-}
-
-fn key(source: &Source) -> Option<(Place, Option<i32>)> {
-    match source {
-        Source::Place(place) => Some((*place, None)),
-        Source::Field(place, offset) => Some((*place, Some(*offset))),
-        Source::None | Source::Known(_) => None,
     }
 }

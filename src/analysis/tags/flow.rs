@@ -5,15 +5,11 @@ use super::callee::{Callee, Callees};
 use super::machine::{Flow, Machine};
 use super::memory::{GlobalStore, Memory};
 use super::state::State;
-use super::value::{Atom, Value};
+use super::value::Atom;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Entries of a jump table that are followed.
-const MAX_ENTRIES: u32 = 1024;
-/// Instructions between a jump through a table and the comparison that guards it.
-const MAX_TO_BOUND: usize = 24;
-/// Pieces of a function without a known way to them that are entered anyway.
-const MAX_GAPS: usize = 512;
+mod gaps;
+mod jumps;
 
 /// How much work one function may cost.
 #[derive(Clone, Copy, Debug)]
@@ -131,16 +127,6 @@ impl<'a, 'm, M: Machine> Walk<'a, 'm, M> {
             walk.enter_gaps(None);
         }
         walk
-    }
-
-    /// Enters the pieces that nothing led to, as long as one of `wanted` lies in them: exception handlers, above all.
-    pub fn reach(&mut self, wanted: &[u32]) {
-        if wanted
-            .iter()
-            .any(|&byte| self.instruction_at(byte).is_none())
-        {
-            self.enter_gaps(Some(wanted));
-        }
     }
 
     /// The instruction that was run and covers this byte.
@@ -379,200 +365,6 @@ impl<'a, 'm, M: Machine> Walk<'a, 'm, M> {
                 loads: &[],
             });
         }
-    }
-
-    fn jump_indirect(
-        &mut self,
-        at: u32,
-        target: &Value,
-        state: &State,
-        visitor: &mut Option<&mut dyn FnMut(&Call<'_>)>,
-    ) {
-        let mut outside = false;
-        let mut unknown = !target.is_known();
-        let entries = self.bound_before(at);
-        for fact in target.facts() {
-            let places = match fact.atom {
-                Atom::Target(table, width, signed, shift, base) => {
-                    self.table((table, entries), width, signed, shift, Some(base))
-                }
-                Atom::Entries(table, width, signed) => {
-                    self.table((table, entries), width, signed, 0, None)
-                }
-                Atom::Image(rva) if self.inside(rva.into()).is_some() => vec![rva],
-                Atom::Image(_)
-                | Atom::Slot(_)
-                | Atom::Guard(_)
-                | Atom::WdfFunction(_)
-                | Atom::Named(_)
-                | Atom::Global(..) => {
-                    outside = true;
-                    continue;
-                }
-                _ => Vec::new(),
-            };
-            unknown |= places.is_empty();
-            if visitor.is_none() {
-                for place in places {
-                    self.arrive(place, state);
-                }
-            }
-        }
-        if let (true, Some(visit)) = (outside, visitor.as_mut()) {
-            let callees = self.callees.all(target, state);
-            let loads: Vec<u32> = target.facts().iter().map(|f| f.at).collect();
-            visit(&Call {
-                at,
-                callees: &callees,
-                tail: true,
-                state,
-                loads: &loads,
-            });
-        }
-        if unknown && visitor.is_none() {
-            // the stack is as at a return: a jump to another function, which a register or object names
-            let stack = state.register(self.machine.abi().stack_pointer).only();
-            let tail = stack == Some(Atom::Stack(0, 0)) && self.function.pieces.len() == 1;
-            if !tail {
-                self.give_up(GaveUp::Jump(at));
-                match &mut self.lost {
-                    Some(lost) => {
-                        lost.join(state);
-                    }
-                    None => self.lost = Some(state.clone()),
-                }
-            }
-        }
-    }
-
-    /// Entries of the table that the jump here goes through, as far as a comparison shortly before it tells.
-    fn bound_before(&self, jump: u32) -> u32 {
-        let previous = |at: u32| self.instruction_at(at.checked_sub(1)?);
-        let mut branch = previous(jump);
-        for _ in 0..MAX_TO_BOUND {
-            let Some(at) = branch else { break };
-            let compare = previous(at);
-            let bound =
-                compare.and_then(|compare| self.machine.bound(self.memory.image, compare, at));
-            if let Some(largest) = bound {
-                return u32::try_from(largest)
-                    .map_or(MAX_ENTRIES, |n| n.saturating_add(1).min(MAX_ENTRIES));
-            }
-            branch = compare;
-        }
-        MAX_ENTRIES
-    }
-
-    /// The places in this function that a jump table names: where it begins, and how many entries it can have.
-    fn table(
-        &self,
-        (table, entries): (u32, u32),
-        width: u8,
-        signed: bool,
-        shift: u8,
-        base: Option<u32>,
-    ) -> Vec<u32> {
-        let image = self.memory.image;
-        let mut places = Vec::new();
-        let width = u32::from(width);
-        for i in 0..entries {
-            let Some(at) = table.checked_add(i * width) else {
-                break;
-            };
-            let mut bytes = [0u8; 8];
-            let there = image.slice(at, width);
-            match bytes.get_mut(..there.len()) {
-                Some(part) if there.len() == width as usize && width > 0 => {
-                    part.copy_from_slice(there)
-                }
-                _ => break,
-            }
-            let raw = u64::from_le_bytes(bytes);
-            let entry = if signed && width < 8 {
-                let unused = 64 - 8 * width;
-                ((raw << unused) as i64) >> unused
-            } else {
-                raw as i64
-            };
-            let target = match base {
-                Some(base) => {
-                    let sum = i64::from(base).wrapping_add(entry.wrapping_shl(u32::from(shift)));
-                    // entries of four bytes wrap in a 32-bit register
-                    if width == 4 && !signed {
-                        Some(sum as u32)
-                    } else {
-                        u32::try_from(sum).ok()
-                    }
-                }
-                None => image.rva_of(raw),
-            };
-            match target.filter(|&t| self.function.contains(t) && image.has(t)) {
-                Some(target) => places.push(target),
-                None => break,
-            }
-        }
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-
-    /// Enters pieces that no way leads to: where a jump was lost, with what was known there; for exception handlers, with
-    /// nothing.
-    fn enter_gaps(&mut self, wanted: Option<&[u32]>) {
-        for _ in 0..MAX_GAPS {
-            let Some(gap) = self.next_gap(wanted) else {
-                return;
-            };
-            let state = match &self.lost {
-                Some(state) if wanted.is_none() => state.clone(),
-                _ => self.machine.abi().anywhere(gap),
-            };
-            self.arrive(gap, &state);
-            self.settle();
-            if self.gave_up == Some(GaveUp::TooLong) {
-                return;
-            }
-        }
-    }
-
-    /// The first byte that was not run and begins an instruction that leads on.
-    fn next_gap(&self, wanted: Option<&[u32]>) -> Option<u32> {
-        let mut starts: Vec<u32> = self.index.keys().copied().collect();
-        starts.sort_unstable();
-        for &(begin, end) in &self.function.pieces {
-            let end = self
-                .function
-                .others
-                .first()
-                .copied()
-                .unwrap_or(end)
-                .min(end);
-            let mut at = begin;
-            while at < end {
-                if let Some(&i) = self.index.get(&at) {
-                    at = at.saturating_add(
-                        self.instructions
-                            .get(i as usize)
-                            .map_or(1, |i| i.length.max(1)),
-                    );
-                    continue;
-                }
-                let next = starts
-                    .get(starts.partition_point(|&s| s <= at))
-                    .copied()
-                    .unwrap_or(end)
-                    .min(end);
-                if wanted.is_some_and(|wanted| !wanted.iter().any(|&w| w >= at && w < next)) {
-                    at = next;
-                    continue;
-                }
-                match self.machine.decode(self.memory.image, at) {
-                    Some((code, _)) if self.machine.flow(&code) != Flow::Stop => return Some(at),
-                    _ => at += if self.machine.abi().pushed == 0 { 4 } else { 1 },
-                }
-            }
-        }
-        None
     }
 
     /// Runs every block once more with what is known now, and tells of each call; gives the stores to variables.

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 mod directories;
+mod sections;
+mod signs;
 mod wdf;
 
 pub use wdf::Wdf;
@@ -152,7 +154,7 @@ pub struct TagImage {
     /// Addresses that the loader put into slots, ascending, and the slots; empty for a file.
     bound: Vec<(u64, u32)>,
     bytes: Vec<u8>,
-    present: Vec<bool>,
+    pub(super) present: Vec<bool>,
 }
 
 /// Finds the name of an exported function from its address, for slots whose names are gone.
@@ -265,7 +267,7 @@ impl TagImage {
         };
         let mut notes = Vec::new();
         notes.extend(header.sections_missing.clone());
-        let sections = sections(header, bytes.len() as u32, &mut notes);
+        let sections = sections::in_order(header, bytes.len() as u32, &mut notes);
         Ok(TagImage {
             name: name.to_owned(),
             arch,
@@ -422,91 +424,4 @@ impl TagImage {
         }
         found
     }
-
-    /// A sign that the code on disk is not the code that runs: what is said of such an image would mean nothing.
-    pub fn looks_packed(&self) -> Option<String> {
-        let entry = self.section(self.entry).filter(|_| self.entry != 0);
-        if let Some(section) = entry.filter(|s| !s.is_code()) {
-            return Some(format!(
-                "its entry point lies in {}, which is no code",
-                section.name
-            ));
-        }
-        let dense =
-            |s: &&Section| s.size >= 0x4000 && entropy(self.slice(s.rva, s.size)) > PACKED_ENTROPY;
-        let section = self.sections.iter().filter(|s| s.is_code()).find(dense)?;
-        Some(format!("{} looks packed or encrypted", section.name))
-    }
-
-    /// Bytes of code in the image, and how many of them are there.
-    pub fn code_bytes(&self) -> (u64, u64) {
-        let mut all = 0;
-        let mut there = 0;
-        for section in self.sections.iter().filter(|s| s.is_code()) {
-            all += u64::from(section.size);
-            let mut at = section.rva;
-            while at < section.end() {
-                let next = ((u64::from(at) / PAGE_SIZE + 1) * PAGE_SIZE)
-                    .min(u64::from(section.end())) as u32;
-                if self.has(at) {
-                    there += u64::from(next - at);
-                }
-                at = next;
-            }
-        }
-        (all, there)
-    }
-}
-
-/// Bits a byte; machine code has about 6, packed code nearly 8.
-const PACKED_ENTROPY: f64 = 7.6;
-
-fn entropy(bytes: &[u8]) -> f64 {
-    let mut counts = [0u64; 256];
-    bytes.iter().for_each(|&b| counts[usize::from(b)] += 1);
-    let share = |&n: &u64| n as f64 / bytes.len().max(1) as f64;
-    counts
-        .iter()
-        .filter(|&&n| n > 0)
-        .map(share)
-        .map(|p| -p * p.log2())
-        .sum()
-}
-
-/// The sections in order, cut where they run into one another.
-fn sections(header: &pe::Headers, image: u32, notes: &mut Vec<String>) -> Vec<Section> {
-    let mut sections: Vec<Section> = header
-        .sections
-        .iter()
-        .map(|s| Section {
-            name: s.name.clone(),
-            rva: s.rva.0,
-            size: if s.virtual_size == 0 {
-                s.raw_size
-            } else {
-                s.virtual_size
-            },
-            flags: s.flags,
-        })
-        .filter(|s| s.rva < image)
-        .collect();
-    sections.sort_by_key(|s| s.rva);
-    let starts: Vec<u32> = sections
-        .iter()
-        .map(|s| s.rva)
-        .skip(1)
-        .chain([image])
-        .collect();
-    for (section, limit) in sections.iter_mut().zip(starts) {
-        if section.end() > limit {
-            if limit < image {
-                notes.push(format!(
-                    "the section {} runs into the next one",
-                    section.name
-                ));
-            }
-            section.size = limit - section.rva;
-        }
-    }
-    sections
 }

@@ -5,14 +5,12 @@ use super::engine::{Draft, Engine, Loose};
 use super::image::TagImage;
 use super::machine::Machine;
 use super::report::{Agent, Class, Reason, Report, Site, Verdict};
-use super::value::{Atom, Cause, Fact, How, Value, Why};
+use super::value::{Atom, Cause, Fact, How, Why};
 use super::{Options, tag_text};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Entries of a filter's table of contexts; Windows knows eight kinds.
-const MAX_CONTEXTS: u32 = 32;
-/// The end of that table.
-const CONTEXT_END: u16 = 0xffff;
+mod contexts;
+mod variables;
 
 /// Analyses the image and reports.
 pub(super) fn report<M: Machine>(machine: &M, image: &TagImage, options: &Options<'_>) -> Report {
@@ -104,14 +102,6 @@ struct Writer<'e, 'a, M: Machine> {
     open: BTreeSet<u32>,
 }
 
-/// The numbers that a variable may hold.
-struct Variable {
-    /// Value and where it is stored, or where it lies in the image.
-    numbers: Vec<(u64, u32)>,
-    /// Whether something else may be stored, too.
-    other: bool,
-}
-
 impl<'a, M: Machine> Engine<'a, M> {
     /// Wrappers that are exported, or whose address is taken, or that nobody calls.
     fn open_callers(&self) -> BTreeSet<u32> {
@@ -173,58 +163,6 @@ impl<M: Machine> Writer<'_, '_, M> {
             note: notes.join("; "),
             unresolved: None,
         }
-    }
-
-    /// The only number of a value; from a variable, the one that the driver stores there.
-    fn number(&self, value: &Value, what: &str, notes: &mut Vec<String>) -> Option<u64> {
-        match value.only()? {
-            Atom::Const(number) => Some(number),
-            Atom::Global(rva, width) => {
-                let variable = self.variable(rva, width);
-                let (first, rest) = variable.numbers.split_first()?;
-                let single = !variable.other && rest.iter().all(|(n, _)| *n == first.0);
-                let number = single.then_some(first.0)?;
-                notes.push(format!(
-                    "{what} {number:#x} is what the driver stores in the variable at {rva:#x}"
-                ));
-                Some(number)
-            }
-            _ => None,
-        }
-    }
-
-    /// What the module stores to a variable, or if it stores nothing, what it begins with.
-    fn variable(&self, rva: u32, width: u8) -> Variable {
-        let width = u32::from(width);
-        let mut numbers: Vec<(u64, u32)> = Vec::new();
-        let mut other = false;
-        let stores = self.engine.stores.iter();
-        let mut stores: Vec<_> = stores
-            .filter(|(at, _)| **at <= rva && rva < at.saturating_add(16))
-            .flat_map(|(_, s)| s)
-            .collect();
-        stores.sort_by_key(|s| s.at);
-        for store in stores
-            .iter()
-            .filter(|s| s.rva < rva.saturating_add(width) && rva < s.rva.saturating_add(s.width))
-        {
-            let same = store.rva == rva && store.width >= width.min(4);
-            other |= !same || store.value.other().is_some();
-            for fact in store.value.facts().iter().filter(|_| same) {
-                match fact.atom {
-                    Atom::Const(number) => {
-                        numbers.push((number & super::value::mask(width), fact.at))
-                    }
-                    // copied onto itself through arithmetic or from another variable
-                    _ => other = true,
-                }
-            }
-        }
-        if stores.is_empty() {
-            let initial = self.engine.memory.constant(rva, width);
-            numbers.extend(initial.and_then(|v| v.constant()).map(|n| (n, rva)));
-        }
-        Variable { numbers, other }
     }
 
     /// The sites of a call: one for each tag that can reach it, or one that says why there is none.
@@ -366,69 +304,6 @@ impl<M: Machine> Writer<'_, '_, M> {
             return Reason::UnknownCallers;
         }
         Reason::CallersDecide
-    }
-
-    /// The tags in a filter's table of contexts.
-    fn contexts(&self, draft: &Draft, interface: &'static Interface, sites: &mut Vec<Site>) {
-        let image = self.engine.image;
-        let base = self.site(draft, interface);
-        let memory = &self.engine.memory;
-        let table = match draft.tag.only() {
-            Some(Atom::Image(rva)) => Some((rva, false)),
-            Some(Atom::Global(rva, width)) => match memory
-                .constant(rva, u32::from(width))
-                .and_then(|v| v.only())
-            {
-                Some(Atom::Image(table)) => Some((table, true)),
-                Some(Atom::Const(0)) => return,
-                _ => None,
-            },
-            // a filter without contexts
-            Some(Atom::Const(0)) => return,
-            _ => None,
-        };
-        let Some((table, changeable)) = table else {
-            let what = "the table of contexts is not known".to_owned();
-            sites.push(with_note(base, what, Some(Reason::RunTime)));
-            return;
-        };
-        let layout = api::context_table(image.arch);
-        for i in 0..MAX_CONTEXTS {
-            let entry = table.saturating_add(i * layout.entry);
-            let Some(kind) = image.u16(entry) else {
-                let what = "the table of contexts is not all there".to_owned();
-                sites.push(with_note(base, what, Some(Reason::NotSeen)));
-                return;
-            };
-            if kind == CONTEXT_END {
-                return;
-            }
-            let at = entry.saturating_add(layout.tag);
-            // a context with its own allocation routine has no tag
-            let Some(tag) = image.u32(at).filter(|&t| t != 0) else {
-                continue;
-            };
-            let written = image.section(at).is_none_or(|s| s.is_writable());
-            let size = image.pointer(entry.saturating_add(layout.size));
-            let class = if changeable || written {
-                Class::E4
-            } else {
-                Class::E2
-            };
-            let mut note = format!("entry {i} of the table of contexts at {table:#x}");
-            if class == Class::E4 {
-                note.push_str(", which can be written");
-            }
-            sites.push(Site {
-                tag: Some(tag),
-                class: Some(class),
-                constant_rvas: vec![at],
-                // FLT_VARIABLE_SIZED_CONTEXTS is -1
-                size: size.filter(|&s| s < u64::from(u16::MAX)),
-                note,
-                ..base.clone()
-            });
-        }
     }
 
     /// A reference without a call.

@@ -189,7 +189,8 @@ fn tags(report: &Report) -> Vec<String> {
         others: usize,
         pools: BTreeSet<&'static str>,
     }
-    let mut tags: BTreeMap<u32, Tag> = BTreeMap::new();
+    // in the order of their letters
+    let mut tags: BTreeMap<[u8; 4], Tag> = BTreeMap::new();
     let untagged = report
         .untagged
         .iter()
@@ -202,7 +203,7 @@ fn tags(report: &Report) -> Vec<String> {
         .chain(untagged)
         .filter(|(_, _, site)| !is_silent(site))
     {
-        let tag = tags.entry(number).or_default();
+        let tag = tags.entry(number.to_le_bytes()).or_default();
         tag.class = [tag.class, class].into_iter().flatten().min();
         if site.kind.allocates() {
             tag.allocations += 1;
@@ -214,7 +215,7 @@ fn tags(report: &Report) -> Vec<String> {
             tag.others += 1;
         }
     }
-    let line = |(number, tag): (&u32, &Tag)| {
+    let line = |(number, tag): (&[u8; 4], &Tag)| {
         let word = tag.class.map_or("unknown", Class::word);
         let mut parts = Vec::new();
         if tag.allocations > 0 {
@@ -230,7 +231,7 @@ fn tags(report: &Report) -> Vec<String> {
         }
         format!(
             "  {:<9} {word}: {}",
-            crate::analysis::tags::tag_text(*number),
+            crate::analysis::tags::tag_text(u32::from_le_bytes(*number)),
             parts.join(", ")
         )
     };
