@@ -1,14 +1,15 @@
 //! What grew between two looks at the same pools: one dump cannot tell a leak from a load, two can.
 
-use crate::error::{Error, Result};
 use crate::kernel::pool::{Tag, TagUse};
 use std::collections::BTreeMap;
+
+pub mod logs;
 
 /// Tick marks of 100 ns in an hour.
 const HOUR: f64 = 36_000_000_000.0;
 
 /// One look at the pools of a machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Look {
     /// What each tag held.
     pub tags: Vec<TagUse>,
@@ -87,86 +88,6 @@ pub fn same_boot(a: &Look, b: &Look) -> Option<bool> {
     Some(a.booted?.abs_diff(b.booted?) < MINUTE)
 }
 
-/// Reads a log of PoolMon (`poolmon -n`): a line for each tag and pool, `Tag Type Allocs Frees Diff Bytes Per-Alloc`, where
-/// figures in brackets are changes since the last refresh.
-///
-/// # Errors
-/// [`Error::Syntax`] when not a single line reads like that.
-pub fn read_poolmon(text: &str) -> Result<Look> {
-    let mut tags: BTreeMap<Tag, TagUse> = BTreeMap::new();
-    for line in text.lines() {
-        if let Some((tag, paged, allocs, frees, bytes)) = poolmon_line(line) {
-            let usage = tags.entry(tag).or_insert(TagUse {
-                tag,
-                nonpaged: Default::default(),
-                paged: Default::default(),
-            });
-            let pool = if paged {
-                &mut usage.paged
-            } else {
-                &mut usage.nonpaged
-            };
-            (pool.allocs, pool.frees, pool.bytes) = (allocs, frees, bytes);
-        }
-    }
-    if tags.is_empty() {
-        return Err(Error::Syntax(
-            "no line of it reads like a line of PoolMon: Tag Type Allocs Frees Diff Bytes".into(),
-        ));
-    }
-    Ok(Look {
-        tags: tags.into_values().collect(),
-        uptime: None,
-        booted: None,
-    })
-}
-
-fn poolmon_line(line: &str) -> Option<(Tag, bool, u64, u64, u64)> {
-    let line = line.strip_prefix(' ').unwrap_or(line);
-    // The tag may hold blanks, so it is cut by columns; PoolMon writes its four characters and a blank.
-    let (tag, rest) = (line.get(..4)?, line.get(4..)?);
-    let mut words = rest.split_whitespace();
-    let paged = match words.next()? {
-        "Nonp" => false,
-        "Paged" => true,
-        _ => return None,
-    };
-    let bare: String = words.collect::<Vec<_>>().join(" ");
-    let mut numbers = outside_brackets(&bare)
-        .split_whitespace()
-        .map(str::parse::<u64>)
-        .collect::<Result<Vec<_>, _>>()
-        .ok()?
-        .into_iter();
-    let (allocs, frees, _diff, bytes) = (
-        numbers.next()?,
-        numbers.next()?,
-        numbers.next()?,
-        numbers.next()?,
-    );
-    Some((
-        Tag(tag.as_bytes().try_into().ok()?),
-        paged,
-        allocs,
-        frees,
-        bytes,
-    ))
-}
-
-fn outside_brackets(text: &str) -> String {
-    let mut depth = 0u32;
-    text.chars()
-        .filter(|c| {
-            match c {
-                '(' => depth += 1,
-                ')' => depth = depth.saturating_sub(1),
-                _ => return depth == 0,
-            }
-            false
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,33 +131,5 @@ mod tests {
         );
         assert_eq!(hours(&before, &after), Some(0.5));
         assert_eq!(hours(&after, &after), None);
-    }
-
-    #[test]
-    fn poolmon_logs_are_read() {
-        let log = " Memory: 8277684K Avail: 1780060K\n Tag  Type     Allocs            Frees            Diff   Bytes      Per Alloc\n\n \
-                   Leak Nonp        119 (   3)         0 (   0)      119 4991221760 ( 125829120)  41943040\n \
-                   Io   Paged        20 (   0)        12 (   0)        8       4096 (         0)       512\n";
-        let look = read_poolmon(log).unwrap();
-        assert_eq!(look.tags.len(), 2);
-        let leak = look.tags.iter().find(|t| t.tag == Tag(*b"Leak")).unwrap();
-        assert_eq!(
-            leak.nonpaged,
-            Use {
-                allocs: 119,
-                frees: 0,
-                bytes: 4_991_221_760
-            }
-        );
-        let io = look.tags.iter().find(|t| t.tag == Tag(*b"Io  ")).unwrap();
-        assert_eq!(
-            io.paged,
-            Use {
-                allocs: 20,
-                frees: 12,
-                bytes: 4096
-            }
-        );
-        assert!(read_poolmon("hello").is_err());
     }
 }

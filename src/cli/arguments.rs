@@ -274,6 +274,10 @@ pub struct Make {
     #[arg(long, value_name = "FILE")]
     pub body: Option<PathBuf>,
 
+    /// A folder for the files of the drivers that the case is about, for -i
+    #[arg(long, value_name = "FOLDER")]
+    pub drivers: Option<PathBuf>,
+
     /// Leaves the debugger data block encoded, as in memory taken from a running machine
     #[arg(long)]
     pub encoded: bool,

@@ -57,7 +57,11 @@ fn made(make: &Make) -> Result<Kept> {
         body: make.body.as_deref().map(lab::Body::of_file).transpose()?,
         ..Options::default()
     };
-    let made = lab::make_file(scenario, &table(make, scenario)?, &options, &make.output)?;
+    let table = table(make, scenario)?;
+    let made = lab::make_file(scenario, &table, &options, &make.output)?;
+    if let Some(folder) = &make.drivers {
+        write_drivers(folder, &lab::driver_files(scenario, &table, &options)?)?;
+    }
     let path = make.output.display().to_string();
     let mut text = vec![
         format!(
@@ -124,6 +128,19 @@ fn made(make: &Make) -> Result<Kept> {
         record,
         text: text.join("\n"),
     })
+}
+
+fn write_drivers(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    let failed = |path: &Path, error: std::io::Error| Error::File {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|error| failed(&path, error))?;
+    }
+    Ok(())
 }
 
 /// The scenario of that name.

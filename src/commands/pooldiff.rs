@@ -1,6 +1,6 @@
 //! `!pooldiff`: which tags grew between another look at the same machine and this dump. Ours.
 
-use crate::analysis::growth::{Growth, Look, growth, hours, read_poolmon, same_boot};
+use crate::analysis::growth::{Growth, Look, growth, hours, logs, same_boot};
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
 use crate::dump::Dump;
 use crate::error::{Error, Result};
@@ -18,12 +18,13 @@ pub static COMMAND: Command = Command {
     summary: "which tags grew since another dump of the machine",
     usage: "!pooldiff FILE [TagCount]",
     help: "\
-Compares the pool tags of this dump with those of an earlier one of the same machine, or with a log of PoolMon (poolmon -n FILE):
-growth in bytes and in outstanding allocations, and per hour of uptime when both are dumps. The tags that grew most come first;
-TagCount (decimal, 20 without it) says how many.
+Compares the pool tags of this dump with those of another one of the same machine, or with what another program saw: a log of
+PoolMon (poolmon -n FILE), a table of PoolMonX or System Informer, or the CSV of rkd's own !poolused. Growth is in bytes and in
+outstanding allocations, and per hour of uptime when both are dumps. The tags that grew most come first; TagCount (decimal, 20
+without it) says how many. A table without headings, as PoolMonX v3 saves it, is understood by the dump beside it.
 
 A single dump cannot tell a leak from a heavy load. If the other dump is the later one, the figures are turned round.
-This command is rkd's own.",
+This command is rkd's own; in Rhai, pool_diff(a, b) compares the rows of two !poolused in the same way.",
     completes: Completes::Files,
     examples: &[Example {
         line: "!pooldiff",
@@ -47,26 +48,19 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         ),
         _ => return Err(usage("!pooldiff wants the other dump".into())),
     };
-    if !session.may_touch_files {
-        return Err(Error::Absent("a script may not open files".into()));
-    }
+    session.check_files()?;
     let here = look(&session.kernel)?;
-    let other = other_look(session, Path::new(file))?;
+    let other = other_look(session, Path::new(file), &here)?;
     let turned = matches!((here.uptime, other.uptime), (Some(here), Some(other)) if other > here);
     let (before, after) = if turned {
         (&here, &other)
     } else {
         (&other, &here)
     };
-    let hours = hours(before, after);
-    let changes = growth(before, after);
-    out.text(" Tag      Change in bytes    Allocs      Bytes per hour")?;
+    let changes = rows(session, before, after);
+    out.text(" Tag      Change in bytes    Allocs      Bytes per hour   Allocs per hour")?;
     for change in changes.iter().take(most) {
-        out.row(&GrowthRow {
-            change: *change,
-            hours,
-            description: session.tag_names.describe(change.tag),
-        })?;
+        out.row(change)?;
     }
     if turned {
         out.note("the other dump is the later one: the figures say what grew after this dump")?;
@@ -75,9 +69,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         Some(false) => out.note(
             "the two dumps are of different runs of Windows: growth between them says little",
         )?,
-        None => {
-            out.note("the other file does not say how long the machine had run: there is no rate")?
-        }
+        None => out.note(
+            "the other file does not say how long the machine had run: there is no rate, and it is taken for the earlier one",
+        )?,
         Some(true) => {}
     }
     if changes.len() > most {
@@ -89,7 +83,31 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     Ok(())
 }
 
-fn look(kernel: &Kernel) -> Result<Look> {
+fn rows(session: &Session, before: &Look, after: &Look) -> Vec<GrowthRow> {
+    let hours = hours(before, after);
+    let row = |change: Growth| GrowthRow {
+        change,
+        hours,
+        description: session.tag_names.describe(change.tag),
+    };
+    growth(before, after).into_iter().map(row).collect()
+}
+
+/// Hands over how every tag changed.
+///
+/// # Errors
+/// Those of the sink.
+pub fn compare(session: &Session, before: &Look, after: &Look, out: &mut dyn Sink) -> Result<()> {
+    rows(session, before, after)
+        .iter()
+        .try_for_each(|row| out.row(row))
+}
+
+/// What a dump says of its pools.
+///
+/// # Errors
+/// Those of the tracker.
+pub fn look(kernel: &Kernel) -> Result<Look> {
     let header = kernel.dump().header();
     let uptime = header.system_up_time;
     let booted = header
@@ -103,7 +121,11 @@ fn look(kernel: &Kernel) -> Result<Look> {
     })
 }
 
-fn other_look(session: &Session, path: &Path) -> Result<Look> {
+/// What a file says of the pools of a machine: a dump, a log of PoolMon, a table.
+///
+/// # Errors
+/// When it is none of these, or a dump that does not say.
+pub fn other_look(session: &Session, path: &Path, near: &Look) -> Result<Look> {
     let mut start = [0; 8];
     let is_dump = std::fs::File::open(path)
         .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start))
@@ -115,22 +137,25 @@ fn other_look(session: &Session, path: &Path) -> Result<Look> {
         path: path.to_path_buf(),
         source,
     })?;
-    read_poolmon(&String::from_utf8_lossy(&bytes)).map_err(|error| Error::File {
+    logs::read(&bytes, near).map_err(|error| Error::File {
         path: path.to_path_buf(),
-        reason: format!("neither a dump nor a log of PoolMon: {error}"),
+        reason: format!("neither a dump nor a list of pool tags: {error}"),
     })
 }
 
-struct GrowthRow {
-    change: Growth,
-    hours: Option<f64>,
-    description: String,
+/// How a tag changed.
+pub struct GrowthRow {
+    /// The change.
+    pub change: Growth,
+    /// Hours between the two looks, where that is known.
+    pub hours: Option<f64>,
+    /// What the tag stands for.
+    pub description: String,
 }
 
 impl GrowthRow {
-    fn per_hour(&self) -> Option<i64> {
-        self.hours
-            .map(|hours| (self.change.bytes() as f64 / hours) as i64)
+    fn per_hour(&self, change: i64) -> Option<i64> {
+        self.hours.map(|hours| (change as f64 / hours) as i64)
     }
 }
 
@@ -141,32 +166,34 @@ impl Row for GrowthRow {
 
     fn record(&self) -> Record {
         let change = &self.change;
+        let rate = |rate: Option<i64>| {
+            let why = "no time between the two is known";
+            rate.map_or(Value::Absent(why.into()), Value::I64)
+        };
         vec![
             ("tag", change.tag.to_string().into()),
             ("nonpaged_bytes", change.nonpaged_bytes.into()),
             ("nonpaged_allocs", change.nonpaged_allocs.into()),
             ("paged_bytes", change.paged_bytes.into()),
             ("paged_allocs", change.paged_allocs.into()),
-            (
-                "bytes_per_hour",
-                self.per_hour().map_or(
-                    Value::Absent("no time between the two is known".into()),
-                    Value::I64,
-                ),
-            ),
+            ("bytes_per_hour", rate(self.per_hour(change.bytes()))),
+            ("allocs_per_hour", rate(self.per_hour(change.allocs()))),
             ("description", self.description.trim_end().into()),
         ]
     }
 
     fn text(&self) -> String {
-        let rate = self
-            .per_hour()
-            .map_or("-".to_string(), |rate| rate.to_string());
+        let rate = |change: i64| {
+            self.per_hour(change)
+                .map_or("-".to_string(), |r| r.to_string())
+        };
         format!(
-            " {:<4} {:>19} {:>9} {rate:>19}\t{}",
+            " {:<4} {:>19} {:>9} {:>19} {:>17}\t{}",
             self.change.tag,
             self.change.bytes(),
             self.change.allocs(),
+            rate(self.change.bytes()),
+            rate(self.change.allocs()),
             self.description
         )
     }

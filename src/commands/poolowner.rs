@@ -254,7 +254,7 @@ pub fn suspicion(gone: &Gone) -> String {
     }
     if let Some((path, class, sites)) = &gone.file {
         why.push(format!(
-            "its file {} allocates under the tag at {sites} sites ({class:?}, {}), if that is the build that was loaded",
+            "its file {} allocates under the tag ({class:?}, {} at {sites} of its calls), if that is the build that was loaded",
             path.display(),
             class.word()
         ));

@@ -304,6 +304,23 @@ impl Image {
         Ok(())
     }
 
+    /// The image as its file: sections one after the other, whatever became of them in memory.
+    pub fn file(&self) -> Vec<u8> {
+        let mut out = headers::build(self);
+        let end = self
+            .sections
+            .last()
+            .map_or(0, |s| self.file_offset(s.rva) + s.size);
+        out.resize((end as usize).next_multiple_of(0x200).max(out.len()), 0);
+        for (rva, bytes) in &self.pieces {
+            let at = self.file_offset(*rva) as usize;
+            if let Some(place) = out.get_mut(at..at + bytes.len()) {
+                place.copy_from_slice(bytes);
+            }
+        }
+        out
+    }
+
     fn page_out(&self, memory: &mut Memory, section: &Section) -> Result<()> {
         let pages = u64::from(section.size).div_ceil(PAGE_SIZE);
         for page in 0..pages {

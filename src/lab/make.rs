@@ -3,6 +3,7 @@
 use super::Scenario;
 use super::body::{Body, Laid};
 use super::files::{self, Kind, Snapshot};
+use super::stock;
 use super::windows;
 use crate::error::{Error, Result};
 use crate::symbols::{SymbolTable, builtin_facts};
@@ -19,10 +20,23 @@ pub struct Options {
     pub encoded_debugger_data: bool,
     /// A comment for the header, as tools that make dumps leave one.
     pub comment: Option<String>,
+    /// Drivers besides those of the scenario, for measurements.
+    pub crowd: Option<Crowd>,
     /// The version of Windows that the dump shall state, `10.0.19041.3570`, where the symbol table does not know it.
     pub version: Option<String>,
     /// Bytes of another origin that the machine shall have in its memory. It gets frames for them that no counter counts.
     pub body: Option<Body>,
+}
+
+/// More drivers than an ordinary machine has.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowd {
+    /// How many.
+    pub drivers: u32,
+    /// Tags of each.
+    pub tags_each: u32,
+    /// Code of each, in KiB; most of it has nothing to do with pool.
+    pub code_kib: u32,
 }
 
 impl Default for Options {
@@ -31,6 +45,7 @@ impl Default for Options {
             kind: Kind::BitmapKernel,
             encoded_debugger_data: false,
             comment: None,
+            crowd: None,
             version: None,
             body: None,
         }
@@ -109,12 +124,25 @@ pub fn snapshot(scenario: &Scenario, table: &SymbolTable, options: &Options) -> 
     Ok(build(scenario, table, options)?.snapshot)
 }
 
+/// The files of the drivers that a case is about, by name: what somebody would copy from that machine.
+///
+/// # Errors
+/// As [`make`], but for writing.
+pub fn driver_files(
+    scenario: &Scenario,
+    table: &SymbolTable,
+    options: &Options,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    Ok(build(scenario, table, options)?.files)
+}
+
 struct Ready {
     snapshot: Snapshot,
     kind: Kind,
     version: String,
     homeless: Vec<String>,
     body: Option<Laid>,
+    files: Vec<(String, Vec<u8>)>,
 }
 
 impl Ready {
@@ -126,6 +154,7 @@ impl Ready {
             version,
             homeless,
             body,
+            files: _,
         } = self;
         Ok(Made {
             kind,
@@ -146,6 +175,9 @@ fn build(scenario: &Scenario, table: &SymbolTable, options: &Options) -> Result<
         ))
     })?;
     let mut plan = (scenario.plan)();
+    if let Some(crowd) = &options.crowd {
+        stock::crowd::join(&mut plan, crowd);
+    }
     if let Some(body) = &options.body {
         plan.frames.push(body.room(&plan.frames));
     }
@@ -156,6 +188,7 @@ fn build(scenario: &Scenario, table: &SymbolTable, options: &Options) -> Result<
         version,
         homeless: stopped.homeless,
         body: stopped.body,
+        files: stopped.files,
     })
 }
 

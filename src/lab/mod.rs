@@ -34,7 +34,7 @@ pub mod windows;
 
 pub use body::{Body, Laid};
 pub use files::Kind;
-pub use make::{Made, Options, make, make_file, snapshot};
+pub use make::{Crowd, Made, Options, driver_files, make, make_file, snapshot};
 pub use scenarios::{Answer, Scenario};
 
 /// All scenarios, the easiest first.

@@ -17,6 +17,8 @@ pub struct Plan {
     pub modules: Vec<Module>,
     /// Unloaded drivers, oldest first.
     pub gone: Vec<Gone>,
+    /// Images that are not loaded, and of which there are files.
+    pub files: Vec<Module>,
     /// What every tag holds.
     pub tags: Vec<Tag>,
     /// Allocations of a page and more.
@@ -84,7 +86,7 @@ pub enum Body {
     /// The kernel itself.
     Kernel,
     /// Code that is generated from a description.
-    Driver(Driver),
+    Driver(Box<Driver>),
     /// The one driver that the scenario is about, byte for byte.
     Culprit(fn(&Module, &super::windows::Exports) -> super::image::Image),
 }
@@ -102,6 +104,18 @@ pub struct Driver {
     pub version: Option<Version>,
     /// It can stop the machine: its first function calls `KeBugCheckEx`.
     pub stops: bool,
+    /// Whether its sites allocate paged pool; otherwise they allocate the pool in which the tag holds most.
+    pub paged: Option<bool>,
+    /// Its code was written to the page file: all of it is pageable, and nobody ran it lately.
+    pub away: bool,
+    /// A function that it exports and that allocates for its callers, under this tag.
+    pub allocator: Option<(&'static str, [u8; 4])>,
+    /// Functions of another driver that it calls: the driver's file name, and theirs.
+    pub uses: Option<(&'static str, &'static [&'static str])>,
+    /// Code that has nothing to do with pool, in KiB.
+    pub ballast_kib: u32,
+    /// It leaves its tag to the driver framework (with [`Style::Framework`]).
+    pub leaves_tag: bool,
 }
 
 /// What compilers and frameworks make of an allocation.

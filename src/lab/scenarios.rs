@@ -1,7 +1,15 @@
 //! What can be practised: each scenario is one file that says what is wrong in its machine, what a student should find,
 //! and how the answers are checked.
 
+mod agent;
+mod framework_default;
+mod healthy;
+mod machine;
 mod notmyfault;
+mod paged_out;
+mod shared_tag;
+mod unloaded;
+mod wrong_pool;
 
 use super::plan::Plan;
 
@@ -60,7 +68,16 @@ impl std::fmt::Debug for Scenario {
 
 /// All scenarios, the easiest first.
 pub fn all() -> &'static [Scenario] {
-    static ALL: [Scenario; 1] = [notmyfault::SCENARIO];
+    static ALL: [Scenario; 8] = [
+        notmyfault::SCENARIO,
+        healthy::SCENARIO,
+        wrong_pool::SCENARIO,
+        shared_tag::SCENARIO,
+        paged_out::SCENARIO,
+        framework_default::SCENARIO,
+        agent::SCENARIO,
+        unloaded::SCENARIO,
+    ];
     &ALL
 }
 

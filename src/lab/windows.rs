@@ -51,6 +51,10 @@ pub struct Windows<'t> {
     pub user_frames: BTreeSet<u64>,
     /// Figures that the kernel has no place for, in words.
     pub homeless: Vec<String>,
+    /// Drivers of the driver framework: where each has its pointer to the framework's record, and its file name.
+    pub bound: Vec<(Virt, String)>,
+    /// Files of the drivers that the case is about: name and contents.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl<'t> Windows<'t> {
@@ -77,6 +81,8 @@ impl<'t> Windows<'t> {
             stacks,
             user_frames: BTreeSet::new(),
             homeless: Vec::new(),
+            bound: Vec::new(),
+            files: Vec::new(),
         })
     }
 

@@ -3,7 +3,7 @@
 use super::host::Host;
 use super::registry::Registry;
 use super::resolver::{Resolver, Shelf};
-use super::{addr, bridge, flow, help, kernel, memory, output, row, search, space, typed};
+use super::{addr, bridge, flow, growth, help, kernel, memory, output, row, search, space, typed};
 use rhai::{Dynamic, Engine, Token};
 use std::sync::Arc;
 
@@ -35,6 +35,7 @@ pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
     row::register(&mut r);
     memory::register(&mut r, host);
     kernel::register(&mut r, host);
+    growth::register(&mut r, host);
     typed::register(&mut r, host);
     search::register(&mut r, host);
     space::register(&mut r, host);

@@ -10,6 +10,7 @@ mod complete;
 mod engine;
 mod failure;
 mod flow;
+mod growth;
 mod help;
 mod hits;
 mod host;

@@ -71,7 +71,8 @@ const LEAKS: usize = 119;
 /// Threads of listed processes; one idle thread per processor comes on top.
 const THREADS: u32 = 1249;
 
-fn plan() -> Plan {
+/// The machine.
+pub(super) fn plan() -> Plan {
     // unloaded drivers keep their place to themselves, and so does the culprit
     let gone = vec![
         gone("dump_storport.sys", 0x3155_0000, 0x3156_0000, 11_508),
@@ -100,6 +101,7 @@ fn plan() -> Plan {
         current: 3,
         modules,
         gone,
+        files: Vec::new(),
         blocks: blocks(&all_tags),
         tags: all_tags,
         processes: processes(),

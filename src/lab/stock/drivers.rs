@@ -387,13 +387,14 @@ fn module(line: &Line, base: Virt) -> Module {
         size: line.pages * 0x1000,
         time_stamp,
         checksum: dice.between(0x8000, 0x8_0000) as u32 + line.pages * 0x1000,
-        body: Body::Driver(Driver {
+        body: Body::Driver(Box::new(Driver {
             tags,
             style: line.style,
             exports,
             version,
             stops: line.name == "kbdhid.sys",
-        }),
+            ..Driver::default()
+        })),
     }
 }
 

@@ -9,11 +9,11 @@ use crate::lab::image::{DATA, Fate, INIT, Image, Import, PAGE, RDATA, RSRC, TEXT
 use crate::lab::plan::{Driver, Module, Plan, Style};
 use crate::lab::version;
 
+mod framework;
+
+pub(super) use framework::{bind, globals_of};
+
 const PAGE_SIZE: u32 = 0x1000;
-/// Functions of KMDF 1.15.
-const FRAMEWORK_FUNCTIONS: u32 = 444;
-/// `WdfMemoryCreate` in that table.
-const WDF_MEMORY_CREATE: u32 = 192;
 /// The name under which the framework's table is noted.
 const FRAMEWORK_TABLE: &str = "WdfFunctions";
 
@@ -37,21 +37,28 @@ const TABLE_AT: u32 = 0x10;
 struct Context<'a> {
     places: Places,
     imports: &'a [Import],
+    foreign: &'a [Import],
     /// The slot of the control flow guard's dispatcher.
     guard: Rva,
     style: Style,
     allocator: &'static str,
+    paged: Option<bool>,
     plan: &'a Plan,
 }
 
 impl Context<'_> {
     fn slot(&self, name: &str) -> Rva {
-        let index = self
-            .imports
-            .iter()
-            .position(|import| import.name == name)
-            .unwrap_or(0) as u32;
+        // each list ends in an empty slot
+        let all = self.imports.iter().map(|i| i.name.as_str());
+        let all = all
+            .chain([""])
+            .chain(self.foreign.iter().map(|i| i.name.as_str()));
+        let index = all.clone().position(|import| import == name).unwrap_or(0) as u32;
         Rva(self.places.rdata + 8 * index)
+    }
+
+    fn is_paged(&self, tag: [u8; 4]) -> bool {
+        self.paged.unwrap_or_else(|| self.plan.is_paged(tag))
     }
 
     fn variable(&self, offset: u32) -> Rva {
@@ -66,14 +73,18 @@ pub(super) fn image(plan: &Plan, module: &Module, driver: &Driver, exports: &mut
     image.checksum = module.checksum;
     let places = sections(&mut image, module, driver);
     let imports = imports(module, driver, exports);
-    let guard = Rva(places.rdata + 8 * (imports.len() as u32 + 1));
+    let foreign = foreign(driver, exports);
+    let slots = imports.len() + 1 + foreign.len() + usize::from(!foreign.is_empty());
+    let guard = Rva(places.rdata + 8 * slots as u32);
     let allocator = allocator(driver.style, exports);
     let context = Context {
         places,
         imports: &imports,
+        foreign: &foreign,
         guard,
         style: driver.style,
         allocator,
+        paged: driver.paged,
         plan,
     };
     let mut code = Code::new(Rva(context.places.text));
@@ -87,6 +98,19 @@ pub(super) fn image(plan: &Plan, module: &Module, driver: &Driver, exports: &mut
         exported.push((name, Rva(code.here().0 - 4)));
         code.emit(&[0x33, 0xc0]).end();
     }
+    if let Some((name, tag)) = driver.allocator {
+        exported.push((name, emit_allocator(&mut code, &context, tag)));
+    }
+    for name in driver.uses.iter().flat_map(|(_, names)| names.iter()) {
+        emit_use(&mut code, &context, name);
+    }
+    if driver.ballast_kib > 0 {
+        emit_ballast(&mut code, &context, driver.ballast_kib * 1024);
+    }
+    if driver.leaves_tag {
+        framework::emit_create(&mut code, &context);
+        framework::emit_memory(&mut code, &context, 0, 0x400);
+    }
     for (index, tag) in driver.tags.iter().enumerate() {
         emit_user_of(&mut code, &context, *tag, index as u32);
     }
@@ -96,7 +120,7 @@ pub(super) fn image(plan: &Plan, module: &Module, driver: &Driver, exports: &mut
     let mut at = put_load_config(&mut image, guard, dispatch);
     at += image.unwind(Rva(places.pdata), Rva(at), &functions);
     if driver.style == Style::Framework {
-        at += put_framework_record(&mut image, &places, Rva(at.next_multiple_of(16))) + 16;
+        at += framework::put_record(&mut image, &places, Rva(at.next_multiple_of(16))) + 16;
     }
     at = at.next_multiple_of(16);
     at += put_debug_record(&mut image, module, Rva(at));
@@ -113,50 +137,27 @@ pub(super) fn image(plan: &Plan, module: &Module, driver: &Driver, exports: &mut
         .find(|section| section.name == "INIT")
         .map_or(places.text, |s| s.rva.0);
     image.entry = Rva(init + 0x10);
-    image.imports(
-        Rva(init + 0x100),
-        Rva(places.rdata),
-        &[("ntoskrnl.exe", imports)],
-    );
+    let mut libraries = vec![("ntoskrnl.exe", imports)];
+    libraries.extend(driver.uses.map(|(library, _)| (library, foreign)));
+    image.imports(Rva(init + 0x100), Rva(places.rdata), &libraries);
     image
 }
 
-/// The slot of the control flow guard's dispatcher, and the load configuration that names it. Returns the end.
+/// The slots of the control flow guard – the one that calls through, and behind it the one that only checks – and the load
+/// configuration that names them. Returns the end.
 fn put_load_config(image: &mut Image, guard: Rva, dispatch: Rva) -> u32 {
+    let check = Rva(guard.0 + 8);
     image.put(guard, (image.base + dispatch).0.to_le_bytes().to_vec());
-    let slot = (image.base + guard).0.to_le_bytes();
+    let harmless = image.base + Rva(dispatch.0 & !0xf);
+    image.put(check, harmless.0.to_le_bytes().to_vec());
     let mut config = 0x94_u32.to_le_bytes().to_vec();
     config.resize(0x70, 0);
-    config.extend_from_slice(&slot);
-    config.extend_from_slice(&slot);
+    config.extend_from_slice(&(image.base + check).0.to_le_bytes());
+    config.extend_from_slice(&(image.base + guard).0.to_le_bytes());
     config.resize(0x94, 0);
-    let at = Rva((guard.0 + 8).next_multiple_of(16));
+    let at = Rva((check.0 + 8).next_multiple_of(16));
     image.load_config(at, config);
     at.0 + 0xa0
-}
-
-/// `WDF_BIND_INFO`: how the framework's loader finds the driver's pointer to the table of functions.
-fn put_framework_record(image: &mut Image, places: &Places, at: Rva) -> u32 {
-    let name: Vec<u8> = "KmdfLibrary\0"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
-    let name_at = Rva(at.0 + 0x30);
-    let mut record = 0x30_u64.to_le_bytes().to_vec();
-    record.extend_from_slice(&(image.base + name_at).0.to_le_bytes());
-    for value in [1, 15, 0, FRAMEWORK_FUNCTIONS] {
-        record.extend_from_slice(&value.to_le_bytes());
-    }
-    record.extend_from_slice(
-        &(image.base + Rva(places.data + FUNCTIONS_AT))
-            .0
-            .to_le_bytes(),
-    );
-    record.extend_from_slice(&[0; 8]);
-    record.extend_from_slice(&name);
-    let used = record.len() as u32;
-    image.put(at, record);
-    used
 }
 
 fn put_debug_record(image: &mut Image, module: &Module, at: Rva) -> u32 {
@@ -184,7 +185,7 @@ fn put_variables(
         let entry = (image.base + Rva(dispatch.0 & !0xf)).0.to_le_bytes();
         image.put(
             Rva(data.0 + TABLE_AT),
-            entry.repeat(FRAMEWORK_FUNCTIONS as usize),
+            entry.repeat(framework::FUNCTIONS as usize),
         );
         exports.add(FRAMEWORK_TABLE, image.base + Rva(data.0 + TABLE_AT));
     }
@@ -204,6 +205,7 @@ fn sections(image: &mut Image, module: &Module, driver: &Driver) -> Places {
     } else {
         1
     };
+    let text_pages = text_pages + driver.ballast_kib / 4;
     let mut at = PAGE_SIZE;
     let mut next = |name, count: u32, flags, fate| {
         let start = at;
@@ -212,7 +214,10 @@ fn sections(image: &mut Image, module: &Module, driver: &Driver) -> Places {
         start
     };
     let places = Places {
-        text: next(".text", text_pages, TEXT, Fate::Resident),
+        text: match driver.away {
+            true => next("PAGE", text_pages, PAGE, Fate::PagedOut),
+            false => next(".text", text_pages, TEXT, Fate::Resident),
+        },
         rdata: next(".rdata", 1, RDATA, Fate::Resident),
         data: next(".data", 1, DATA, Fate::Resident),
         pdata: next(".pdata", 1, RDATA, Fate::Resident),
@@ -224,7 +229,12 @@ fn sections(image: &mut Image, module: &Module, driver: &Driver) -> Places {
     };
     let rest = pages.saturating_sub(text_pages + 4);
     if rest > 3 {
-        next("PAGE", rest - 3, PAGE, Fate::PagedOut);
+        next(
+            if driver.away { "PAGEDATA" } else { "PAGE" },
+            rest - 3,
+            PAGE,
+            Fate::PagedOut,
+        );
     }
     next("INIT", 1, INIT, Fate::Discarded);
     if rest > 1 {
@@ -243,7 +253,8 @@ fn sections(image: &mut Image, module: &Module, driver: &Driver) -> Places {
 fn imports(module: &Module, driver: &Driver, exports: &Exports) -> Vec<Import> {
     let mut dice = Dice::named(&module.name);
     let mut names: Vec<&str> = COMMON.into_iter().filter(|_| dice.below(3) > 0).collect();
-    if !driver.tags.is_empty() && driver.style != Style::Framework {
+    let allocates = !driver.tags.is_empty() || driver.allocator.is_some();
+    if allocates && driver.style != Style::Framework {
         names.push(allocator(driver.style, exports));
         names.push("ExFreePoolWithTag");
         if driver.style == Style::Lookaside {
@@ -260,6 +271,19 @@ fn imports(module: &Module, driver: &Driver, exports: &Exports) -> Vec<Import> {
             Some(Import {
                 name: name.to_owned(),
                 target: exports.kernel(name)?,
+            })
+        })
+        .collect()
+}
+
+/// What it imports of another driver.
+fn foreign(driver: &Driver, exports: &Exports) -> Vec<Import> {
+    let names = driver.uses.iter().flat_map(|(_, names)| names.iter());
+    names
+        .filter_map(|name| {
+            Some(Import {
+                name: (*name).to_owned(),
+                target: exports.other(name)?,
             })
         })
         .collect()
@@ -303,13 +327,57 @@ fn emit_helpers(code: &mut Code) -> Rva {
     aligned
 }
 
+/// Functions that compute and call one another, as most code of a driver does.
+fn emit_ballast(code: &mut Code, context: &Context<'_>, bytes: u32) {
+    let end = code.here().0 + bytes - 0x400;
+    let mut dice = Dice::new(u64::from(bytes));
+    let mut last = None;
+    while code.here().0 < end {
+        code.begin(0x28);
+        let start = Rva(code.here().0 - 4);
+        for _ in 0..dice.between(4, 40) {
+            match dice.below(4) {
+                0 => code.mov_ecx(dice.next_u32()),
+                1 => code.emit(&[0x8b, 0xc1]), // mov eax, ecx
+                2 => code.emit(&[0x03, 0xc2]), // add eax, edx
+                _ => code
+                    .emit(&[0x48, 0x8b, 0x05])
+                    .relative(context.variable(POINTERS_AT)),
+            };
+        }
+        if let Some(callee) = last.filter(|_| dice.below(3) == 0) {
+            code.emit(&[0xe8]).relative(callee);
+        }
+        code.end();
+        last = Some(start);
+    }
+}
+
+/// A function for other drivers: `mov edx, ecx; mov ecx, pool; mov r8d, tag; call allocator`.
+fn emit_allocator(code: &mut Code, context: &Context<'_>, tag: [u8; 4]) -> Rva {
+    code.begin(0x28);
+    let start = Rva(code.here().0 - 4);
+    code.emit(&[0x8b, 0xd1]);
+    let kind = if context.is_paged(tag) { 1 } else { 0x200 };
+    code.mov_ecx(kind).mov_r8d(u32::from_le_bytes(tag));
+    code.call(context.slot(context.allocator), CallStyle::Plain)
+        .end();
+    start
+}
+
+/// `mov ecx, 2000h; call function`.
+fn emit_use(code: &mut Code, context: &Context<'_>, function: &str) {
+    code.begin(0x28).mov_ecx(0x2000);
+    code.call(context.slot(function), CallStyle::Plain).end();
+}
+
 /// A function that allocates under the tag and, for every second tag, one that frees.
 fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32) {
     let value = u32::from_le_bytes(tag);
     let mut dice = Dice::new(u64::from(value));
     let size = (dice.between(2, 64) * 16) as u32;
     match context.style {
-        Style::Framework => emit_framework_call(code, context, value, size),
+        Style::Framework => framework::emit_memory(code, context, value, size),
         Style::Lookaside => {
             let list = context.variable(LISTS_AT + 0x80 * (index % 16));
             code.begin(0x48)
@@ -319,7 +387,7 @@ fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32
                 .emit(&size.to_le_bytes());
             code.emit(&[0x45, 0x33, 0xc9, 0x45, 0x33, 0xc0, 0x33, 0xd2])
                 .lea_rcx(list);
-            let initialize = match context.plan.is_paged(tag) {
+            let initialize = match context.is_paged(tag) {
                 true => "ExInitializePagedLookasideList",
                 false => "ExInitializeNPagedLookasideList",
             };
@@ -332,7 +400,7 @@ fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32
                 CallStyle::Plain
             };
             // POOL_FLAG_PAGED, POOL_FLAG_NON_PAGED; PagedPool, NonPagedPoolNx
-            let kind = match (context.allocator, context.plan.is_paged(tag)) {
+            let kind = match (context.allocator, context.is_paged(tag)) {
                 ("ExAllocatePool2", true) => 0x100,
                 ("ExAllocatePool2", false) => 0x40,
                 (_, true) => 1,
@@ -351,25 +419,4 @@ fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32
             }
         }
     }
-}
-
-/// `WdfMemoryCreate(WDF_NO_OBJECT_ATTRIBUTES, PagedPool or NonPagedPoolNx, tag, size, &memory, NULL)`.
-fn emit_framework_call(code: &mut Code, context: &Context<'_>, tag: u32, size: u32) {
-    code.begin(0x38)
-        .emit(&[0x48, 0xc7, 0x44, 0x24, 0x28, 0, 0, 0, 0]);
-    code.emit(&[0x48, 0xc7, 0x44, 0x24, 0x20])
-        .emit(&size.to_le_bytes());
-    let kind = if context.plan.is_paged(tag.to_le_bytes()) {
-        1
-    } else {
-        0x200
-    };
-    code.mov_r9d(tag).mov_r8d(kind).emit(&[0x33, 0xd2]);
-    code.emit(&[0x48, 0x8b, 0x05])
-        .relative(context.variable(FUNCTIONS_AT));
-    code.emit(&[0x48, 0x8b, 0x80])
-        .emit(&(8 * WDF_MEMORY_CREATE).to_le_bytes());
-    code.emit(&[0x48, 0x8b, 0x0d])
-        .relative(context.variable(GLOBALS_AT));
-    code.call(context.guard, CallStyle::Plain).end();
 }

@@ -26,13 +26,44 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan) -> Result<Exports> {
         };
         if let Some(image) = &image {
             image.load(&mut windows.memory)?;
+            let globals = driver::globals_of(module, image);
+            windows
+                .bound
+                .extend(globals.map(|at| (at, module.name.clone())));
+            keep_file(windows, module, image);
         }
         entries.push(list_entry(windows, module, image.as_ref())?);
+    }
+    for module in &plan.files {
+        if let Body::Driver(driver) = &module.body {
+            let image = driver::image(plan, module, driver, &mut exports);
+            windows.files.push((module.name.clone(), image.file()));
+        }
     }
     let head = windows.symbol("PsLoadedModuleList")?;
     windows.link(head, &entries)?;
     remember_unloaded(windows, plan)?;
     Ok(exports)
+}
+
+/// The framework notes the drivers that are bound to it.
+pub(super) fn bind_framework(windows: &mut Windows<'_>) -> Result<()> {
+    for (variable, file) in std::mem::take(&mut windows.bound) {
+        driver::bind(windows, variable, &file)?;
+    }
+    Ok(())
+}
+
+/// Drivers that the case is about have files: the culprit, and whose code is not in memory.
+fn keep_file(windows: &mut Windows<'_>, module: &Module, image: &Image) {
+    let wanted = match &module.body {
+        Body::Kernel => false,
+        Body::Driver(driver) => driver.away,
+        Body::Culprit(_) => true,
+    };
+    if wanted {
+        windows.files.push((module.name.clone(), image.file()));
+    }
 }
 
 /// The loader's entry. Public symbols of older kernels know only the user-mode loader's, whose first half is the same.

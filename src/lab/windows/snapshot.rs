@@ -19,6 +19,8 @@ pub struct Stopped {
     pub homeless: Vec<String>,
     /// Where the body lies.
     pub body: Option<Laid>,
+    /// Files of the drivers that the case is about: name and contents.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 /// Builds the machine of a plan and stops it.
@@ -47,6 +49,7 @@ pub fn stop(
     let crash = processors::write(windows, plan, &running, &exports)?;
     counters::write(windows, plan, running.stack_pages)?;
     heaps::write(windows, plan)?;
+    loader::bind_framework(windows)?;
 
     let mut minidump = minidump(windows, plan, debugger_data)?;
     let size = |ty: &str| windows.table.udt(ty).map_or(0, |udt| udt.size as usize);
@@ -98,6 +101,7 @@ pub fn stop(
         },
         homeless,
         body,
+        files: std::mem::take(&mut windows.files),
     })
 }
 
