@@ -8,7 +8,7 @@ mod info;
 pub use forward::run as by_code;
 pub use info::{Operation, RuntimeFunction, UnwindCode, UnwindInfo};
 
-use crate::addr::Virt;
+use crate::addr::{Rva, Virt};
 use crate::error::{Error, Fault, Result};
 
 /// How many records may be chained to each other; Windows stops at 32.
@@ -86,7 +86,8 @@ pub fn leaf(memory: &dyn Memory, registers: &mut Registers) -> Result<How> {
     Ok(How::Leaf)
 }
 
-/// Goes from the function, which belongs to the image at `base`, to its caller.
+/// Goes from the function, which belongs to the image at `base`, to its caller. `belongs` says whether an address is in another
+/// piece of the same function: a jump there does not leave it.
 ///
 /// # Errors
 /// [`Error::Fault`] for unwind data or a stack that cannot be read, [`Error::Corrupt`] for unwind data that contradicts itself.
@@ -94,27 +95,27 @@ pub fn step(
     memory: &dyn Memory,
     base: Virt,
     function: RuntimeFunction,
+    belongs: &dyn Fn(Virt) -> bool,
     registers: &mut Registers,
 ) -> Result<How> {
-    let mut function = function;
     let mut info = UnwindInfo::read(memory, base, function.unwind)?;
     let offset = (registers.rip - base).wrapping_sub(u64::from(function.begin.0));
     let is_behind_prologue = offset >= u64::from(info.prologue);
-    if is_behind_prologue && epilog::run(memory, base, function, &info, registers)? {
+    let leaves = |to: Virt| {
+        let inside = u32::try_from(to - base).is_ok_and(|to| function.contains(Rva(to)));
+        !(inside && to != base + function.begin || belongs(to))
+    };
+    if is_behind_prologue && epilog::run(memory, &leaves, &info, registers)? {
         return Ok(How::Epilogue);
     }
-    let mut passed = if is_behind_prologue || info.chained.is_some() {
-        u64::MAX
-    } else {
-        offset
-    };
+    let mut passed = if is_behind_prologue { u64::MAX } else { offset };
     // Where saved registers are counted from.
     let sets_frame = |code: &UnwindCode| {
         code.operation == Operation::SetFrame && u64::from(code.offset) <= passed
     };
-    let has_frame = info
-        .frame
-        .is_some_and(|_| passed == u64::MAX || info.codes.iter().any(sets_frame));
+    let has_frame = info.frame.is_some_and(|_| {
+        passed == u64::MAX || info.chained.is_some() || info.codes.iter().any(sets_frame)
+    });
     let frame = match info.frame {
         Some((register, distance)) if has_frame => registers.get(register) - u64::from(distance),
         _ => registers.rsp(),
@@ -131,13 +132,11 @@ pub fn step(
         }
         match info.chained {
             None => {
-                let how = leaf(memory, registers)?;
-                debug_assert_eq!(how, How::Leaf);
+                leaf(memory, registers)?;
                 return Ok(How::Unwound);
             }
             Some(next) => {
-                function = next;
-                info = UnwindInfo::read(memory, base, function.unwind)?;
+                info = UnwindInfo::read(memory, base, next.unwind)?;
                 passed = u64::MAX;
             }
         }
@@ -185,6 +184,3 @@ fn undo(
     }
     Ok(None)
 }
-
-#[cfg(test)]
-mod tests;

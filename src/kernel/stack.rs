@@ -121,7 +121,15 @@ impl Kernel {
         };
         let by_data = match self.function_entry(module, at) {
             Ok(None) => return unwind::leaf(&self.space, registers),
-            Ok(Some(function)) => unwind::step(&self.space, module.base, function, registers),
+            Ok(Some(function)) => {
+                let whole = |piece| self.first_piece(module, piece).ok();
+                let own = whole(function);
+                let belongs = |to: Virt| {
+                    let piece = self.function_entry(module, to).ok().flatten();
+                    own.is_some() && piece.and_then(whole) == own
+                };
+                unwind::step(&self.space, module.base, function, &belongs, registers)
+            }
             Err(why) => Err(missing(why, &module.name)),
         };
         by_data.or_else(|why| {

@@ -1,19 +1,18 @@
 //! Epilogues: the few instructions at a function's end that take its frame down. The unwind data of version 1 says nothing
 //! about them, so Windows recognizes them by their instructions, and so does this.
 
-use super::{Memory, Registers, RuntimeFunction, UnwindInfo, u64_at};
-use crate::addr::{Rva, Virt};
+use super::{Memory, Registers, UnwindInfo, u64_at};
+use crate::addr::Virt;
 use crate::error::Result;
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
 /// Bytes of the longest epilogue: an addition, sixteen pops with prefixes, a jump.
 const LONGEST: usize = 7 + 32 + 7;
 
-/// If the registers stand in an epilogue, runs the rest of it. Code that cannot be read is taken for none.
+/// If the registers stand in an epilogue, runs the rest of it. `leaves` says whether a jump leads out of the function. Code that cannot be read is taken for none.
 pub fn run(
     memory: &dyn Memory,
-    base: Virt,
-    function: RuntimeFunction,
+    leaves: &dyn Fn(Virt) -> bool,
     info: &UnwindInfo,
     registers: &mut Registers,
 ) -> Result<bool> {
@@ -52,7 +51,7 @@ pub fn run(
                 *registers = after;
                 return Ok(true);
             }
-            Mnemonic::Jmp if leaves(&instruction, code.get(here..), base, function) => {
+            Mnemonic::Jmp if is_tail_call(&instruction, code.get(here..), leaves) => {
                 super::leaf(memory, &mut after)?;
                 *registers = after;
                 return Ok(true);
@@ -85,18 +84,13 @@ fn freed(instruction: &Instruction, info: &UnwindInfo, registers: &Registers) ->
 }
 
 /// Whether a jump is a call in tail position: it leads out of the function, or through memory, or is marked by a REX.W prefix.
-fn leaves(
+fn is_tail_call(
     instruction: &Instruction,
     bytes: Option<&[u8]>,
-    base: Virt,
-    function: RuntimeFunction,
+    leaves: &dyn Fn(Virt) -> bool,
 ) -> bool {
     match instruction.op0_kind() {
-        OpKind::NearBranch64 => {
-            let to = Virt(instruction.near_branch_target()) - base;
-            !u32::try_from(to)
-                .is_ok_and(|to| function.contains(Rva(to)) && Rva(to) != function.begin)
-        }
+        OpKind::NearBranch64 => leaves(Virt(instruction.near_branch_target())),
         OpKind::Memory => instruction.is_ip_rel_memory_operand(),
         OpKind::Register => bytes
             .and_then(|bytes| bytes.first())

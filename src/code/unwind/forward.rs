@@ -9,7 +9,7 @@ use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic,
     OpAccess, OpKind, Register,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Instructions that are looked at before giving up.
 const MOST: usize = 4096;
@@ -22,6 +22,8 @@ const VOLATILE: [usize; 7] = [0, 1, 2, 8, 9, 10, 11];
 struct State {
     at: Virt,
     general: [Option<u64>; 16],
+    /// What the code on the way stored: newer than memory.
+    stored: BTreeMap<Virt, Option<u64>>,
 }
 
 /// Finds the caller; `is_return` says whether an address can be one that a call returns to. `None` when no way to the end can be
@@ -35,6 +37,7 @@ pub fn run(
     let mut state = State {
         at: registers.rip,
         general: registers.general.map(Some),
+        stored: BTreeMap::new(),
     };
     if !is_innermost {
         state.forget_volatile();
@@ -103,6 +106,12 @@ impl State {
         }
     }
 
+    fn store(&mut self, at: Option<Virt>, value: Option<u64>) {
+        if let Some(at) = at {
+            self.stored.insert(at, value);
+        }
+    }
+
     fn get(&self, register: Register) -> Option<u64> {
         let is_whole = register.is_gpr64();
         self.general
@@ -143,13 +152,23 @@ impl State {
         let is_register = instruction.op0_kind() == OpKind::Register && to.is_gpr64();
         let immediate = || instruction.try_immediate(1).ok();
         let rsp = self.get(Register::RSP).map(Virt);
-        let read = |at: Option<Virt>| at.and_then(|at| u64_at(memory, at).ok());
+        let read = |state: &State, at: Option<Virt>| {
+            let at = at?;
+            match state.stored.get(&at) {
+                Some(stored) => *stored,
+                None => u64_at(memory, at).ok(),
+            }
+        };
+        let source = instruction.op1_register();
         match instruction.mnemonic() {
-            Mnemonic::Push => self.set(RSP, rsp.map(|rsp| (rsp - 8).0)),
-            Mnemonic::Pushfq => self.set(RSP, rsp.map(|rsp| (rsp - 8).0)),
+            Mnemonic::Push | Mnemonic::Pushfq => {
+                let value = self.get(to).filter(|_| is_register);
+                self.store(rsp.map(|rsp| rsp - 8), value);
+                self.set(RSP, rsp.map(|rsp| (rsp - 8).0));
+            }
             Mnemonic::Popfq => self.set(RSP, rsp.map(|rsp| (rsp + 8).0)),
             Mnemonic::Pop if is_register => {
-                let value = read(rsp);
+                let value = read(self, rsp);
                 self.set(RSP, rsp.map(|rsp| (rsp + 8).0));
                 self.set(to.number(), value);
             }
@@ -172,11 +191,15 @@ impl State {
                 self.set(to.number(), at);
             }
             Mnemonic::Mov if is_register && instruction.op1_kind() == OpKind::Register => {
-                let value = self.get(instruction.op1_register());
+                let value = self.get(source);
                 self.set(to.number(), value);
             }
+            Mnemonic::Mov if instruction.op0_kind() == OpKind::Memory && source.is_gpr64() => {
+                let value = self.get(source);
+                self.store(self.address(instruction), value);
+            }
             Mnemonic::Mov if is_register && instruction.op1_kind() == OpKind::Memory => {
-                let value = read(self.address(instruction));
+                let value = read(self, self.address(instruction));
                 self.set(to.number(), value);
             }
             _ => {
