@@ -27,7 +27,7 @@ pub fn instruction(va: Virt, bytes: &[u8], name: &Name) -> Option<Instruction> {
             instruction.flow = flow(va, &decoded);
             let (mnemonic, operands) = text(va, &decoded, name);
             instruction.mnemonic = mnemonic;
-            instruction.operands = operands;
+            instruction.operands = corrected(u32::from_le_bytes(word), operands);
         }
     } else {
         instruction.flow = match hint.as_deref() {
@@ -112,6 +112,38 @@ fn text(va: Virt, decoded: &yaxpeax_arm::armv8::a64::Instruction, name: &Name) -
         .collect::<Vec<_>>()
         .join(",");
     (mnemonic.to_string(), operands)
+}
+
+/// What the decoder shows otherwise than the architecture's manual and Microsoft's tools: registers that are extended (`uxtw`),
+/// and negative numbers.
+fn corrected(word: u32, operands: String) -> String {
+    // add and sub of an extended register, with the option uxtw
+    if word & 0x1fe0_e000 == 0x0b20_4000 {
+        if let Some((before, amount)) = operands.rsplit_once(",lsl ") {
+            return format!("{before},uxtw {amount}");
+        }
+        let is_bare = operands
+            .rsplit(',')
+            .next()
+            .is_some_and(|last| last.starts_with('w'));
+        if is_bare && word >> 31 == 1 {
+            return format!("{operands},uxtw");
+        }
+    }
+    // movn
+    if word & 0x7f80_0000 == 0x1280_0000
+        && let Some((register, number)) = operands.split_once(",#0x")
+        && let Ok(number) = u64::from_str_radix(number, 16)
+    {
+        let value = match word >> 31 {
+            0 => i64::from((number as u32).cast_signed()),
+            _ => number.cast_signed(),
+        };
+        let sign = if value < 0 { "-" } else { "" };
+        let digits = number_text(&value.unsigned_abs().to_string());
+        return format!("{register},#{sign}{digits}");
+    }
+    operands.replace(",sxtw #0]", ",sxtw]")
 }
 
 /// One operand, or a part of one between brackets.
