@@ -305,7 +305,7 @@ fn any_bytes_are_unwind_data_or_an_error() {
             seed ^= seed << 17;
             *byte = seed as u8;
         }
-        data[0] = data[0] & 0xf8 | 1 + (data[1] & 1);
+        data[0] = data[0] & 0xf8 | (1 + (data[1] & 1));
         let _ = unwind(&data);
     }
 }
