@@ -31,7 +31,8 @@ are taken and change nothing: frames are always numbered, and the symbols know n
 
 The callers are found by the unwind data of the images in the dump (.pdata and .xdata), as Windows and kd find them, not by
 guessing. Where that data is not in the dump (a triage dump has hardly any of it), the code is followed to the function's end
-instead, if it is there, and a note says so; otherwise the walk ends and says why. On x64 functions need not keep their arguments where kb shows them: what stands there may be something else.
+instead, if it is there, and a note says so; otherwise the walk ends and says why. On x64 functions need not keep their
+arguments where kb shows them: what stands there may be something else.
 
 k = StackPtr InstructionPtr begins at other registers. k -scan is rkd's own and not kd's: it shows each number on the stack
 that is the address behind a call, oldest calls last. Some of these are left over from calls that have returned long ago, so
