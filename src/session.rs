@@ -40,6 +40,8 @@ pub struct Session {
     pub pseudo: [u64; 20],
     /// Where the next bare display command (`d`, `db` …) goes on, and in which form.
     pub cursor: Cursor,
+    /// What Enter alone runs: the last command that shows memory or code, which goes on where it stopped.
+    pub again: Option<String>,
     /// Where the next bare `u` goes on.
     pub next_code: Option<Virt>,
     /// Hits saved by `s -[s]`.
@@ -113,6 +115,7 @@ impl Session {
             aliases: BTreeMap::new(),
             pseudo: [0; 20],
             cursor: Cursor::default(),
+            again: None,
             next_code: None,
             saved_hits: Vec::new(),
             searched: (0, 0),

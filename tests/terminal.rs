@@ -139,6 +139,13 @@ fn a_person_at_the_prompt() {
     terminal.press("\r");
     terminal.expect("fffff807`47f50010  ");
 
+    terminal.expect(PROMPT);
+    terminal.press("u nt!KeBugCheckEx L1\r");
+    terminal.expect("fffff807`229fd640 ");
+    terminal.expect(PROMPT);
+    terminal.press("\r");
+    terminal.expect("fffff807`229fd645 ");
+
     // A block of Rhai stays open; two empty lines give up.
     terminal.expect(PROMPT);
     terminal.press("fn twice(x) {\rx * 2\r}\r");

@@ -99,6 +99,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         Some(range) => (range.start, range.length),
         None => (default_start(session), None),
     };
+    session.again = Some(name.clone());
     session.cursor.command = Some(name);
     session.cursor.next = start;
     let kernel = session.kernel.clone();

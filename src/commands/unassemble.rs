@@ -90,6 +90,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         ),
         why: Box::new(why),
     };
+    if args.name != "uf" {
+        session.again = Some(args.name.clone());
+    }
     match args.name.as_str() {
         "ub" => {
             let count = match request.end {

@@ -27,8 +27,8 @@ pub fn converse(shell: &mut Shell, paint: Paint) -> Result<()> {
     loop {
         let line = match editor.read(shell)? {
             Typed::Line(line) => line,
-            Typed::Empty => match repeated(shell) {
-                Some(line) => line,
+            Typed::Empty => match &shell.session.again {
+                Some(line) => line.clone(),
                 None => continue,
             },
             Typed::Dropped => continue,
@@ -45,9 +45,4 @@ pub fn converse(shell: &mut Shell, paint: Paint) -> Result<()> {
             }
         }
     }
-}
-
-/// What Enter alone does: the last display command goes on where it stopped.
-fn repeated(shell: &Shell) -> Option<String> {
-    shell.session.cursor.command.clone()
 }
