@@ -29,8 +29,8 @@ Type: b bytes (the default), w d q numbers of 2, 4, 8 bytes at addresses that ar
 text; sa and su list all strings. No blank is needed before the hyphen (s-a). Of rkd's own: ai and ui are a and u in either
 case, m bytes with ? for a half-byte that may be anything, re a regular expression over bytes in double quotes, where . is
 any byte and matches do not overlap (one of more than 4096 bytes may be cut).
-Pattern: for a and u one text in double quotes (or several: all are searched for in one pass); else numbers in the current radix, or characters in single quotes, the first
-one in the highest byte (s -d nt L?100000 'kaeL' finds Leak).
+Pattern: for a and u one text in double quotes (or several: all are searched for in one pass); else numbers in the current
+radix, or characters in single quotes, the first one in the highest byte (s -d nt L?100000 'kaeL' finds Leak).
 Range: addr L n (n units of the type), addr L?n (the same above 256 MB), addr L-n (before addr), addr end (end belongs to it;
 any distance). Of rkd's own: * is all loaded modules, in one pass.
 Flags, in brackets: 1 addresses only; l N the least length of strings (3 without it); w only memory that may be written;
