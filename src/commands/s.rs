@@ -32,7 +32,7 @@ any byte and matches do not overlap (one of more than 4096 bytes may be cut).
 Pattern: for a and u one text in double quotes (or several: all are searched for in one pass); else numbers in the current
 radix, or characters in single quotes, the first one in the highest byte (s -d nt L?100000 'kaeL' finds Leak).
 Range: addr L n (n units of the type), addr L?n (the same above 256 MB), addr L-n (before addr), addr end (end belongs to it;
-any distance). Of rkd's own: * is all loaded modules, in one pass.
+any distance). Of rkd's own: * is all loaded modules, in one pass (write the type too: s -b * 4c 65).
 Flags, in brackets: 1 addresses only; l N the least length of strings (3 without it); w only memory that may be written;
 s keeps the hits, at most 1024 or N with n N, and r searches among the kept ones instead of the range.
 
@@ -134,7 +134,7 @@ fn search(
         Arc::clone(&session.stop),
     );
     let places = Places::new(kernel);
-    hits.each(|event| match event {
+    let end = hits.each(|event| match event {
         Event::Hit(hit) => {
             let at = Virt(hit.address);
             kept.keep(at);
@@ -151,8 +151,13 @@ fn search(
             })
         }
         Event::Progress { done, total } => out.progress(done, total, "bytes"),
-    })?;
-    Ok(hits.coverage())
+    });
+    match end {
+        Ok(()) => Ok(hits.coverage()),
+        // Ctrl-C reaches the screen before it reaches the search.
+        Err(Error::Stopped) => Ok(hits.break_off()),
+        Err(error) => Err(error),
+    }
 }
 
 /// `s -re`: one match after the other, where they do not overlap.

@@ -88,7 +88,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     );
     let owners = Owners::new(&kernel, &session.stop);
     let mut before = None;
-    hits.each(|event| match event {
+    let end = hits.each(|event| match event {
         // A number can be near Data and a bit away from its lower bound: one line for both.
         Event::Hit(hit) if before == Some(hit.address) => Ok(()),
         Event::Hit(hit) => {
@@ -106,8 +106,13 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             })
         }
         Event::Progress { done, total } => out.progress(done, total, "bytes"),
-    })?;
-    let coverage = hits.coverage();
+    });
+    let coverage = match end {
+        Ok(()) => hits.coverage(),
+        // Ctrl-C reaches the screen before it reaches the search.
+        Err(Error::Stopped) => hits.break_off(),
+        Err(error) => return Err(error),
+    };
     if coverage.stopped_at.is_some() {
         out.note(&coverage.to_string())?;
         return Err(Error::Stopped);

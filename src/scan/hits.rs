@@ -110,6 +110,8 @@ pub struct Hits {
     /// The address up to which the system was asked to read ahead.
     ahead: u64,
     found: std::vec::IntoIter<Found>,
+    /// The hit that nobody took.
+    refused: Option<u64>,
     /// One account a span that was begun.
     coverage: Vec<Coverage>,
 }
@@ -144,6 +146,7 @@ impl Hits {
             window: FIRST_WAVE,
             ahead: 0,
             found: Vec::new().into_iter(),
+            refused: None,
             coverage: Vec::new(),
         };
         hits.begin();
@@ -201,7 +204,7 @@ impl Hits {
     pub fn each(&mut self, mut take: impl FnMut(Event) -> Result<()>) -> Result<()> {
         loop {
             while let Some(hit) = self.ready() {
-                take(Event::Hit(hit))?;
+                take(Event::Hit(hit)).inspect_err(|_| self.refused = Some(hit.address))?;
             }
             if !self.search() {
                 return Ok(());
@@ -209,6 +212,22 @@ impl Hits {
             let (done, total) = self.progress();
             take(Event::Progress { done, total })?;
         }
+    }
+
+    /// Ends the search because nobody takes its hits any more, and accounts for it: what lies before the first hit that
+    /// was not taken was searched.
+    pub fn break_off(mut self) -> Coverage {
+        let next = self
+            .refused
+            .or_else(|| self.found.next().map(|found| found.address));
+        if !self.ended || next.is_some() {
+            let at = next.or(self.place.next).unwrap_or(self.place.last);
+            let name = self.source.name(at);
+            if let Some(coverage) = self.coverage.last_mut() {
+                coverage.stopped_at.get_or_insert(name);
+            }
+        }
+        self.coverage()
     }
 
     /// The next hit that is known already.

@@ -298,6 +298,32 @@ fn what_was_found_before_the_stop_is_kept() {
 }
 
 #[test]
+fn a_search_that_nobody_listens_to_says_how_far_it_was_heard() {
+    let memory = b"Leak............".repeat(1 << 16);
+    let len = memory.len() as u64;
+    let mut hits = start(
+        &cut(&memory, 0x10_0000),
+        &[(BASE, len)],
+        vec![Pattern::text("Leak")],
+    );
+    let mut taken = 0;
+    let end = hits.each(|event| match event {
+        Event::Hit(_) if taken == 3 => Err(crate::error::Error::Stopped),
+        Event::Hit(_) => {
+            taken += 1;
+            Ok(())
+        }
+        Event::Progress { .. } => Ok(()),
+    });
+    assert!(end.is_err());
+    // The fourth was handed over and refused.
+    assert_eq!(
+        hits.break_off().stopped_at.as_deref(),
+        Some("fffff807`47f50030")
+    );
+}
+
+#[test]
 fn the_account_says_what_was_missing_and_why() {
     let hits = |blocks: &[(u64, Vec<u8>)], spans: &[(u64, u64)]| {
         let mut hits = start(blocks, spans, vec![Pattern::text("Leak")]);
