@@ -1,7 +1,7 @@
 //! An image's sites as rows, and as text for a person.
 
 use super::is_answered;
-use crate::analysis::tags::{Class, Line, Report, Site, TagImage, Verdict, api};
+use crate::analysis::tags::{Class, Line, Report, Site, TagImage, Verdict, api, tag_text};
 use crate::command::{Kept, Record, Value};
 use crate::error::Result;
 use crate::render::Output;
@@ -81,7 +81,8 @@ impl Rows<'_> {
     }
 
     fn text(&self, line: &Line<'_>, site: &Site) -> String {
-        let tag = line.tag.as_deref().unwrap_or("?");
+        let tag = site.tag.map(shown).or_else(|| line.tag.clone());
+        let tag = tag.as_deref().unwrap_or("?");
         let class = line.class.map_or("-".to_owned(), |c| format!("{c:?}"));
         let mut text = format!(
             "{tag:<9} {class:<5} {:<10} {:<32} {:<9} {:>7}  {}",
@@ -102,6 +103,14 @@ impl Rows<'_> {
             }
         }
         text
+    }
+}
+
+/// A tag as a person reads it: four zeros are none at all.
+fn shown(tag: u32) -> String {
+    match tag {
+        0 => "(none)".to_owned(),
+        tag => tag_text(tag),
     }
 }
 
@@ -169,7 +178,7 @@ fn summary(report: &Report) -> String {
     }
     for agent in &report.agents {
         let under = match agent.tag {
-            Some(tag) => format!("under {}", crate::analysis::tags::tag_text(tag)),
+            Some(tag) => format!("under {}", tag_text(tag)),
             None => "under the tag that they pass".to_owned(),
         };
         text.push_str(&format!(
@@ -231,7 +240,7 @@ fn tags(report: &Report) -> Vec<String> {
         }
         format!(
             "  {:<9} {word}: {}",
-            crate::analysis::tags::tag_text(u32::from_le_bytes(*number)),
+            shown(u32::from_le_bytes(*number)),
             parts.join(", ")
         )
     };
