@@ -78,7 +78,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let kernel = session.kernel.clone();
     let books = match Books::read(&kernel) {
         Ok(books) => books,
-        Err(why) => return without_books(session, asked, &why, out),
+        Err(why) => return without_books(session, asked, why, out),
     };
     let asked = match asked {
         None => None,
@@ -199,11 +199,12 @@ fn remarks(
     books.notes.iter().try_for_each(|note| out.note(note))
 }
 
-/// A dump that does not say who holds what: why, and what can still be said of a tag.
+/// A dump that does not say who holds what: what can still be said of a tag, and the reason as the error. Only an owner
+/// that is proven is an answer without the counters.
 fn without_books(
     session: &mut Session,
     asked: Option<Tag>,
-    why: &Error,
+    why: Error,
     out: &mut dyn Sink,
 ) -> Result<()> {
     let kernel = session.kernel.clone();
@@ -218,20 +219,29 @@ fn without_books(
         inquiry = Some(found);
     }
     out.text("\nWhat to do next")?;
-    for step in next_without_books(&kernel) {
+    for step in next_without_books(&kernel, asked.is_some()) {
         out.row(&AdviceRow(step))?;
     }
     out.text("\nThe verdict")?;
-    out.row(&VerdictRow::cannot_tell(&why.to_string()))?;
+    let answers = inquiry.iter().flat_map(|inquiry| &inquiry.answers);
+    let proven = answers.into_iter().find(|answer| answer.is_proven());
+    out.row(&match proven {
+        Some(answer) => VerdictRow::without_figures(answer, &why.to_string()),
+        None => VerdictRow::cannot_tell(&why.to_string()),
+    })?;
     if let Some(inquiry) = &inquiry {
         for said in inquiry.account.sentences() {
             out.note(&said)?;
         }
     }
-    Ok(())
+    match inquiry.as_ref().is_some_and(|inquiry| inquiry.stopped) {
+        true => Err(Error::Stopped),
+        false if proven.is_some() => Ok(()),
+        false => Err(why),
+    }
 }
 
-fn next_without_books(kernel: &crate::kernel::Kernel) -> Vec<String> {
+fn next_without_books(kernel: &crate::kernel::Kernel, is_asked: bool) -> Vec<String> {
     let mut steps = Vec::new();
     if kernel.dump().triage().is_some() {
         steps.push(
@@ -257,7 +267,9 @@ fn next_without_books(kernel: &crate::kernel::Kernel) -> Vec<String> {
                 .to_owned(),
         );
     }
-    steps.push("!leak Tag looks for the owner of a tag that you know from PoolMon".to_owned());
+    if !is_asked {
+        steps.push("!leak Tag looks for the owner of a tag that you know from PoolMon".to_owned());
+    }
     steps
 }
 

@@ -126,15 +126,14 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         out.row(&OwnerRow::nobody(session, answer))?;
     }
     remarks(answer, &inquiry, known, out)?;
-    if let Err(why) = books {
-        out.note(&format!("what the tag holds is not known: {why}"))?;
+    if inquiry.stopped {
+        out.note("stopped: this is what was found until then")?;
+        return Err(Error::Stopped);
     }
-    match inquiry.stopped {
-        true => {
-            out.note("stopped: this is what was found until then")?;
-            Err(Error::Stopped)
-        }
-        false => Ok(()),
+    match books {
+        Ok(_) => Ok(()),
+        Err(why) if inquiry.account.is_dark() && !answer.is_proven() => Err(why),
+        Err(why) => out.note(&format!("what the tag holds is not known: {why}")),
     }
 }
 

@@ -90,6 +90,11 @@ impl Account {
         self.whole + self.but_discarded
     }
 
+    /// Whether no code of any module was seen.
+    pub fn is_dark(&self) -> bool {
+        self.fully() == 0 && self.partly.is_empty()
+    }
+
     /// Unresolved calls in all modules.
     pub fn open(&self) -> usize {
         self.unresolved.iter().map(|(_, count)| count).sum()

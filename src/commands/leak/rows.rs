@@ -173,7 +173,7 @@ impl VerdictRow {
         }
     }
 
-    /// A dump that cannot tell.
+    /// A dump that cannot tell. The screen leaves the reason to the error that follows.
     pub(super) fn cannot_tell(why: &str) -> VerdictRow {
         let names = [
             "pool",
@@ -185,7 +185,8 @@ impl VerdictRow {
             "tag_share",
             "suspect",
         ];
-        let sentence = format!("This dump cannot tell who uses the pool: {why}");
+        let short = "This dump cannot tell who uses the pool";
+        let sentence = format!("{short}: {why}");
         let mut record: Record = vec![("verdict", "unknown".into())];
         record.extend(
             names
@@ -196,8 +197,38 @@ impl VerdictRow {
         record.push(("sentence", sentence.as_str().into()));
         VerdictRow {
             record,
-            text: format!("  {sentence}"),
+            text: format!("  {short}"),
         }
+    }
+
+    /// Who allocates under the tag is proven by code, and how much that is cannot be told.
+    pub(super) fn without_figures(answer: &Answer, why: &str) -> VerdictRow {
+        let proven: Vec<&str> = answer
+            .suspects
+            .iter()
+            .filter(|suspect| suspect.is_proven())
+            .map(|suspect| suspect.module.image_name.as_str())
+            .collect();
+        let sentence = format!(
+            "Proven to allocate under '{}': {}. How much that is this dump cannot tell: {why}",
+            answer.question.tag,
+            proven.join(", ")
+        );
+        let mut row = VerdictRow::cannot_tell(why);
+        for (name, value) in &mut row.record {
+            *value = match *name {
+                "tag" => answer.question.tag.to_string().into(),
+                "confidence" => leak::confidence(answer).into(),
+                "sentence" => sentence.as_str().into(),
+                "suspect" => match answer.suspects.first() {
+                    Some(suspect) => suspect.module.name.as_str().into(),
+                    None => continue,
+                },
+                _ => continue,
+            };
+        }
+        row.text = format!("  {sentence}");
+        row
     }
 }
 
