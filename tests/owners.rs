@@ -223,11 +223,80 @@ fn tags_that_cannot_be_printed_are_answered_in_dots() {
         assert!(out.contains(said), "{tag:?}: {out}{err}");
         assert_eq!(output.status.code(), Some(status), "{tag:?}: {out}{err}");
         let output = rkd(folder, &["leak.dmp", "-q", "-c", &format!("!leak {tag}")]);
-        let leak = text(&output.stdout) + &text(&output.stderr);
+        let leak = format!("{}{}", text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(1), "{tag:?}: {leak}");
         for said in [&out, &err, &leak] {
             let is_control = |c: char| c.is_control() && c != '\n';
             assert!(!said.contains(is_control), "{tag:?}: {said:?}");
         }
+    }
+}
+
+/// A screen on which Ctrl-C is pressed when the last module has been read: it takes remarks, and nothing else any more.
+#[derive(Default)]
+struct Impatient {
+    pressed: bool,
+    notes: Vec<String>,
+}
+
+impl Impatient {
+    fn check(&self) -> rkd::error::Result<()> {
+        match self.pressed {
+            true => Err(rkd::error::Error::Stopped),
+            false => Ok(()),
+        }
+    }
+}
+
+impl rkd::command::Sink for Impatient {
+    fn row(&mut self, _: &dyn rkd::command::Row) -> rkd::error::Result<()> {
+        self.check()
+    }
+
+    fn text(&mut self, _: &str) -> rkd::error::Result<()> {
+        self.check()
+    }
+
+    fn note(&mut self, note: &str) -> rkd::error::Result<()> {
+        self.notes.push(note.to_owned());
+        Ok(())
+    }
+
+    fn progress(&mut self, done: u64, total: u64, _: &'static str) -> rkd::error::Result<()> {
+        self.pressed |= done == total;
+        self.check()
+    }
+}
+
+#[test]
+fn ctrl_c_keeps_who_was_proven_until_then() {
+    let case = rkd::lab::scenario("notmyfault").unwrap();
+    let table = rkd::symbols::builtin_facts()
+        .by_version(case.version)
+        .unwrap();
+    let mut bytes = Vec::new();
+    rkd::lab::make(case, &table, &rkd::lab::Options::default(), &mut bytes).unwrap();
+    for (line, kept) in [
+        (
+            "!poolowner Leak",
+            "until then: myfault.sys is proven to allocate under 'Leak'",
+        ),
+        (
+            "!leak",
+            "until then: myfault.sys is proven to allocate under 'Leak'",
+        ),
+        (
+            "!poolowner * /t20",
+            "until then 19 of 20 tags had a proven owner",
+        ),
+    ] {
+        let dump = rkd::dump::Dump::from_bytes("leak.dmp", bytes.clone()).unwrap();
+        let kernel = rkd::kernel::Kernel::open(dump, &rkd::kernel::Options::default());
+        let mut session = rkd::session::Session::new(kernel);
+        let mut screen = Impatient::default();
+        let outcome = rkd::command::run_line(&mut session, line, &mut screen);
+        assert!(matches!(outcome, Err(rkd::error::Error::Stopped)), "{line}");
+        assert!(screen.notes[0].starts_with("stopped after "), "{line}");
+        assert_eq!(screen.notes[1], kept, "{line}");
     }
 }

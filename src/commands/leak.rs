@@ -120,10 +120,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     out.text("\nThe verdict")?;
     out.row(&VerdictRow::new(&books, &finding, answer))?;
     remarks(&books, &finding, inquiry.as_ref(), out)?;
-    match inquiry.is_some_and(|inquiry| inquiry.stopped) {
-        true => Err(Error::Stopped),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 fn used(tag: Tag, known: &[TagUse]) -> Option<&TagUse> {
@@ -188,9 +185,6 @@ fn remarks(
                 }
             }
         }
-        if inquiry.stopped {
-            out.note("stopped: this is what was found until then")?;
-        }
     }
     let holder = finding.holder.filter(|_| finding.verdict == Verdict::Leak);
     if holder.is_some_and(|holder| !holder.piles_up()) {
@@ -234,10 +228,9 @@ fn without_books(
             out.note(&said)?;
         }
     }
-    match inquiry.as_ref().is_some_and(|inquiry| inquiry.stopped) {
-        true => Err(Error::Stopped),
-        false if proven.is_some() => Ok(()),
-        false => Err(why),
+    match proven {
+        Some(_) => Ok(()),
+        None => Err(why),
     }
 }
 

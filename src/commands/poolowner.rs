@@ -126,10 +126,6 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         out.row(&OwnerRow::nobody(session, answer))?;
     }
     remarks(answer, &inquiry, known, out)?;
-    if inquiry.stopped {
-        out.note("stopped: this is what was found until then")?;
-        return Err(Error::Stopped);
-    }
     match books {
         Ok(_) => Ok(()),
         Err(why) if inquiry.account.is_dark() && !answer.is_proven() => Err(why),
@@ -137,10 +133,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
 }
 
-/// Asks with progress shown.
+/// Asks with progress shown. After Ctrl-C a screen takes remarks only: who was proven until then is told in them.
 ///
 /// # Errors
-/// Those of the sink.
+/// Those of the sink, and [`Error::Stopped`].
 pub fn ask(
     session: &mut Session,
     questions: &[Question],
@@ -149,13 +145,39 @@ pub fn ask(
 ) -> Result<Inquiry> {
     let readings = session.readings();
     let search = request.search(&session.stop);
-    inquire(
+    let inquiry = inquire(
         &session.kernel,
         &readings,
         questions,
         &search,
         &mut |done, total| out.progress(done, total, "modules"),
-    )
+    )?;
+    if !inquiry.stopped {
+        return Ok(inquiry);
+    }
+    let account = &inquiry.account;
+    out.note(&format!(
+        "stopped after {} of {} modules",
+        account.read, account.modules
+    ))?;
+    match inquiry.answers.as_slice() {
+        [answer] => {
+            for suspect in answer.suspects.iter().filter(|s| s.is_proven()) {
+                out.note(&format!(
+                    "until then: {} is {} to allocate under '{}'",
+                    suspect.module.image_name,
+                    suspect.word(),
+                    answer.question.tag
+                ))?;
+            }
+        }
+        answers => out.note(&format!(
+            "until then {} of {} tags had a proven owner",
+            answers.iter().filter(|answer| answer.is_proven()).count(),
+            answers.len()
+        ))?,
+    }
+    Err(Error::Stopped)
 }
 
 /// What the tag holds.

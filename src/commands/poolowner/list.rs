@@ -5,7 +5,7 @@ use super::row::{OwnerRow, pool_word};
 use crate::analysis::owners::{Answer, Question, Suspect};
 use crate::analysis::tags::api::Pool;
 use crate::command::Sink;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::pool::TagUse;
 use crate::session::Session;
 
@@ -71,13 +71,7 @@ pub(super) fn run(
     for said in inquiry.account.sentences() {
         out.note(&said)?;
     }
-    match inquiry.stopped {
-        true => {
-            out.note("stopped: this is what was found until then")?;
-            Err(Error::Stopped)
-        }
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 fn bytes(usage: &TagUse) -> i64 {
