@@ -72,6 +72,8 @@ pub struct Session {
     pub quit: bool,
     /// Whether commands may open files. Scripts are run with this off, because they can run commands.
     pub may_touch_files: bool,
+    /// Whether the user lets scripts open files too (`--allow`).
+    pub scripts_may_touch_files: bool,
     /// How deep commands are calling commands at the moment.
     pub depth: u32,
     /// How many loops of commands are running inside each other.
@@ -131,6 +133,7 @@ impl Session {
             errors: 0,
             quit: false,
             may_touch_files: true,
+            scripts_may_touch_files: false,
             depth: 0,
             loops: 0,
             jump: None,
@@ -154,7 +157,8 @@ impl Session {
         match self.may_touch_files {
             true => Ok(()),
             false => Err(Error::Absent(
-                "A script may not open files: type the command at the prompt.".into(),
+                "A script may not open files: type the command at the prompt, or start rkd with --allow."
+                    .into(),
             )),
         }
     }

@@ -209,7 +209,7 @@ fn files_of_commands() {
     ] {
         assert_eq!(
             say(&mut session, &line),
-            "A script may not open files: type the command at the prompt.\n",
+            "A script may not open files: type the command at the prompt, or start rkd with --allow.\n",
             "{line}"
         );
     }

@@ -114,11 +114,16 @@ fn growth_between_two_dumps_is_told() {
     let first =
         "print(pool_diff([], ()).map(|row| row.tag)[0]); print(pool_diff((), poolused()).len)";
     assert_eq!(ask("after.dmp", first, 0), "AcLb\n0\n");
-    // a script opens no files, not even by way of this function
+    // a script opens no files, not even by way of this function, unless the user lets it
     let refused = ask("after.dmp", r#"pool_diff("before.dmp", ())"#, 1);
     assert!(
         refused.starts_with("A script may not open files: "),
         "{refused}"
+    );
+    let both = r#"for row in pool_diff("before.dmp", "after.dmp") { print(`${row.tag} ${row.nonpaged_bytes + row.paged_bytes}`) }"#;
+    assert_eq!(
+        done(folder, &["after.dmp", "-q", "--allow", "-c", both], 0),
+        "AcLb 2013265920\n"
     );
 }
 

@@ -103,6 +103,10 @@ pub struct Common {
     #[arg(long, value_name = "FILE", global = true)]
     pub pooltag: Option<PathBuf>,
 
+    /// Lets scripts open files, as pool_diff("other.dmp", ()) and .logopen do
+    #[arg(long, global = true)]
+    pub allow: bool,
+
     /// Never uses the network, even if the symbol path names a server
     #[arg(long, global = true)]
     pub offline: bool,

@@ -38,6 +38,7 @@ pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
     session.servers = servers;
     session.image_path = ImagePath::parse(common.images.as_deref().unwrap_or_default());
     session.stop = world.stop.clone();
+    session.scripts_may_touch_files = common.allow;
     if let Some(zone) = &common.zone {
         session.time_zone = zone.clone();
     }

@@ -27,7 +27,7 @@ enum Side {
 pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
     r.function(
         "pool_diff(before, after)",
-        "The tags that changed between two looks at the pools, as the rows of `!pooldiff`, what grew most first. A look is an array of rows of `poolused()`, or `()` for the dump that is open. A script opens no files: another dump, a PoolMon log or a CSV table is for `!pooldiff FILE` at the prompt.",
+        "The tags that changed between two looks at the pools, as the rows of `!pooldiff`, what grew most first. A look is an array of rows of `poolused()`, or `()` for the dump that is open. With `--allow`, which lets scripts open files, also the path of another dump, of a PoolMon log or of a CSV table.",
     );
     let of = Arc::clone(host);
     r.engine.register_fn(

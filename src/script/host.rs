@@ -248,7 +248,8 @@ fn serve(
 ) -> Result<()> {
     let mut served = Ok(());
     // A script can run commands, and some commands open files.
-    let may_touch_files = std::mem::replace(&mut session.may_touch_files, false);
+    let may_touch_files = session.may_touch_files;
+    session.may_touch_files &= session.scripts_may_touch_files;
     // Should a job panic, the script does not wait for ever.
     let _close = CloseAtEnd(jobs);
     while let Some(jobs) = jobs.take() {

@@ -72,7 +72,7 @@ fn lines_of_kd_give_text_or_rows_or_go_straight_to_the_screen() {
         ),
         (
             "kd(\".logopen x\")",
-            "A script may not open files: type the command at the prompt.\n    kd(\".logopen x\")\n    ^\n",
+            "A script may not open files: type the command at the prompt, or start rkd with --allow.\n    kd(\".logopen x\")\n    ^\n",
         ),
         (
             "kd(\"q\")",
