@@ -69,33 +69,36 @@ impl Names {
     }
 }
 
+/// The better of the table with which the dump was opened and of what was read later. What rkd knows of nt itself is more
+/// than its exports tell, and less than a file.
+fn better<'a>(
+    own: Option<&'a SymbolTable>,
+    read: Option<&'a SymbolTable>,
+) -> Option<&'a SymbolTable> {
+    match own {
+        Some(own) if !own.source().is_partial() => Some(own),
+        Some(own) => read
+            .filter(|table| !table.source().is_partial())
+            .or(Some(own)),
+        None => read,
+    }
+}
+
 impl Kernel {
     /// The symbols of a module, the best that are to be had, read now unless they have been already.
     pub fn symbols_of(&self, module: &Module) -> Option<&SymbolTable> {
         let index = self.index_of(module)?;
         let own = self.own_table(index);
-        match own.is_none_or(|table| table.source().is_partial()) {
-            // What rkd knows of nt itself is more than its exports tell, and less than a file.
-            true => self
-                .load(index)
-                .filter(|table| own.is_none() || !table.source().is_partial())
-                .or(own),
-            false => own,
-        }
+        let is_whole = own.is_some_and(|table| !table.source().is_partial());
+        let read = if is_whole { None } else { self.load(index) };
+        better(own, read)
     }
 
     /// The best symbols of a module that have been read already; nothing is read now.
     pub fn known_symbols(&self, module: &Module) -> Option<&SymbolTable> {
         let own = self.own_table(self.index_of(module)?);
         let read = self.loaded_symbols(module);
-        let read = read.and_then(|loaded| loaded.table.as_deref());
-        // What rkd knows of nt itself is more than its exports tell, and less than a file.
-        match own {
-            Some(own) if !own.source().is_partial() => Some(own),
-            _ => read
-                .filter(|table| own.is_none() || !table.source().is_partial())
-                .or(own),
-        }
+        better(own, read.and_then(|loaded| loaded.table.as_deref()))
     }
 
     /// All tables by which the symbols of a module may go, the best first: behind the built-in facts, which know only some of
