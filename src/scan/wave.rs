@@ -42,7 +42,7 @@ impl Wave<'_> {
     ) -> Option<u64> {
         let tasks = self.tasks();
         let run = |task: &Vec<Part>| self.run(task, patterns, stop);
-        let outcomes: Vec<Outcome> = if tasks.len() > 1 {
+        let outcomes: Vec<Outcome> = if tasks.len() > 1 && rayon::current_num_threads() > 1 {
             tasks.par_iter().map(run).collect()
         } else {
             tasks.iter().map(run).collect()

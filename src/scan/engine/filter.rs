@@ -1,10 +1,10 @@
-//! Any number of patterns in one pass: a coarse sieve over the half-bytes, then a bitmap over the hashes, then the truth.
+//! Any number of patterns in one pass: a coarse sieve over single bytes, then a bitmap over the hashes, then the truth.
 //!
-//! A window of four bytes passes the sieve when each byte's halves occur at that place in some window of one bucket (eight
-//! buckets, one bit each: eight table look-ups by the processor's byte shuffle decide 32 places at once). What passes is
-//! hashed into a bitmap, and only what is set there is compared with patterns.
+//! A window of four bytes passes the sieve when each of its bytes occurs at that place in some window of one bucket: eight
+//! buckets, one bit each, so that a look into a table for each byte decides, for as many places at once as fit into a vector.
+//! What passes is hashed into a bitmap, and only what is set there is compared with patterns.
 
-use super::index::{Entry, Index};
+use super::index::{Entry, Holders, Index};
 use super::sieve::Sieve;
 use super::window::Chooser;
 use super::{Ask, Found, simd};
@@ -84,73 +84,156 @@ impl Filter {
         match self.shapes.as_slice() {
             // Nearly always; without the inner loop the compiler makes better code.
             [only] if only.mask == u32::MAX => self.sift(
-                hay,
                 places,
-                |four| only.index.may_hold(four),
-                |at| only.look(window(hay, at), at, ask, out),
-            ),
-            shapes => self.sift(
-                hay,
-                places,
-                |_| true,
-                |at| {
-                    let four = window(hay, at);
-                    for shape in shapes {
-                        shape.look(four & shape.mask, at, ask, out);
-                    }
+                One {
+                    shape: only,
+                    ask,
+                    out,
                 },
             ),
+            shapes => self.sift(places, Many { shapes, ask, out }),
         }
     }
 
     #[inline(always)]
-    fn sift(
-        &self,
-        hay: &[u8],
-        places: Range<usize>,
-        probe: impl Fn(u32) -> bool,
-        mut look: impl FnMut(usize),
-    ) {
+    fn sift(&self, places: Range<usize>, mut suspects: impl Suspects) {
         let rest = match &self.simd {
-            Some(simd) => simd.sift(&self.sieve, hay, places.clone(), &probe, &mut look),
+            Some(simd) => simd.sift(&self.sieve, places.clone(), &mut suspects),
             None => places.start,
         };
-        (rest..places.end).for_each(look);
+        (rest..places.end).for_each(|at| suspects.examine(at));
+    }
+}
+
+/// What the vectors ask of the filter.
+pub(super) trait Suspects {
+    /// The bytes that are searched.
+    fn hay(&self) -> &[u8];
+    /// Whether four bytes may be a window: no means no.
+    fn may_be(&self, four: u32) -> bool;
+    /// The memory that a look at these four bytes will need, so that it can be fetched.
+    fn needed(&self, four: u32) -> *const u8;
+    /// Adds what is found with the window at a place.
+    fn look(&mut self, at: usize);
+
+    /// The same for a place about which nothing is known yet.
+    #[inline(always)]
+    fn examine(&mut self, at: usize) {
+        if self.may_be(window(self.hay(), at)) {
+            self.look(at);
+        }
+    }
+}
+
+/// All windows use all of their four bytes.
+struct One<'a> {
+    shape: &'a Shape,
+    ask: &'a Ask<'a>,
+    out: &'a mut Vec<Found>,
+}
+
+impl Suspects for One<'_> {
+    #[inline(always)]
+    fn hay(&self) -> &[u8] {
+        self.ask.hay
+    }
+
+    #[inline(always)]
+    fn may_be(&self, four: u32) -> bool {
+        self.shape.index.may_hold(four)
+    }
+
+    #[inline(always)]
+    fn needed(&self, four: u32) -> *const u8 {
+        self.shape.index.place(four)
+    }
+
+    #[inline(always)]
+    fn look(&mut self, at: usize) {
+        self.shape
+            .look(window(self.ask.hay, at), at, self.ask, self.out);
+    }
+}
+
+/// Windows of several shapes.
+struct Many<'a> {
+    shapes: &'a [Shape],
+    ask: &'a Ask<'a>,
+    out: &'a mut Vec<Found>,
+}
+
+impl Suspects for Many<'_> {
+    #[inline(always)]
+    fn hay(&self) -> &[u8] {
+        self.ask.hay
+    }
+
+    #[inline(always)]
+    fn may_be(&self, four: u32) -> bool {
+        // Without a branch: what passes the sieve is no more regular than memory is.
+        self.shapes
+            .iter()
+            .fold(false, |any, shape| any | shape.may_hold(four))
+    }
+
+    #[inline(always)]
+    fn needed(&self, four: u32) -> *const u8 {
+        let first = &self.shapes[0];
+        first.index.place(four & first.mask)
+    }
+
+    #[inline(always)]
+    fn look(&mut self, at: usize) {
+        let four = window(self.ask.hay, at);
+        for shape in self.shapes.iter().filter(|shape| shape.may_hold(four)) {
+            shape.look(four, at, self.ask, self.out);
+        }
     }
 }
 
 impl Shape {
     #[inline(always)]
-    fn look(&self, value: u32, at: usize, ask: &Ask<'_>, out: &mut Vec<Found>) {
-        if self.index.may_hold(value) {
-            self.confirm(value, at, ask, out);
-        }
+    fn may_hold(&self, four: u32) -> bool {
+        self.index.may_hold(four & self.mask)
     }
 
-    #[inline(never)]
-    fn confirm(&self, value: u32, at: usize, ask: &Ask<'_>, out: &mut Vec<Found>) {
+    #[inline(always)]
+    fn look(&self, four: u32, at: usize, ask: &Ask<'_>, out: &mut Vec<Found>) {
         // Past the end `window` reads zeroes.
         if ask.hay.len() - at < self.span {
             return;
         }
-        for entry in self.index.get(value) {
-            if out.len() > ask.enough {
-                return;
-            }
-            let Some(start) = at
-                .checked_sub(entry.offset as usize)
-                .filter(|start| ask.starts.contains(start))
-            else {
-                continue;
-            };
-            if entry.sure {
-                out.push(Found {
-                    address: ask.address(start),
-                    pattern: entry.pattern,
-                });
-            } else {
-                ask.confirm(start, entry.pattern, out);
-            }
+        match self.index.get(four & self.mask) {
+            Holders::None => {}
+            Holders::Whole(pattern) if ask.starts.contains(&at) => out.push(Found {
+                address: ask.address(at),
+                pattern,
+            }),
+            Holders::Whole(_) => {}
+            Holders::Windows(windows) => confirm(windows, at, ask, out),
+        }
+    }
+}
+
+#[inline(never)]
+fn confirm(windows: &[Entry], at: usize, ask: &Ask<'_>, out: &mut Vec<Found>) {
+    for entry in windows {
+        if out.len() > ask.enough {
+            return;
+        }
+        let Some(start) = at
+            .checked_sub(entry.offset as usize)
+            .filter(|start| ask.starts.contains(start))
+        else {
+            continue;
+        };
+        if entry.sure {
+            out.push(Found {
+                address: ask.address(start),
+                pattern: entry.pattern,
+            });
+        } else {
+            ask.confirm(start, entry.pattern, out);
         }
     }
 }

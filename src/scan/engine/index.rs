@@ -20,14 +20,35 @@ pub(super) struct Index {
     bitmap_shift: u32,
     /// Ascending by value.
     entries: Vec<Entry>,
-    /// Open addressing, at most half full: a value, and where in `entries` it begins (`EMPTY`: nothing).
-    slots: Vec<(u32, u32)>,
+    /// Open addressing, at most half full; a power of two.
+    slots: Vec<Slot>,
     slot_shift: u32,
     /// The distinct values, ascending.
     values: Vec<u32>,
 }
 
+/// A value, and who has it.
+#[derive(Clone, Copy)]
+struct Slot {
+    value: u32,
+    /// [`EMPTY`], a pattern under [`ALONE`], or where the value begins in the entries.
+    who: u32,
+}
+
 const EMPTY: u32 = u32::MAX;
+/// The value is the whole of one pattern and no other has it: nearly all tags. What is found is told without a second look
+/// into memory, which for a hundred thousand tags is in no near cache.
+const ALONE: u32 = 1 << 31;
+
+/// Who has a value.
+pub(super) enum Holders<'a> {
+    /// Nobody.
+    None,
+    /// This pattern, of which the value is the whole.
+    Whole(u32),
+    /// The windows that have it.
+    Windows(&'a [Entry]),
+}
 
 impl Index {
     /// An index of the entries, in any order.
@@ -37,18 +58,22 @@ impl Index {
         values.dedup();
         // 64 bits a value let one place in 64 of those that pass the sieve through; from 2^15 bits (4 KiB) to 2^24 (2 MiB).
         // A larger bitmap would no longer fit into the nearer caches.
-        let bits = (values.len().max(1) * 64)
+        let bits = (values.len().max(1) * 16)
             .next_power_of_two()
             .trailing_zeros()
             .clamp(15, 24);
         let slot_bits = (values.len().max(1) * 2)
             .next_power_of_two()
             .trailing_zeros();
+        let empty = Slot {
+            value: 0,
+            who: EMPTY,
+        };
         let mut index = Index {
             bitmap: vec![0; 1 << (bits - 6)],
             bitmap_shift: 32 - bits,
             entries,
-            slots: vec![(0, EMPTY); 1 << slot_bits],
+            slots: vec![empty; 1 << slot_bits],
             slot_shift: 32 - slot_bits,
             values,
         };
@@ -58,10 +83,16 @@ impl Index {
             let bit = (hash >> index.bitmap_shift) as usize;
             index.bitmap[bit / 64] |= 1 << (bit % 64);
             let mut slot = (hash >> index.slot_shift) as usize;
-            while index.slots[slot].1 != EMPTY {
+            while index.slots[slot].who != EMPTY {
                 slot = (slot + 1) % index.slots.len();
             }
-            index.slots[slot] = (run[0].value, first);
+            index.slots[slot] = Slot {
+                value: run[0].value,
+                who: match run {
+                    [only] if only.sure => only.pattern | ALONE,
+                    _ => first,
+                },
+            };
             first += run.len() as u32;
         }
         index
@@ -80,18 +111,40 @@ impl Index {
         self.bitmap[(bit / 64) & (self.bitmap.len() - 1)] >> (bit % 64) & 1 == 1
     }
 
-    /// All windows with the value.
-    pub fn get(&self, value: u32) -> impl Iterator<Item = &Entry> {
+    /// The memory that [`Index::get`] looks at first.
+    #[inline(always)]
+    pub fn place(&self, value: u32) -> *const u8 {
+        let slot = (hash(value) >> self.slot_shift) as usize;
+        (&raw const self.slots[slot & (self.slots.len() - 1)]).cast()
+    }
+
+    /// Who has the value.
+    #[inline(always)]
+    pub fn get(&self, value: u32) -> Holders<'_> {
+        let last = self.slots.len() - 1;
         let mut slot = (hash(value) >> self.slot_shift) as usize;
-        while self.slots[slot].1 != EMPTY && self.slots[slot].0 != value {
-            slot = (slot + 1) % self.slots.len();
+        loop {
+            let Slot { value: here, who } = self.slots[slot & last];
+            if who == EMPTY {
+                return Holders::None;
+            }
+            if here == value {
+                return match who & ALONE {
+                    0 => Holders::Windows(self.run(who as usize)),
+                    _ => Holders::Whole(who & !ALONE),
+                };
+            }
+            slot += 1;
         }
-        let first = self.slots[slot].1 as usize;
-        self.entries
-            .get(first..)
-            .unwrap_or_default()
+    }
+
+    /// The entries with the same value as the first of them.
+    fn run(&self, first: usize) -> &[Entry] {
+        let entries = &self.entries[first..];
+        let end = entries
             .iter()
-            .take_while(move |entry| entry.value == value)
+            .position(|entry| entry.value != entries[0].value);
+        &entries[..end.unwrap_or(entries.len())]
     }
 }
 

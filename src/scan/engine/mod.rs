@@ -143,12 +143,19 @@ impl Patterns {
 
     /// Every occurrence in `hay`, which lies at `base`: overlapping ones too, by address and then by pattern.
     pub fn find_all(&self, hay: &[u8], base: u64) -> Vec<Found> {
-        let mut out = Vec::new();
+        let mut all = Vec::new();
+        self.each(hay, base, |found| all.push(found));
+        all
+    }
+
+    /// Hands over every occurrence in `hay`, in the order of [`Patterns::find_all`], and keeps none.
+    pub fn each(&self, hay: &[u8], base: u64, mut take: impl FnMut(Found)) {
+        let mut block = Vec::new();
         let mut at = 0;
         while at < hay.len() {
-            at = self.find(hay, base, at..hay.len(), usize::MAX, &mut out);
+            at = self.find(hay, base, at..hay.len(), usize::MAX, &mut block);
+            block.drain(..).for_each(&mut take);
         }
-        out
     }
 
     /// Adds to `out` the occurrences that begin in the first block of `starts` and lie wholly in `hay`, and returns where the

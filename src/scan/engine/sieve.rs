@@ -2,12 +2,16 @@
 
 use super::rarity::chance;
 
-/// Half-byte tables: bit `b` of `low[i][n]` says that bucket `b` has a window whose byte `i` ends in the digit `n`.
-///
-/// A place passes when some bucket has both halves of all four bytes.
+/// Which buckets have a window with which bytes: bit `b` is bucket `b`. A place passes when some bucket has all four bytes.
 pub(super) struct Sieve {
+    /// By the byte's place in the window, and the byte.
+    pub bytes: [[u8; 256]; 4],
+    /// The same by the digit in which the byte ends. What passes the bytes passes their halves too.
     pub low: [[u8; 16]; 4],
+    /// By the digit with which the byte begins.
     pub high: [[u8; 16]; 4],
+    /// No byte above 0x7f passes anywhere.
+    pub is_seven_bit: bool,
 }
 
 /// Windows that are to share a bucket.
@@ -34,26 +38,25 @@ impl Sieve {
             let (one, other) = groups.swap_remove(worst).halve();
             groups.extend([one, other]);
         }
-        let mut sieve = Sieve {
-            low: [[0; 16]; 4],
-            high: [[0; 16]; 4],
-        };
+        let mut bytes = [[0; 256]; 4];
         for (bucket, group) in groups.iter().enumerate() {
-            for (at, (low, high)) in group.digits().into_iter().enumerate() {
-                for digit in 0..16 {
-                    sieve.low[at][digit] |= u8::from(low >> digit & 1 == 1) << bucket;
-                    sieve.high[at][digit] |= u8::from(high >> digit & 1 == 1) << bucket;
-                }
+            group.mark(1 << bucket, &mut bytes);
+        }
+        let (mut low, mut high) = ([[0; 16]; 4], [[0; 16]; 4]);
+        let mut upper = 0;
+        for (at, bytes) in bytes.iter().enumerate() {
+            for (byte, buckets) in bytes.iter().enumerate() {
+                low[at][byte & 15] |= buckets;
+                high[at][byte >> 4] |= buckets;
+                upper |= if byte < 0x80 { 0 } else { *buckets };
             }
         }
-        sieve
-    }
-
-    /// Whether no byte above 0x7f passes anywhere.
-    pub fn is_seven_bit(&self) -> bool {
-        self.high
-            .iter()
-            .all(|digits| digits[8..].iter().all(|&buckets| buckets == 0))
+        Sieve {
+            bytes,
+            low,
+            high,
+            is_seven_bit: upper == 0,
+        }
     }
 }
 
@@ -70,6 +73,20 @@ impl Group {
             .map(|&(low, high)| share(low, high))
             .product();
         group
+    }
+
+    /// Sets the bucket's bit for all bytes of the windows.
+    fn mark(&self, bit: u8, bytes: &mut [[u8; 256]; 4]) {
+        for value in &self.values {
+            for (bytes, byte) in bytes.iter_mut().zip(value.to_le_bytes()) {
+                bytes[usize::from(byte)] |= bit;
+            }
+        }
+        for (bytes, used) in bytes.iter_mut().zip(self.shape.to_le_bytes()) {
+            if used == 0 {
+                bytes.iter_mut().for_each(|buckets| *buckets |= bit);
+            }
+        }
     }
 
     /// For each byte of the window, which digits its halves can have: one bit a digit.

@@ -36,10 +36,10 @@ fn exact(bytes: &[u8]) -> (Vec<u8>, Vec<u8>, u64) {
     (bytes.to_vec(), vec![0xff; bytes.len()], 1)
 }
 
-/// With SIMD where there is, without, and with a limit that cuts blocks down to single places.
+/// With every SIMD that there is, without, and with a limit that cuts blocks down to single places.
 fn check(patterns: &[(Vec<u8>, Vec<u8>, u64)], hay: &[u8], base: u64) {
     let expected = naive(patterns, hay, base);
-    for simd in [simd::Simd::detect(), None] {
+    for simd in simd::Simd::all().into_iter().map(Some).chain([None]) {
         let set = set(patterns, simd);
         assert_eq!(pairs(&set.find_all(hay, base)), expected, "simd {simd:?}");
         let (mut out, mut at) = (Vec::new(), 0);
