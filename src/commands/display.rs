@@ -283,13 +283,24 @@ impl Options {
 
 /// The line that a member of the family shows for the sixteen bytes at an address; empty for a name that is none.
 pub fn line_at(kernel: &Kernel, at: Virt, name: &str) -> String {
+    line_of(at, name, |length| Memory::of(kernel).read(at, length))
+}
+
+/// The line of `db` for bytes that were read already; what there is less than sixteen is shown as missing.
+pub fn line_of_bytes(at: Virt, bytes: &[u8]) -> String {
+    line_of(at, "db", |length| {
+        let known = bytes.iter().copied().map(Some);
+        known.chain(std::iter::repeat(None)).take(length).collect()
+    })
+}
+
+fn line_of(at: Virt, name: &str, read: impl FnOnce(usize) -> Vec<Option<u8>>) -> String {
     let Some(form) = Form::named(name) else {
         return String::new();
     };
-    let bytes = Memory::of(kernel).read(at, form.columns * form.unit as usize);
     let row = Numbers {
         at,
-        bytes,
+        bytes: read(form.columns * form.unit as usize),
         form,
         columns: form.columns,
         is_physical: false,

@@ -114,6 +114,10 @@ impl Console {
     pub fn put(&mut self, text: &str) -> Result<()> {
         let out = &mut self.out;
         let written = self.progress.aside(|| out.write_all(text.as_bytes()));
+        self.written(written)
+    }
+
+    fn written(&mut self, written: io::Result<()>) -> Result<()> {
         self.heed(written)?;
         // The first row must be seen at once, and the last before a long silence soon.
         if self.watched || self.flushed.is_none_or(|at| at.elapsed() >= LATEST) {
@@ -121,6 +125,16 @@ impl Console {
         } else {
             Ok(())
         }
+    }
+
+    /// Writes a line to the output.
+    pub fn line(&mut self, text: &str) -> Result<()> {
+        let out = &mut self.out;
+        let written = self.progress.aside(|| {
+            out.write_all(text.as_bytes())?;
+            out.write_all(b"\n")
+        });
+        self.written(written)
     }
 
     /// Writes a line to the remarks, after everything that was put before it.

@@ -26,9 +26,17 @@ fn acts(c: char) -> bool {
     }
 }
 
+/// Whether there is nothing but letters, signs and kd's own controls of ASCII: nearly all lines, of which there may be millions.
+fn is_harmless(text: &str) -> bool {
+    let harmless = |byte: &u8| matches!(byte, 0x20..0x7f | b'\n' | b'\t');
+    text.as_bytes()
+        .iter()
+        .fold(true, |all, byte| all & harmless(byte))
+}
+
 /// Text for a terminal: what would act is shown as `.`, as kd shows unprintable bytes.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains(acts) {
+    if !is_harmless(text) && text.contains(acts) {
         Cow::Owned(
             text.chars()
                 .map(|c| if acts(c) { '.' } else { c })

@@ -23,10 +23,6 @@ impl Text {
             headings: false,
         }
     }
-
-    fn line(&mut self, painted: &str) -> Result<()> {
-        self.console.put(&format!("{painted}\n"))
-    }
 }
 
 impl Sink for Text {
@@ -36,22 +32,19 @@ impl Sink for Text {
         if text.is_empty() {
             return Ok(());
         }
-        let painted = self
-            .console
-            .out_paint
-            .row(row.kind(), &sanitize::plain(&text))
-            .into_owned();
-        self.line(&painted)
+        let paint = self.console.out_paint;
+        self.console
+            .line(&paint.row(row.kind(), &sanitize::plain(&text)))
     }
 
     fn text(&mut self, text: &str) -> Result<()> {
         self.console.check()?;
         let text = sanitize::plain(text);
-        let painted = match self.headings {
-            true => self.console.out_paint.heading(&text).into_owned(),
-            false => text.into_owned(),
-        };
-        self.line(&painted)
+        let paint = self.console.out_paint;
+        match self.headings {
+            true => self.console.line(&paint.heading(&text)),
+            false => self.console.line(&text),
+        }
     }
 
     fn note(&mut self, note: &str) -> Result<()> {
@@ -85,7 +78,8 @@ impl Output for Text {
             return Ok(());
         }
         let prompt = self.console.out_paint.prompt(prompt).into_owned();
-        self.line(&format!("{prompt}{}", sanitize::plain(line)))
+        self.console
+            .line(&format!("{prompt}{}", sanitize::plain(line)))
     }
 
     fn begin(&mut self, line: &str) -> Result<()> {
@@ -99,7 +93,7 @@ impl Output for Text {
     fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
         let text = sanitize::plain(&error.to_string()).into_owned();
         let painted = self.console.out_paint.error(&text).into_owned();
-        self.line(&painted)?;
+        self.console.line(&painted)?;
         reasons(error).iter().try_for_each(|why| self.note(why))
     }
 
@@ -127,7 +121,7 @@ impl Output for Text {
             .out_paint
             .lesson(&wrapped(text, WIDTH))
             .into_owned();
-        self.line(&painted)
+        self.console.line(&painted)
     }
 
     fn close(&mut self) -> Result<()> {

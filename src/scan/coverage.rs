@@ -1,7 +1,7 @@
 //! The account of a search: what was asked for, what was read, and why the rest could not be.
 
-use super::hits::Span;
 use super::source::Source;
+use super::span::Span;
 use crate::addr::PAGE_SIZE;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +62,14 @@ impl Coverage {
                 return;
             }
             at = end + 1;
+        }
+    }
+
+    /// The same when what was found at an address was not taken any more.
+    pub(super) fn heard_until(self, source: &Source, at: u64) -> Coverage {
+        Coverage {
+            stopped_at: Some(source.name(at)),
+            ..self
         }
     }
 

@@ -3,51 +3,11 @@
 use super::coverage::Coverage;
 use super::engine::{Found, Patterns};
 use super::source::Source;
-use super::wave::Wave;
-use crate::addr::Virt;
+use super::span::Span;
+use super::walk::Walk;
 use crate::error::Result;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Bytes of the first wave: its hits appear at once. Each further wave has twice as many, up to [`WAVE_EACH`] a processor and
-/// [`MOST_WAVE`]: a slow disk must not hold up Ctrl-C.
-const FIRST_WAVE: u64 = 0x2_0000;
-const WAVE_EACH: u64 = 4 << 20;
-const MOST_WAVE: u64 = 32 << 20;
-
-/// A stretch of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// The first address.
-    pub start: u64,
-    /// Bytes. What would lie past the end of the address space does not count.
-    pub len: u64,
-}
-
-impl Span {
-    /// A stretch of virtual memory.
-    pub fn new(start: Virt, len: u64) -> Span {
-        Span {
-            start: start.0,
-            len,
-        }
-    }
-
-    /// The whole of an address space: its two halves, because one length cannot say 2^64.
-    pub fn everything() -> [Span; 2] {
-        [0, 1 << 63].map(|start| Span {
-            start,
-            len: 1 << 63,
-        })
-    }
-
-    /// The last address; `None` for an empty span.
-    pub(super) fn last(self) -> Option<u64> {
-        self.len
-            .checked_sub(1)
-            .map(|len| self.start.saturating_add(len))
-    }
-}
+use std::sync::atomic::AtomicBool;
 
 /// A place where a pattern was found, whole, within a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,36 +54,18 @@ pub enum Event {
 /// # Ok::<(), rkd::error::Error>(())
 /// ```
 pub struct Hits {
-    source: Source,
-    patterns: Arc<Patterns>,
-    stop: Arc<AtomicBool>,
     spans: Arc<[Span]>,
     /// The span that is being searched.
     span: usize,
     /// Nothing more is to be searched: all is done, or the search was broken off.
     ended: bool,
-    place: Place,
-    /// Bytes of the next wave.
-    wave: u64,
-    /// Addresses that the next wave looks over to find its bytes: more when there are holes.
-    window: u64,
-    /// The address up to which the system was asked to read ahead.
-    ahead: u64,
+    /// As far as hits were handed over.
+    walk: Walk,
     found: std::vec::IntoIter<Found>,
     /// The hit that nobody took.
     refused: Option<u64>,
     /// One account a span that was begun.
     coverage: Vec<Coverage>,
-}
-
-/// How far a span is done.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    /// The first address that was not searched; `None` when the span is at its end.
-    next: Option<u64>,
-    /// The first address that is not accounted for: it lies before `next` when a hole is still growing.
-    counted: Option<u64>,
-    last: u64,
 }
 
 impl Hits {
@@ -135,16 +77,10 @@ impl Hits {
         stop: Arc<AtomicBool>,
     ) -> Hits {
         let mut hits = Hits {
-            source,
-            patterns,
-            stop,
             spans: spans.into(),
             span: 0,
             ended: false,
-            place: Place::default(),
-            wave: FIRST_WAVE,
-            window: FIRST_WAVE,
-            ahead: 0,
+            walk: Walk::new(source, patterns, stop),
             found: Vec::new().into_iter(),
             refused: None,
             coverage: Vec::new(),
@@ -174,7 +110,7 @@ impl Hits {
 
     /// The patterns that are searched for.
     pub fn patterns(&self) -> &Patterns {
-        &self.patterns
+        &self.walk.patterns
     }
 
     /// How many bytes are behind, and how many there are together, holes included.
@@ -191,9 +127,10 @@ impl Hits {
             .map(len)
             .fold(0, u64::saturating_add);
         let here = self
+            .walk
             .place
             .next
-            .map_or(0, |next| (self.place.last - next).saturating_add(1));
+            .map_or(0, |next| (self.walk.place.last - next).saturating_add(1));
         (total.saturating_sub(ahead).saturating_sub(here), total)
     }
 
@@ -221,8 +158,10 @@ impl Hits {
             .refused
             .or_else(|| self.found.next().map(|found| found.address));
         if !self.ended || next.is_some() {
-            let at = next.or(self.place.next).unwrap_or(self.place.last);
-            let name = self.source.name(at);
+            let at = next
+                .or(self.walk.place.next)
+                .unwrap_or(self.walk.place.last);
+            let name = self.walk.source.name(at);
             if let Some(coverage) = self.coverage.last_mut() {
                 coverage.stopped_at.get_or_insert(name);
             }
@@ -245,29 +184,22 @@ impl Hits {
         if self.found.len() > 0 {
             return true;
         }
-        while self.place.next.is_none() && !self.ended {
+        while self.walk.place.next.is_none() && !self.ended {
             self.span += 1;
             self.begin();
         }
         if self.ended {
             return false;
         }
-        if self.stop.load(Ordering::Relaxed) {
+        if self.walk.is_stopped() {
             self.end_here(|coverage, at| coverage.stopped_at = Some(at));
             return false;
         }
-        let (found, broke_off) = self.run_wave();
-        self.found = found.into_iter();
-        let processors = rayon::current_num_threads() as u64;
-        self.wave = match broke_off {
-            false => (self.wave * 2).min(MOST_WAVE).min(WAVE_EACH * processors),
-            true => (self.wave / 2).max(FIRST_WAVE),
-        };
-        if self
-            .coverage
-            .last()
-            .is_some_and(|coverage| coverage.read > self.source.most())
-        {
+        self.found = self.walk.step().into_iter();
+        if let Some(coverage) = self.coverage.last_mut() {
+            coverage.clone_from(&self.walk.coverage);
+        }
+        if self.walk.coverage.read > self.walk.source.most() {
             self.end_here(|coverage, _| coverage.gave_up = true);
         }
         true
@@ -279,128 +211,21 @@ impl Hits {
             self.ended = true;
             return;
         };
-        let last = span.last();
-        let start = last.map(|_| span.start);
-        self.place = Place {
-            next: start,
-            counted: start,
-            last: last.unwrap_or_default(),
-        };
-        self.ahead = 0;
-        self.coverage.push(Coverage::of(*span));
+        self.walk.begin(*span);
+        self.coverage.push(self.walk.coverage.clone());
     }
 
     /// Ends the whole search at the present place.
     fn end_here(&mut self, say: impl FnOnce(&mut Coverage, String)) {
-        let at = self.source.name(self.place.next.unwrap_or(self.place.last));
+        let at = self
+            .walk
+            .source
+            .name(self.walk.place.next.unwrap_or(self.walk.place.last));
         if let Some(coverage) = self.coverage.last_mut() {
             say(coverage, at);
         }
         self.ended = true;
     }
-
-    fn run_wave(&mut self) -> (Vec<Found>, bool) {
-        let Place {
-            next: Some(start),
-            mut counted,
-            last,
-        } = self.place
-        else {
-            return (Vec::new(), false);
-        };
-        let source = self.source.clone();
-        let window_last = start.saturating_add(self.window.max(1) - 1).min(last);
-        let (mut pieces, mut size) = (Vec::new(), 0);
-        for (va, bytes) in source.pieces(start, window_last - start + 1, &self.stop) {
-            let room = (self.wave - size) as usize;
-            let bytes = bytes.get(..room).unwrap_or(bytes);
-            size += bytes.len() as u64;
-            pieces.push((va, bytes));
-            if size >= self.wave {
-                break;
-            }
-        }
-        if self.stop.load(Ordering::Relaxed) {
-            // The pieces may have ended early.
-            return (Vec::new(), true);
-        }
-        let after = |piece: Option<&(u64, &[u8])>| {
-            piece.and_then(|(va, bytes)| va.checked_add(bytes.len() as u64))
-        };
-        let next = if size >= self.wave {
-            after(pieces.last())
-        } else {
-            window_last.checked_add(1)
-        };
-        self.window = match size {
-            _ if size >= self.wave => self.wave,
-            _ if size < self.wave / 2 => self.window.saturating_mul(4),
-            _ => self.window.saturating_mul(2),
-        };
-
-        let behind = match after(pieces.last()) {
-            Some(end) if end <= last => {
-                let reach = self.patterns.longest() - 1;
-                behind(&source, end, last, reach, &self.stop)
-            }
-            _ => Vec::new(),
-        };
-        if let Some(next) = next.filter(|next| *next <= last) {
-            // Two waves in advance; what was asked for once is not asked for again.
-            let start = next.max(self.ahead);
-            let end = next.saturating_add(self.wave * 2).min(last);
-            if start < end {
-                source.read_ahead(start, end - start, &self.stop);
-                self.ahead = end;
-            }
-        }
-        let wave = Wave { pieces, behind };
-        let mut found = Vec::new();
-        let broke_off = wave.search(&self.patterns, &self.stop, &mut found);
-        if broke_off.is_none() {
-            source.release(&wave.pieces);
-        }
-        let next = broke_off.or(next).filter(|next| *next <= last);
-
-        let Some(coverage) = self.coverage.last_mut() else {
-            return (found, false);
-        };
-        let searched = |va: u64| next.is_none_or(|next| va < next);
-        for &(va, bytes) in wave.pieces.iter().filter(|(va, _)| searched(*va)) {
-            if let Some(counted) = counted.filter(|counted| *counted < va) {
-                coverage.hole(&source, counted, va - 1, &self.stop);
-            }
-            let bytes = next.map_or(bytes.len() as u64, |next| {
-                (next - va).min(bytes.len() as u64)
-            });
-            coverage.read += bytes;
-            counted = va.checked_add(bytes);
-        }
-        if next.is_none()
-            && let Some(counted) = counted.filter(|counted| *counted <= last)
-        {
-            coverage.hole(&source, counted, last, &self.stop);
-        }
-        self.place = Place {
-            next,
-            counted,
-            last,
-        };
-        (found, broke_off.is_some())
-    }
-}
-
-/// At most `reach` bytes that are there from `start` on without a gap.
-fn behind(source: &Source, start: u64, last: u64, reach: usize, stop: &AtomicBool) -> Vec<u8> {
-    let mut behind: Vec<u8> = Vec::new();
-    let reach = (reach as u64).min((last - start).saturating_add(1));
-    for (va, bytes) in source.pieces(start, reach, stop) {
-        if va.wrapping_sub(start) != behind.len() as u64 {
-            break;
-        }
-        behind.extend_from_slice(bytes);
-    }
-    behind
 }
 
 impl Iterator for Hits {

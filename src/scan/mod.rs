@@ -10,15 +10,18 @@ pub mod pattern;
 mod regex;
 mod serial;
 mod source;
+mod span;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod wave;
 
 pub use coverage::Coverage;
 pub use engine::{Found, MAX_BYTES, MAX_PATTERNS, Patterns};
-pub use hits::{Event, Hit, Hits, Span};
+pub use hits::{Event, Hit, Hits};
 pub use pattern::Pattern;
 pub use regex::{MAX_MATCH, Regex};
 pub use source::Source;
+pub use span::Span;
 pub use strings::Strings;

@@ -1,9 +1,9 @@
 //! Regular expressions on bytes, over memory that is in pieces.
 
 use super::coverage::Coverage;
-use super::hits::Span;
-use super::serial::walk;
+use super::serial::{Step, walk};
 use super::source::Source;
+use super::span::Span;
 use crate::error::{Error, Result};
 use ::regex::bytes::RegexBuilder;
 use std::sync::atomic::AtomicBool;
@@ -42,10 +42,10 @@ impl Regex {
 
     /// Hands over the address and the bytes of every match, in order; a match begins where the one before has ended, or later.
     ///
-    /// When the flag is set the account says where that was.
+    /// When the flag is set, or `take` answers [`Error::Stopped`], the account says where that was.
     ///
     /// # Errors
-    /// What `take` answers.
+    /// Whatever else `take` answers.
     pub fn find(
         &self,
         source: &Source,
@@ -53,28 +53,34 @@ impl Regex {
         stop: &AtomicBool,
         mut take: impl FnMut(u64, &[u8]) -> Result<()>,
     ) -> Result<Coverage> {
-        let mut all = Coverage::default();
-        for span in spans {
-            let mut coverage = Coverage::of(*span);
-            let mut run = Run::default();
-            let done = walk(source, *span, stop, &mut coverage, |block| {
-                if !block.follows {
-                    run.matches(&self.0, true, &mut take)?;
-                    run = Run {
-                        base: block.address,
-                        ..Run::default()
-                    };
-                }
-                run.bytes.extend_from_slice(block.bytes);
-                run.matches(&self.0, false, &mut take)
-            })?;
-            run.matches(&self.0, true, &mut take)?;
-            all = all.plus(&coverage);
-            if !done {
-                break;
+        let mut refused = None;
+        let mut take = |at: u64, found: &[u8]| take(at, found).inspect_err(|_| refused = Some(at));
+        let mut run = Run::default();
+        let coverage = walk(source, spans, stop, |step| {
+            let Step::Block {
+                address,
+                bytes,
+                follows,
+            } = step
+            else {
+                run.matches(&self.0, true, &mut take)?;
+                run = Run::default();
+                return Ok(());
+            };
+            if !follows {
+                run.matches(&self.0, true, &mut take)?;
+                run = Run {
+                    base: address,
+                    ..Run::default()
+                };
             }
-        }
-        Ok(all)
+            run.bytes.extend_from_slice(bytes);
+            run.matches(&self.0, false, &mut take)
+        })?;
+        Ok(match refused {
+            Some(at) => coverage.heard_until(source, at),
+            None => coverage,
+        })
     }
 }
 

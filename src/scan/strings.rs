@@ -1,9 +1,9 @@
 //! Every string in a range: runs of printable characters, ASCII or UTF-16.
 
 use super::coverage::Coverage;
-use super::hits::Span;
-use super::serial::walk;
+use super::serial::{Step, walk};
 use super::source::Source;
+use super::span::Span;
 use crate::error::Result;
 use std::sync::atomic::AtomicBool;
 
@@ -22,10 +22,10 @@ pub struct Strings {
 impl Strings {
     /// Hands over the address and the text of every string, in the order in which they end. Printable are 0x20 to 0x7e.
     ///
-    /// When the flag is set the account says where that was.
+    /// When the flag is set, or `take` answers [`Error::Stopped`](crate::error::Error::Stopped), the account says where that was.
     ///
     /// # Errors
-    /// What `take` answers.
+    /// Whatever else `take` answers.
     pub fn find(
         self,
         source: &Source,
@@ -33,44 +33,46 @@ impl Strings {
         stop: &AtomicBool,
         mut take: impl FnMut(u64, &str) -> Result<()>,
     ) -> Result<Coverage> {
-        let mut all = Coverage::default();
-        for span in spans {
-            let mut coverage = Coverage::of(*span);
-            // One reader for each byte of a character: texts at odd addresses are texts too.
-            let mut readers: Vec<Reader> = (0..if self.wide { 2 } else { 1 })
-                .map(|_| Reader::default())
-                .collect();
-            let mut low = None;
-            let done = walk(source, *span, stop, &mut coverage, |block| {
-                if !block.follows {
-                    low = None;
-                    readers
-                        .iter_mut()
-                        .try_for_each(|reader| reader.end(self.shortest, &mut take))?;
-                }
-                for (at, &byte) in block.bytes.iter().enumerate() {
-                    let at = block.address.wrapping_add(at as u64);
-                    let (start, character) = match (self.wide, low.replace(byte)) {
-                        (false, _) => (at, byte),
-                        (true, Some(low)) => (at.wrapping_sub(1), if byte == 0 { low } else { 0 }),
-                        (true, None) => continue,
-                    };
-                    let reader = if self.wide { start & 1 } else { 0 };
-                    if let Some(reader) = readers.get_mut(reader as usize) {
-                        reader.read(start, character, self.shortest, &mut take)?;
-                    }
-                }
-                Ok(())
-            })?;
-            readers
-                .iter_mut()
-                .try_for_each(|reader| reader.end(self.shortest, &mut take))?;
-            all = all.plus(&coverage);
-            if !done {
-                break;
+        let mut refused = None;
+        let mut take = |at: u64, found: &str| take(at, found).inspect_err(|_| refused = Some(at));
+        // One reader for each byte of a character: texts at odd addresses are texts too.
+        let mut readers: Vec<Reader> = (0..if self.wide { 2 } else { 1 })
+            .map(|_| Reader::default())
+            .collect();
+        let mut low = None;
+        let coverage = walk(source, spans, stop, |step| {
+            let (address, bytes, follows) = match step {
+                Step::Block {
+                    address,
+                    bytes,
+                    follows,
+                } => (address, bytes, follows),
+                Step::End => (0, &[][..], false),
+            };
+            if !follows {
+                low = None;
+                readers
+                    .iter_mut()
+                    .try_for_each(|reader| reader.end(self.shortest, &mut take))?;
             }
-        }
-        Ok(all)
+            for (at, &byte) in bytes.iter().enumerate() {
+                let at = address.wrapping_add(at as u64);
+                let (start, character) = match (self.wide, low.replace(byte)) {
+                    (false, _) => (at, byte),
+                    (true, Some(low)) => (at.wrapping_sub(1), if byte == 0 { low } else { 0 }),
+                    (true, None) => continue,
+                };
+                let reader = if self.wide { start & 1 } else { 0 };
+                if let Some(reader) = readers.get_mut(reader as usize) {
+                    reader.read(start, character, self.shortest, &mut take)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(match refused {
+            Some(at) => coverage.heard_until(source, at),
+            None => coverage,
+        })
     }
 }
 

@@ -5,14 +5,14 @@ use super::addr::Answer;
 use super::host::Host;
 use super::patterns::Wanted;
 use super::registry::stopped;
-use super::row::RowObject;
+use super::row::{Maker, RowObject};
 use crate::addr::{Phys, Virt};
-use crate::command::{Kept, Value};
+use crate::command::{Kept, Record, Value};
+use crate::commands::display;
 use crate::dump::Dump;
-use crate::error::Error;
 use crate::kernel::{Kernel, Module};
 use crate::memory::AddressSpace;
-use crate::scan::{self, Coverage, Event, Source, Span};
+use crate::scan::{self, Coverage, Source, Span};
 use crate::symbols::pe::{Image, Section};
 use rhai::{Array, Dynamic};
 use std::sync::atomic::AtomicBool;
@@ -124,45 +124,32 @@ impl Search {
         scan::Hits::new(self.source.clone(), self.spans.clone(), patterns, stop)
     }
 
-    /// A hit as a row.
-    fn row(&self, hit: scan::Hit) -> Kept {
-        match &self.source {
-            Source::Virtual(space) | Source::Writable(space) => self.virtual_row(space, hit),
-            Source::Physical(dump) => self.physical_row(dump, hit),
-        }
-    }
-
     fn pattern(&self, hit: scan::Hit) -> Value {
         let name = self.wanted.names.get(hit.pattern as usize);
         name.cloned().unwrap_or_default().into()
     }
 
-    fn physical_row(&self, dump: &Dump, hit: scan::Hit) -> Kept {
-        let at = Phys(hit.address);
-        let mut bytes = [0; SHOWN];
-        let memory = dump.physical();
-        // A hit may end in the next page, which may lie anywhere in the file or be missing.
-        let there = bytes.iter_mut().zip(at.0..).map_while(|(byte, at)| {
-            let page = memory?.page(Phys(at).pfn())?;
-            *byte = *page.get(Phys(at).page_offset() as usize)?;
-            Some(())
-        });
-        let there = there.count();
-        let bytes = bytes.get(..there).unwrap_or_default();
-        Kept {
-            kind: "physical_search_hit",
-            record: vec![
-                ("physical", Virt(at.0).into()),
-                ("pfn", at.pfn().0.into()),
-                ("page_offset", at.page_offset().into()),
-                ("pattern", self.pattern(hit)),
-                ("bytes", bytes.to_vec().into()),
-            ],
-            text: line(Virt(at.0), bytes),
-        }
+    /// The bytes from a place on, so many as there are.
+    fn bytes<'b>(&self, at: u64, room: &'b mut [u8; SHOWN]) -> &'b [u8] {
+        let there = match &self.source {
+            Source::Virtual(space) | Source::Writable(space) => space.read_prefix(Virt(at), room).0,
+            Source::Physical(dump) => physical_prefix(dump, Phys(at), room),
+        };
+        room.get(..there).unwrap_or_default()
     }
 
-    fn virtual_row(&self, space: &AddressSpace, hit: scan::Hit) -> Kept {
+    fn physical_record(&self, hit: scan::Hit) -> Record {
+        let at = Phys(hit.address);
+        vec![
+            ("physical", Virt(at.0).into()),
+            ("pfn", at.pfn().0.into()),
+            ("page_offset", at.page_offset().into()),
+            ("pattern", self.pattern(hit)),
+            ("bytes", self.bytes(at.0, &mut [0; SHOWN]).to_vec().into()),
+        ]
+    }
+
+    fn virtual_record(&self, hit: scan::Hit) -> Record {
         let at = Virt(hit.address);
         let module = self
             .kernel
@@ -184,10 +171,7 @@ impl Search {
         let or_outside = |value: Option<Value>, what: &str| {
             value.unwrap_or_else(|| Value::Absent(format!("the address lies in no {what}")))
         };
-        let mut bytes = [0; SHOWN];
-        let (there, _) = space.read_prefix(at, &mut bytes);
-        let bytes = bytes.get(..there).unwrap_or_default();
-        let record = vec![
+        vec![
             ("va", at.into()),
             (
                 "module",
@@ -213,14 +197,8 @@ impl Search {
                 ),
             ),
             ("pattern", self.pattern(hit)),
-            ("bytes", bytes.to_vec().into()),
-        ];
-        // Not of the kind of the rows of `s`, which have other columns.
-        Kept {
-            kind: "search_hit",
-            record,
-            text: line(at, bytes),
-        }
+            ("bytes", self.bytes(at.0, &mut [0; SHOWN]).to_vec().into()),
+        ]
     }
 
     /// The account of a span as a row.
@@ -278,28 +256,42 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// kd's line of a hit: the address, sixteen bytes, the text.
-fn line(at: Virt, context: &[u8]) -> String {
-    let mut bytes = String::new();
-    let mut text = String::new();
-    for i in 0..SHOWN {
-        let between = if i == SHOWN / 2 { "-" } else { " " };
-        match context.get(i) {
-            Some(&b) => {
-                bytes += &format!("{between}{b:02x}");
-                text.push(if (0x20..0x7f).contains(&b) {
-                    char::from(b)
-                } else {
-                    '.'
-                });
-            }
-            None => {
-                bytes += &format!("{between}??");
-                text.push('?');
-            }
+/// Fills what it can from a physical address on. The bytes may end in the next page, which may lie anywhere in the file or be
+/// missing.
+fn physical_prefix(dump: &Dump, at: Phys, room: &mut [u8]) -> usize {
+    let memory = dump.physical();
+    let there = room.iter_mut().zip(at.0..).map_while(|(byte, at)| {
+        let page = memory?.page(Phys(at).pfn())?;
+        *byte = *page.get(Phys(at).page_offset() as usize)?;
+        Some(())
+    });
+    there.count()
+}
+
+/// A hit that becomes a row when a script looks at it.
+struct Hit {
+    search: Arc<Search>,
+    hit: scan::Hit,
+}
+
+impl Maker for Hit {
+    fn row(&self) -> Kept {
+        // Not of the kinds of the rows of `s`, which have other columns.
+        let (kind, record) = match self.search.source {
+            Source::Physical(_) => ("physical_search_hit", self.search.physical_record(self.hit)),
+            _ => ("search_hit", self.search.virtual_record(self.hit)),
+        };
+        Kept {
+            kind,
+            record,
+            text: self.line(),
         }
     }
-    format!("{at} {bytes}  {text}")
+
+    fn line(&self) -> String {
+        let at = self.hit.address;
+        display::line_of_bytes(Virt(at), self.search.bytes(at, &mut [0; SHOWN]))
+    }
 }
 
 /// A loop over hits.
@@ -313,28 +305,23 @@ pub(super) struct HitsIter {
 impl HitsIter {
     /// The next hit; on the way the screen is told how far it is.
     fn find(&mut self) -> Option<scan::Hit> {
-        let HitsIter {
-            search, hits, told, ..
-        } = self;
-        let mut found = None;
-        // The first hit is taken, and the search stands still again.
-        let _ = hits.each(|event| match event {
-            Event::Hit(hit) => {
-                found = Some(hit);
-                Err(Error::Stopped)
+        loop {
+            if let Some(hit) = self.hits.ready() {
+                return Some(hit);
             }
-            Event::Progress { done, total } => {
-                if told.elapsed() >= TELL {
-                    *told = Instant::now();
-                    // A closed output is seen by whoever asks next.
-                    let _ = search
-                        .host
-                        .post(move |_, out| out.progress(done, total, "bytes"));
-                }
-                Ok(())
+            if !self.hits.search() {
+                return None;
             }
-        });
-        found
+            if self.told.elapsed() >= TELL {
+                self.told = Instant::now();
+                let (done, total) = self.hits.progress();
+                // A closed output is seen by whoever asks next.
+                let _ = self
+                    .search
+                    .host
+                    .post(move |_, out| out.progress(done, total, "bytes"));
+            }
+        }
     }
 }
 
@@ -354,7 +341,7 @@ impl Iterator for HitsIter {
         match next {
             Some(hit) => {
                 let search = Arc::clone(&self.search);
-                Some(Ok(Dynamic::from(RowObject::later(move || search.row(hit)))))
+                Some(Ok(Dynamic::from(RowObject::later(Hit { search, hit }))))
             }
             None => {
                 self.over = true;

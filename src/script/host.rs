@@ -36,7 +36,23 @@ use std::thread;
 const STACK: usize = 256 << 20;
 
 /// Something for the owner of the session to do.
-type Job = Box<dyn FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send>;
+enum Job {
+    /// A line for the output: what most jobs are.
+    Text(String),
+    /// Anything else.
+    Other(Box<Work>),
+}
+
+type Work = dyn FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send;
+
+impl Job {
+    fn run(self, session: &mut Session, sink: &mut dyn Sink) -> Result<()> {
+        match self {
+            Job::Text(text) => sink.text(&text),
+            Job::Other(job) => job(session, sink),
+        }
+    }
+}
 
 /// What all native functions share.
 #[derive(Default)]
@@ -115,11 +131,12 @@ impl Host {
         job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<T> + Send + 'static,
     ) -> Answer<T> {
         let (reply, answer) = sync_channel(1);
-        self.hand_over(true, move |session, sink| {
+        let job = Job::Other(Box::new(move |session, sink| {
             // Nobody waits any more only when the script has ended.
             let _ = reply.send(job(session, sink));
             Ok(())
-        })?;
+        }));
+        self.hand_over(job, true)?;
         match answer.recv() {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(refused(error)),
@@ -132,19 +149,15 @@ impl Host {
         &self,
         job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send + 'static,
     ) -> Answer<()> {
-        self.hand_over(false, job)
+        self.hand_over(Job::Other(Box::new(job)), false)
     }
 
-    fn hand_over(
-        &self,
-        urgent: bool,
-        job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send + 'static,
-    ) -> Answer<()> {
+    fn hand_over(&self, job: Job, urgent: bool) -> Answer<()> {
         let jobs = match &*self.link() {
             Some(link) if !link.closed.load(Ordering::Relaxed) => Arc::clone(&link.jobs),
             _ => return Err(stopped()),
         };
-        match jobs.add(Box::new(job), urgent) {
+        match jobs.add(job, urgent) {
             true => Ok(()),
             false => Err(stopped()),
         }
@@ -157,7 +170,7 @@ impl Host {
 
     /// Hands text to the output.
     pub fn text(&self, text: String) -> Answer<()> {
-        self.post(move |_, out| out.text(&text))
+        self.hand_over(Job::Text(text), false)
     }
 
     /// Hands a remark to the output, unless this run made it before.
@@ -255,7 +268,7 @@ fn serve(
     while let Some(jobs) = jobs.take() {
         for job in jobs {
             if served.is_ok() {
-                served = job(session, sink);
+                served = job.run(session, sink);
                 closed.store(served.is_err(), Ordering::Relaxed);
             }
         }

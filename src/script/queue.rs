@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// How many jobs may wait: enough that printing does not wait for the screen, and few enough that Ctrl-C does not
 /// find thousands of lines still to come.
-const MOST: usize = 64;
+const MOST: usize = 256;
 /// So many are worth waking the owner for.
 const ENOUGH: usize = MOST / 2;
 /// How long a line may stay unprinted while the script computes on: nobody sees that.
@@ -62,7 +62,8 @@ impl<T> Queue<T> {
         }
         line.jobs.push_back(job);
         line.urgent |= urgent;
-        if line.is_worth_it() || line.jobs.len() == 1 {
+        // To wake somebody costs as much as a line, whether or not somebody sleeps.
+        if urgent || matches!(line.jobs.len(), 1 | ENOUGH) {
             self.filled.notify_one();
         }
         true

@@ -13,15 +13,40 @@ use std::sync::{Arc, OnceLock};
 /// A row. Copies share the data.
 #[derive(Clone)]
 pub(super) struct RowObject {
-    row: Arc<Row>,
+    row: Arc<Row<dyn Maker>>,
     /// Whether `${row}` gives the first cell alone, because it says enough: a hit is its address.
     short: bool,
 }
 
-/// The data, or how to get it.
-struct Row {
+/// The data, and how to get it when it is not there yet.
+struct Row<M: ?Sized> {
     kept: OnceLock<Kept>,
-    make: Option<Box<dyn Fn() -> Kept + Send + Sync>>,
+    maker: M,
+}
+
+/// Makes a row when somebody looks at it.
+pub(super) trait Maker: Send + Sync {
+    /// All of it.
+    fn row(&self) -> Kept;
+    /// Its line alone, which is most of what scripts ask for.
+    fn line(&self) -> String;
+}
+
+/// The maker of a row that was there from the beginning.
+struct Made;
+
+impl Maker for Made {
+    fn row(&self) -> Kept {
+        Kept {
+            kind: "",
+            record: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    fn line(&self) -> String {
+        String::new()
+    }
 }
 
 impl RowObject {
@@ -30,7 +55,7 @@ impl RowObject {
         RowObject {
             row: Arc::new(Row {
                 kept: kept.into(),
-                make: None,
+                maker: Made,
             }),
             short: false,
         }
@@ -38,11 +63,11 @@ impl RowObject {
 
     /// A row that is made when somebody looks at it, and shows as its first cell: a loop that only counts hits should not
     /// pay for what is in them.
-    pub fn later(make: impl Fn() -> Kept + Send + Sync + 'static) -> RowObject {
+    pub fn later(maker: impl Maker + 'static) -> RowObject {
         RowObject {
             row: Arc::new(Row {
                 kept: OnceLock::new(),
-                make: Some(Box::new(make)),
+                maker,
             }),
             short: true,
         }
@@ -50,15 +75,15 @@ impl RowObject {
 
     /// The data.
     pub fn kept(&self) -> &Kept {
-        let make = || match &self.row.make {
-            Some(make) => make(),
-            None => Kept {
-                kind: "",
-                record: Vec::new(),
-                text: String::new(),
-            },
-        };
-        self.row.kept.get_or_init(make)
+        self.row.kept.get_or_init(|| self.row.maker.row())
+    }
+
+    /// kd's line for the row.
+    fn line(&self) -> String {
+        match self.row.kept.get() {
+            Some(kept) => kept.text.clone(),
+            None => self.row.maker.line(),
+        }
     }
 
     /// A cell.
@@ -204,7 +229,7 @@ pub(super) fn register(r: &mut Registry) {
                 .collect()
         })
         .register_fn("kind", |row: &mut RowObject| row.kept().kind.to_string())
-        .register_fn("line", |row: &mut RowObject| row.kept().text.clone())
+        .register_fn("line", |row: &mut RowObject| row.line())
         .register_fn("to_map", |row: &mut RowObject| row.to_map())
         .register_fn("to_json", |row: &mut RowObject| {
             serde_json::to_string(&Value::Record(row.kept().record.clone()))

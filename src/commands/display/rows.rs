@@ -37,11 +37,8 @@ impl Numbers {
         self.values().last().flatten().unwrap_or(0)
     }
 
-    fn characters(&self) -> String {
-        self.bytes
-            .iter()
-            .map(|byte| byte.map_or('?', printable))
-            .collect()
+    fn characters(&self) -> impl Iterator<Item = char> {
+        self.bytes.iter().map(|byte| byte.map_or('?', printable))
     }
 
     fn has_text(&self) -> bool {
@@ -65,7 +62,7 @@ impl Row for Numbers {
             Some(value) => value.into(),
         });
         let text = if self.has_text() {
-            self.characters().into()
+            self.characters().collect::<String>().into()
         } else {
             Value::Absent("not asked for".into())
         };
@@ -84,9 +81,9 @@ impl Row for Numbers {
         };
         let prefix = line.len();
         let mut full = 0;
+        // A search may show millions of these.
+        line.reserve(self.columns * (2 * self.form.unit as usize + 2) + 32);
         for (number, value) in self.values().enumerate() {
-            let cell = cell(value, &self.form);
-            full = (cell.len() + 1) * self.columns - 1;
             if number > 0 {
                 // kd marks the middle of sixteen bytes.
                 line.push(
@@ -97,28 +94,42 @@ impl Row for Numbers {
                     },
                 );
             }
-            line.push_str(&cell);
+            let start = line.len();
+            push_cell(&mut line, value, &self.form);
+            full = (line.len() - start + 1) * self.columns - 1;
         }
         if self.has_text() {
             let blanks = (prefix + full).saturating_sub(line.len());
-            line.push_str(&" ".repeat(blanks));
+            line.extend(std::iter::repeat_n(' ', blanks));
             line.push_str(gap);
-            line.push_str(&self.characters());
+            line.extend(self.characters());
         }
         line
     }
 }
 
-/// One unit, as wide as all units of its form are.
-fn cell(value: Option<u64>, form: &Form) -> String {
+/// Adds one unit, as wide as all units of its form are.
+fn push_cell(line: &mut String, value: Option<u64>, form: &Form) {
     match (value, form.look, form.unit) {
-        (Some(value), Look::Floats, unit) => format!("{:>16}", general(float(value, unit))),
-        (None, Look::Floats, _) => format!("{:>16}", "????????"),
-        (Some(value), _, 8) => Virt(value).to_string(),
-        (None, _, 8) => "????????`????????".into(),
-        (Some(value), _, unit) => format!("{value:0width$x}", width = unit as usize * 2),
-        (None, _, unit) => "?".repeat(unit as usize * 2),
+        (Some(value), Look::Floats, unit) => {
+            line.push_str(&format!("{:>16}", general(float(value, unit))));
+        }
+        (None, Look::Floats, _) => line.push_str("        ????????"),
+        (Some(value), _, 8) => {
+            push_hex(line, value >> 32, 8);
+            line.push('`');
+            push_hex(line, value, 8);
+        }
+        (None, _, 8) => line.push_str("????????`????????"),
+        (Some(value), _, unit) => push_hex(line, value, 2 * unit as usize),
+        (None, _, unit) => line.extend(std::iter::repeat_n('?', 2 * unit as usize)),
     }
+}
+
+/// Adds the last so many digits of a number.
+fn push_hex(line: &mut String, value: u64, digits: usize) {
+    let digit = |at: usize| char::from(b"0123456789abcdef"[(value >> (4 * at)) as usize & 15]);
+    line.extend((0..digits).rev().map(digit));
 }
 
 fn float(value: u64, unit: u64) -> f64 {

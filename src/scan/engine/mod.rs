@@ -83,9 +83,9 @@ impl Ask<'_> {
 /// One way to search. Which is best depends on the number of patterns, and on the processor.
 enum Engine {
     /// A single exact pattern: nothing beats `memmem`.
-    Single(memmem::Finder<'static>),
+    Single(Box<memmem::Finder<'static>>),
     /// Everything else.
-    Filter(Filter),
+    Filter(Box<Filter>),
     /// A few exact patterns on a processor for which there is no SIMD filter here, but one in `aho-corasick`.
     Automaton(Automaton),
 }
@@ -228,12 +228,12 @@ fn engine(patterns: &[Pattern], simd: Option<simd::Simd>) -> Engine {
     if let [only] = patterns
         && only.is_exact()
     {
-        return Engine::Single(memmem::Finder::new(only.value()).into_owned());
+        return Engine::Single(Box::new(memmem::Finder::new(only.value()).into_owned()));
     }
     if simd.is_none()
         && let Some(automaton) = Automaton::new(patterns)
     {
         return Engine::Automaton(automaton);
     }
-    Engine::Filter(Filter::new(patterns, simd))
+    Engine::Filter(Box::new(Filter::new(patterns, simd)))
 }
