@@ -10,25 +10,20 @@
 mod body;
 #[path = "scan/clock.rs"]
 mod clock;
+#[path = "scan/scripts.rs"]
+mod scripts;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use body::{Memory, PAGE, Random};
 use clock::{median, time, time_whole};
 use rkd::addr::Virt;
-use rkd::command::run_line;
 use rkd::dump::Dump;
 use rkd::kernel::{Kernel, Options};
 use rkd::lab::{self, Body, Kind};
-use rkd::render::{Console, Text};
 use rkd::scan::{Hits, Pattern, Patterns, Source, Span};
-use rkd::script::Script;
-use rkd::session::Session;
 use rkd::symbols::builtin_facts;
-use std::cell::Cell;
-use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -63,7 +58,7 @@ fn main() {
     others(&bench, &tags);
     outside(&bench, &tags, folder.path());
     if only.as_deref().is_none_or(|only| only == "Rhai") {
-        scripts(&file, &tags);
+        rhai(&file, &tags, folder.path());
     }
     if only.is_none() {
         stops(&file);
@@ -111,11 +106,6 @@ impl File {
 
     fn bytes(&self) -> &[u8] {
         self.kernel.dump().bytes()
-    }
-
-    fn session(&self) -> Session {
-        let dump = Dump::open(&self.path).unwrap();
-        Session::new(Kernel::open(dump, &Options::default()))
     }
 }
 
@@ -300,95 +290,16 @@ fn rule(tags: &[[u8; 4]]) -> String {
     format!("rule tags {{\n  strings:\n{strings}  condition:\n    any of them\n}}\n")
 }
 
-/// Counts the lines that come out of a screen.
-#[derive(Clone, Default)]
-struct Lines(Rc<Cell<usize>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-        self.0.set(self.0.get() + lines);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// How many lines something writes to a screen, all that a screen does to them included.
-fn shown(work: impl FnOnce(&mut Text)) -> usize {
-    let lines = Lines::default();
-    let mut screen = Text::new(Console::to(BufWriter::new(lines.clone()), io::sink()));
-    work(&mut screen);
-    drop(screen);
-    lines.0.get()
-}
-
-/// What a loop in Rhai costs over the command that finds the same.
-fn scripts(file: &File, tags: &[[u8; 4]]) {
+/// What a loop in Rhai costs over the command that finds the same: for a text that is rare, and for one that is found all the
+/// time.
+fn rhai(file: &File, tags: &[[u8; 4]], folder: &Path) {
     println!(
         "\n{:<56} {:>9} {:>9} {:>8} {:>10}",
-        "Rhai beside the command", "processor", "clock", "seconds", "hits"
+        "times the command", "processor", "clock", "seconds", "lines"
     );
     let (at, len) = file.body;
-    let range = |address: Virt| format!("{:#x}", address.0);
-    // One that is rare, and one that is found all the time.
-    for needle in [text(&tags[0]), "the".into()] {
-        let command = format!("s -a {at} L?{len:x} \"{needle}\"");
-        let counted = format!(
-            "let n = 0; for hit in space().search({}, {len}, \"{needle}\") {{ n += 1; }} print(n)",
-            range(at)
-        );
-        let printed = format!(
-            "for hit in space().search({}, {len}, \"{needle}\") {{ print(hit.line()); }}",
-            range(at)
-        );
-        let mut session = file.session();
-        let typed =
-            repeated(|| shown(|screen| assert!(run_line(&mut session, &command, screen).is_ok())));
-        let say = |name: &str, run: &Runs| {
-            let times = (run.processor / typed.processor, run.clock / typed.clock);
-            println!(
-                "{name:<56} {:>9.2} {:>9.2} {:>8.3} {:>10}",
-                times.0, times.1, run.clock, run.answer
-            );
-        };
-        say(&command, &typed);
-        let mut session = file.session();
-        let mut script = Script::with_modules(None);
-        for (name, source) in [
-            ("counted by a loop", counted),
-            ("printed by a loop", printed),
-        ] {
-            let run = repeated(|| {
-                shown(|screen| assert!(script.run_line(&mut session, &source, screen).is_ok()))
-            });
-            say(name, &run);
-        }
-    }
-}
-
-/// The mean of some runs, in seconds on the processor (of all threads together) and by the clock.
-struct Runs {
-    processor: f64,
-    clock: f64,
-    answer: usize,
-}
-
-/// As many runs as it takes to see hundredths of a second as one in a hundred.
-fn repeated(mut work: impl FnMut() -> usize) -> Runs {
-    let (mut processor, mut runs, mut answer) = (0.0, 0.0, 0);
-    work();
-    let start = Instant::now();
-    while processor < 3.0 && runs < 50.0 {
-        let cell = std::cell::RefCell::new(&mut work);
-        let (taken, found) = time_whole(|| (cell.borrow_mut())());
-        (processor, runs, answer) = (processor + taken, runs + 1.0, found);
-    }
-    Runs {
-        processor: processor / runs,
-        clock: start.elapsed().as_secs_f64() / runs,
-        answer,
+    for needle in [text(&tags[0]).as_str(), "the"] {
+        scripts::compare(&file.path, folder, at, len, needle);
     }
 }
 

@@ -5,9 +5,9 @@ use super::addr::Answer;
 use super::host::Host;
 use super::patterns::Wanted;
 use super::registry::stopped;
-use super::row::{Maker, RowObject};
+use super::row::RowObject;
 use crate::addr::{Phys, Virt};
-use crate::command::{Kept, Record, Value};
+use crate::command::{Kept, Record, Row, Value};
 use crate::commands::display;
 use crate::dump::Dump;
 use crate::kernel::{Kernel, Module};
@@ -274,21 +274,23 @@ struct Hit {
     hit: scan::Hit,
 }
 
-impl Maker for Hit {
-    fn row(&self) -> Kept {
-        // Not of the kinds of the rows of `s`, which have other columns.
-        let (kind, record) = match self.search.source {
-            Source::Physical(_) => ("physical_search_hit", self.search.physical_record(self.hit)),
-            _ => ("search_hit", self.search.virtual_record(self.hit)),
-        };
-        Kept {
-            kind,
-            record,
-            text: self.line(),
+/// Not of the kinds of the rows of `s`, which have other columns.
+impl Row for Hit {
+    fn kind(&self) -> &'static str {
+        match self.search.source {
+            Source::Physical(_) => "physical_search_hit",
+            _ => "search_hit",
         }
     }
 
-    fn line(&self) -> String {
+    fn record(&self) -> Record {
+        match self.search.source {
+            Source::Physical(_) => self.search.physical_record(self.hit),
+            _ => self.search.virtual_record(self.hit),
+        }
+    }
+
+    fn text(&self) -> String {
         let at = self.hit.address;
         display::line_of_bytes(Virt(at), self.search.bytes(at, &mut [0; SHOWN]))
     }

@@ -20,7 +20,7 @@ use super::failure::Failure;
 use super::queue::{CloseAtEnd, Queue};
 use super::registry::{Entry, fail, stopped};
 use super::sources::Sources;
-use crate::command::{Kept, Sink};
+use crate::command::{Row, Sink};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::memory::AddressSpace;
@@ -164,7 +164,7 @@ impl Host {
     }
 
     /// Hands a row to the output.
-    pub fn row(&self, row: Kept) -> Answer<()> {
+    pub fn row(&self, row: impl Row + Send + 'static) -> Answer<()> {
         self.post(move |_, out| out.row(&row))
     }
 

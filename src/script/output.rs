@@ -53,6 +53,9 @@ pub(super) fn show(host: &Host, value: &Dynamic) -> Answer<()> {
     if let Some(mut hits) = hits(value) {
         return hits.try_for_each(|hit| show(host, &hit?));
     }
+    if let Some(row) = value.clone().try_cast::<RowObject>() {
+        return host.row(row);
+    }
     rows(value).into_iter().try_for_each(|row| host.row(row))
 }
 

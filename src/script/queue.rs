@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// How many jobs may wait: enough that printing does not wait for the screen, and few enough that Ctrl-C does not
 /// find thousands of lines still to come.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 /// So many are worth waking the owner for.
 const ENOUGH: usize = MOST / 2;
 /// How long a line may stay unprinted while the script computes on: nobody sees that.
@@ -63,7 +63,9 @@ impl<T> Queue<T> {
         line.jobs.push_back(job);
         line.urgent |= urgent;
         // To wake somebody costs as much as a line, whether or not somebody sleeps.
-        if urgent || matches!(line.jobs.len(), 1 | ENOUGH) {
+        let wake = urgent || matches!(line.jobs.len(), 1 | ENOUGH);
+        drop(line);
+        if wake {
             self.filled.notify_one();
         }
         true
@@ -83,6 +85,8 @@ impl<T> Queue<T> {
         let (mut line, _) = waited.unwrap_or_else(PoisonError::into_inner);
         line.urgent = false;
         let jobs = std::mem::take(&mut line.jobs);
+        // Whoever is woken finds the line free.
+        drop(line);
         self.emptied.notify_all();
         (!jobs.is_empty()).then_some(jobs)
     }

@@ -4,7 +4,7 @@ use super::addr::{Answer, address, compare};
 use super::registry::{Registry, fail, type_name};
 use super::value::{display, to_dynamic};
 use crate::addr::Virt;
-use crate::command::{Kept, Value};
+use crate::command::{Kept, Record, Row, Value};
 use rhai::{Array, Dynamic, ImmutableString, Map};
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,38 +13,30 @@ use std::sync::{Arc, OnceLock};
 /// A row. Copies share the data.
 #[derive(Clone)]
 pub(super) struct RowObject {
-    row: Arc<Row<dyn Maker>>,
+    row: Arc<Shared<dyn Row + Send + Sync>>,
     /// Whether `${row}` gives the first cell alone, because it says enough: a hit is its address.
     short: bool,
 }
 
-/// The data, and how to get it when it is not there yet.
-struct Row<M: ?Sized> {
+/// The data, and where they come from when they are not there yet.
+struct Shared<R: ?Sized> {
     kept: OnceLock<Kept>,
-    maker: M,
+    from: R,
 }
 
-/// Makes a row when somebody looks at it.
-pub(super) trait Maker: Send + Sync {
-    /// All of it.
-    fn row(&self) -> Kept;
-    /// Its line alone, which is most of what scripts ask for.
-    fn line(&self) -> String;
-}
+/// Where a row comes from that was there from the beginning.
+struct Nowhere;
 
-/// The maker of a row that was there from the beginning.
-struct Made;
-
-impl Maker for Made {
-    fn row(&self) -> Kept {
-        Kept {
-            kind: "",
-            record: Vec::new(),
-            text: String::new(),
-        }
+impl Row for Nowhere {
+    fn kind(&self) -> &'static str {
+        ""
     }
 
-    fn line(&self) -> String {
+    fn record(&self) -> Record {
+        Record::new()
+    }
+
+    fn text(&self) -> String {
         String::new()
     }
 }
@@ -53,9 +45,9 @@ impl RowObject {
     /// A row that shows as its kd line.
     pub fn new(kept: Kept) -> RowObject {
         RowObject {
-            row: Arc::new(Row {
+            row: Arc::new(Shared {
                 kept: kept.into(),
-                maker: Made,
+                from: Nowhere,
             }),
             short: false,
         }
@@ -63,11 +55,11 @@ impl RowObject {
 
     /// A row that is made when somebody looks at it, and shows as its first cell: a loop that only counts hits should not
     /// pay for what is in them.
-    pub fn later(maker: impl Maker + 'static) -> RowObject {
+    pub fn later(row: impl Row + Send + Sync + 'static) -> RowObject {
         RowObject {
-            row: Arc::new(Row {
+            row: Arc::new(Shared {
                 kept: OnceLock::new(),
-                maker,
+                from: row,
             }),
             short: true,
         }
@@ -75,15 +67,11 @@ impl RowObject {
 
     /// The data.
     pub fn kept(&self) -> &Kept {
-        self.row.kept.get_or_init(|| self.row.maker.row())
-    }
-
-    /// kd's line for the row.
-    fn line(&self) -> String {
-        match self.row.kept.get() {
-            Some(kept) => kept.text.clone(),
-            None => self.row.maker.line(),
-        }
+        self.row.kept.get_or_init(|| Kept {
+            kind: self.row.from.kind(),
+            record: self.row.from.record(),
+            text: self.row.from.text(),
+        })
     }
 
     /// A cell.
@@ -178,6 +166,30 @@ impl RowObject {
     }
 }
 
+/// What was not looked at yet is not made for this: most of what is shown is shown as its line.
+impl Row for RowObject {
+    fn kind(&self) -> &'static str {
+        match self.row.kept.get() {
+            Some(kept) => kept.kind,
+            None => self.row.from.kind(),
+        }
+    }
+
+    fn record(&self) -> Record {
+        match self.row.kept.get() {
+            Some(kept) => kept.record.clone(),
+            None => self.row.from.record(),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self.row.kept.get() {
+            Some(kept) => kept.text.clone(),
+            None => self.row.from.text(),
+        }
+    }
+}
+
 impl fmt::Display for RowObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.short
@@ -228,8 +240,8 @@ pub(super) fn register(r: &mut Registry) {
                 .map(|(_, value)| to_dynamic(value))
                 .collect()
         })
-        .register_fn("kind", |row: &mut RowObject| row.kept().kind.to_string())
-        .register_fn("line", |row: &mut RowObject| row.line())
+        .register_fn("kind", |row: &mut RowObject| row.kind().to_string())
+        .register_fn("line", |row: &mut RowObject| row.text())
         .register_fn("to_map", |row: &mut RowObject| row.to_map())
         .register_fn("to_json", |row: &mut RowObject| {
             serde_json::to_string(&Value::Record(row.kept().record.clone()))
