@@ -72,14 +72,15 @@ impl Wildcard {
         alive[0] = true;
         self.skip_optional(&mut alive);
         for c in text.chars().map(lower) {
-            let mut next = vec![false; alive.len()];
-            for (at, atom) in self.atoms.iter().enumerate() {
-                if atom.what.eats(c) && (alive[at] || atom.repeats && alive[at + 1]) {
-                    next[at + 1] = true;
-                }
+            // From the end, so that what a step looks at is still as it was before the character.
+            for (at, atom) in self.atoms.iter().enumerate().rev() {
+                alive[at + 1] = (alive[at] || atom.repeats && alive[at + 1]) && atom.what.eats(c);
             }
-            alive = next;
+            alive[0] = false;
             self.skip_optional(&mut alive);
+            if !alive.contains(&true) {
+                return false;
+            }
         }
         alive.last().copied().unwrap_or(false)
     }

@@ -29,6 +29,9 @@ pub(super) fn run(
     tags.sort_by_key(|usage| {
         std::cmp::Reverse((usage.nonpaged.bytes as i64).max(usage.paged.bytes as i64))
     });
+    if tags.is_empty() {
+        return out.note("no tag in use fits; !poolused lists those that are in use");
+    }
     let all = tags.len();
     tags.truncate(request.most.unwrap_or(usize::MAX));
     let questions: Vec<Question> = tags
