@@ -241,6 +241,18 @@ fn what_a_cut_dump_lacks_is_an_error_and_no_empty_table() {
             "lm",
             "start             end                 module name\nthe list of modules is not in this dump\n".to_string(),
         ),
+        (
+            "s -a * \"Leak\"",
+            "the list of modules is not in this dump\n".to_string(),
+        ),
+        (
+            "!for_each_module s -a @#Base @#End \"Leak\"",
+            "the list of modules is not in this dump\n".to_string(),
+        ),
+        (
+            "search_all(\"Leak\")",
+            "The list of modules is not in this dump\n    search_all(\"Leak\")\n    ^\n".to_string(),
+        ),
         ("!vm 1", format!("nt's symbols are missing: {lost}\n")),
         ("!poolused 2", format!("nt's symbols are missing: {lost}\n")),
     ] {

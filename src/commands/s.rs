@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 use crate::scan::{Coverage, Event, Hits, Pattern, Patterns, Regex, Source};
 use crate::session::Session;
 use hit::{Hit, Places};
-use request::{Request, What};
+use request::{Area, Request, What};
 use std::sync::Arc;
 
 /// See the module.
@@ -81,6 +81,9 @@ fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3....
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::parse(session, &args.text)?;
     let kernel = session.kernel.clone();
+    if matches!(request.area, Area::Modules) {
+        kernel.loaded_modules()?;
+    }
     let mut kept = Kept::new(&request);
     let coverage = match &request.what {
         What::Patterns(patterns) if request.among_kept => {

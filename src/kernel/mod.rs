@@ -95,6 +95,19 @@ impl Kernel {
         &self.modules
     }
 
+    /// The same, for whoever has nothing to do without them.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] when their list is not in the dump: nt itself is always loaded.
+    pub fn loaded_modules(&self) -> Result<&[Module]> {
+        match self.modules.as_slice() {
+            [] => Err(Error::Absent(
+                "the list of modules is not in this dump".into(),
+            )),
+            modules => Ok(modules),
+        }
+    }
+
     /// The unloaded modules, newest first.
     pub fn unloaded(&self) -> &[Unloaded] {
         &self.unloaded

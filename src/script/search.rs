@@ -2,7 +2,7 @@
 
 use super::addr::{Answer, address};
 use super::hits::{Hits, HitsIter, code};
-use super::host::Host;
+use super::host::{Host, refused};
 use super::patterns;
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
@@ -101,7 +101,7 @@ pub(super) fn source(space: AddressSpace, options: &Options) -> Answer<Source> {
 fn in_modules(host: &Arc<Host>, pattern: &Dynamic, options: &Options) -> Answer<Hits> {
     let kernel = host.kernel()?;
     let chosen: Vec<&Module> = match &options.modules {
-        None => kernel.modules().iter().collect(),
+        None => kernel.loaded_modules().map_err(refused)?.iter().collect(),
         Some(names) => names
             .iter()
             .map(|name| {
