@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 /// See [`super::Simd::sift`].
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,avx2,bmi1,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,popcnt")]
 pub(super) fn sift<const SEVEN_BIT: bool>(
     sieve: &Sieve,
     places: Range<usize>,
