@@ -7,7 +7,7 @@ use rkd::command::{Collect, run_line};
 use rkd::dump::Dump;
 use rkd::kernel::{Kernel, Options};
 use rkd::lab;
-use rkd::lab::files::{self, Facts, Kind, Minidump, Snapshot};
+use rkd::lab::files::{self, Kind, Snapshot};
 use rkd::lab::memory::Memory;
 use rkd::lab::ram::FrameRun;
 use rkd::scan::{Coverage, Hits, Pattern, Patterns, Source, Span};
@@ -382,31 +382,8 @@ fn a_walk_through_tables_that_lead_nowhere_can_be_stopped() {
     for page in 1..(last - first) / PAGE_SIZE {
         memory.page_out(first + page * PAGE_SIZE).unwrap();
     }
-    let ram = memory.ram;
     let mut bytes = Vec::new();
-    let snapshot = Snapshot {
-        facts: Facts {
-            build: 19041,
-            root: memory.tables.root(),
-            pfn_database: Virt(0),
-            module_list: Virt(0),
-            process_head: Virt(0),
-            debugger_data: Virt(0),
-            processors: 1,
-            code: 0xd1,
-            parameters: [0; 4],
-            context: vec![0; 0x4d0],
-            exception: vec![0; 0x98],
-            system_time: 0,
-            up_time: 0,
-            product_type: 1,
-            suite_mask: 0,
-            comment: None,
-        },
-        ram,
-        user_frames: Default::default(),
-        minidump: Minidump::default(),
-    };
+    let snapshot = Snapshot::bare(memory);
     files::write(&snapshot, Kind::BitmapFull, &mut bytes).unwrap();
     let kernel = open(bytes);
     let length = last - first + PAGE_SIZE;

@@ -310,9 +310,7 @@ fn sentence(books: &Books, finding: &Finding, answer: Option<&Answer>) -> String
 
 fn who(answer: &Answer, does: &str, pool: &str) -> String {
     let proven: Vec<&str> = answer
-        .suspects
-        .iter()
-        .filter(|suspect| suspect.is_proven())
+        .proven()
         .map(|suspect| suspect.module.image_name.as_str())
         .collect();
     let best = answer.suspects.first();

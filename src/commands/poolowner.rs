@@ -162,7 +162,7 @@ pub fn ask(
     ))?;
     match inquiry.answers.as_slice() {
         [answer] => {
-            for suspect in answer.suspects.iter().filter(|s| s.is_proven()) {
+            for suspect in answer.proven() {
                 out.note(&format!(
                     "until then: {} is {} to allocate under '{}'",
                     suspect.module.image_name,

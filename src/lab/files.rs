@@ -8,6 +8,7 @@ mod triage;
 
 pub use triage::{Driver, Minidump, Unloaded};
 
+use super::memory::Memory;
 use super::ram::Ram;
 use crate::addr::{Pfn, Phys, Virt};
 use std::collections::BTreeSet;
@@ -131,6 +132,34 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A machine with this memory, of which nothing else is known: build 19041, one processor, bug check 0xD1, no time. Whoever
+    /// knows more sets it in the facts.
+    pub fn bare(memory: Memory) -> Snapshot {
+        Snapshot {
+            facts: Facts {
+                build: 19041,
+                root: memory.tables.root(),
+                pfn_database: Virt(0),
+                module_list: Virt(0),
+                process_head: Virt(0),
+                debugger_data: Virt(0),
+                processors: 1,
+                code: 0xd1,
+                parameters: [0; 4],
+                context: vec![0; 0x4d0],
+                exception: vec![0; 0x98],
+                system_time: 0,
+                up_time: 0,
+                product_type: 1,
+                suite_mask: 0,
+                comment: None,
+            },
+            ram: memory.ram,
+            user_frames: BTreeSet::new(),
+            minidump: Minidump::default(),
+        }
+    }
+
     /// The frames that a dump of this kind holds, ascending.
     fn frames(&self, kind: Kind) -> Vec<Pfn> {
         let wanted = |pfn: &Pfn| !(kind.is_kernel_only() && self.user_frames.contains(&pfn.0));

@@ -198,7 +198,7 @@ impl JsonLines {
 impl Sink for JsonLines {
     fn row(&mut self, row: &dyn Row) -> Result<()> {
         self.console.check()?;
-        self.console.put(&format!("{}\n", row_json(row)))
+        self.console.line(&row_json(row))
     }
 
     fn text(&mut self, _text: &str) -> Result<()> {

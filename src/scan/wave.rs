@@ -1,6 +1,6 @@
 //! One round of the search: some megabytes of pieces, cut into tasks, searched by all processors, delivered in order.
 
-use super::engine::{Found, Patterns};
+use super::engine::{Found, Patterns, fetch};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,7 +80,7 @@ impl Wave<'_> {
         for (number, part) in task.iter().enumerate() {
             let (base, bytes) = self.pieces[part.piece];
             if let Some(next) = task.get(number + 1) {
-                patterns.fetch(self.pieces[next.piece].1);
+                fetch(self.pieces[next.piece].1);
             }
             let mut at = part.starts.start;
             while at < part.starts.end {

@@ -6,7 +6,7 @@ use rkd::command::{Collect, run_line};
 use rkd::dump::Dump;
 use rkd::error::Error;
 use rkd::kernel::{Kernel, Options};
-use rkd::lab::files::{self, Facts, Kind, Minidump, Snapshot};
+use rkd::lab::files::{self, Facts, Kind, Snapshot};
 use rkd::lab::memory::Memory;
 use rkd::lab::ram::FrameRun;
 use rkd::session::Session;
@@ -105,35 +105,23 @@ pub fn session() -> Session {
         write(LIST + 0x1000 + 0x200 * n as u64, &path);
     }
 
-    let root = memory.tables.root();
-    let snapshot = Snapshot {
-        facts: Facts {
-            build: 19041,
-            root,
-            pfn_database: Virt(0),
-            module_list: Virt(LIST),
-            process_head: Virt(0),
-            debugger_data: Virt(0),
-            processors: 4,
-            code: 0x9f,
-            parameters: [
-                3,
-                0xffff_948f_e9be_4060,
-                0xffff_e381_3d0e_f040,
-                0xffff_948f_ee90_eba0,
-            ],
-            context: context(),
-            exception: vec![0; 0x98],
-            // Fri Sep 30 00:17:31.042 2022 in China.
-            system_time: 133_089_418_510_420_000,
-            up_time: 4_978_679_120_000,
-            product_type: 1,
-            suite_mask: 0x110,
-            comment: None,
-        },
-        ram: memory.ram,
-        user_frames: Default::default(),
-        minidump: Minidump::default(),
+    let mut snapshot = Snapshot::bare(memory);
+    snapshot.facts = Facts {
+        module_list: Virt(LIST),
+        processors: 4,
+        code: 0x9f,
+        parameters: [
+            3,
+            0xffff_948f_e9be_4060,
+            0xffff_e381_3d0e_f040,
+            0xffff_948f_ee90_eba0,
+        ],
+        context: context(),
+        // Fri Sep 30 00:17:31.042 2022 in China.
+        system_time: 133_089_418_510_420_000,
+        up_time: 4_978_679_120_000,
+        suite_mask: 0x110,
+        ..snapshot.facts
     };
     let mut bytes = Vec::new();
     files::write(&snapshot, Kind::Full, &mut bytes).unwrap();

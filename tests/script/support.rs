@@ -5,7 +5,7 @@ use rkd::command::Collect;
 use rkd::dump::Dump;
 use rkd::kernel::{Kernel, Options};
 use rkd::lab;
-use rkd::lab::files::{self, Facts, Kind, Minidump, Snapshot};
+use rkd::lab::files::{self, Kind, Snapshot};
 use rkd::lab::memory::Memory;
 use rkd::lab::ram::FrameRun;
 use rkd::script::{Failure, Script};
@@ -26,30 +26,7 @@ pub fn machine(contents: &[(u64, &[u8])]) -> Session {
     for (at, bytes) in contents {
         memory.write(Virt(*at), bytes).unwrap();
     }
-    let root = memory.tables.root();
-    let snapshot = Snapshot {
-        facts: Facts {
-            build: 19041,
-            root,
-            pfn_database: Virt(0),
-            module_list: Virt(0),
-            process_head: Virt(0),
-            debugger_data: Virt(0),
-            processors: 1,
-            code: 0xd1,
-            parameters: [0; 4],
-            context: vec![0; 0x4d0],
-            exception: vec![0; 0x98],
-            system_time: 0,
-            up_time: 0,
-            product_type: 1,
-            suite_mask: 0,
-            comment: None,
-        },
-        ram: memory.ram,
-        user_frames: Default::default(),
-        minidump: Minidump::default(),
-    };
+    let snapshot = Snapshot::bare(memory);
     let mut bytes = Vec::new();
     files::write(&snapshot, Kind::Full, &mut bytes).unwrap();
     let dump = Dump::from_bytes("small.dmp", bytes).unwrap();

@@ -6,7 +6,7 @@ use jiff::tz::{TimeZone, offset};
 use rkd::addr::{Pfn, Virt};
 use rkd::dump::Dump;
 use rkd::kernel::{Kernel, Options};
-use rkd::lab::files::{self, Facts, Kind, Minidump, Snapshot};
+use rkd::lab::files::{self, Kind, Snapshot};
 use rkd::lab::memory::Memory;
 use rkd::lab::ram::FrameRun;
 use rkd::session::Session;
@@ -162,30 +162,12 @@ pub fn session(symbols: &Path) -> Session {
         write(LIST + 0x1000 + 0x200 * n as u64, &path);
     }
 
-    let root = memory.tables.root();
-    let snapshot = Snapshot {
-        facts: Facts {
-            build: 19041,
-            root,
-            pfn_database: Virt(0),
-            module_list: Virt(LIST),
-            process_head: Virt(0),
-            debugger_data: Virt(0),
-            processors: 1,
-            code: 0x9f,
-            parameters: [0; 4],
-            context: vec![0; 0x4d0],
-            exception: vec![0; 0x98],
-            system_time: 133_089_418_510_420_000,
-            up_time: 4_978_679_120_000,
-            product_type: 1,
-            suite_mask: 0x110,
-            comment: None,
-        },
-        ram: memory.ram,
-        user_frames: Default::default(),
-        minidump: Minidump::default(),
-    };
+    let mut snapshot = Snapshot::bare(memory);
+    snapshot.facts.module_list = Virt(LIST);
+    snapshot.facts.code = 0x9f;
+    snapshot.facts.system_time = 133_089_418_510_420_000;
+    snapshot.facts.up_time = 4_978_679_120_000;
+    snapshot.facts.suite_mask = 0x110;
     let mut bytes = Vec::new();
     files::write(&snapshot, Kind::Full, &mut bytes).unwrap();
     let dump = Dump::from_bytes("driver.dmp", bytes).unwrap();

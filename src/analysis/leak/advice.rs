@@ -33,9 +33,7 @@ pub fn advice(kernel: &Kernel, finding: &Finding, answer: Option<&Answer>) -> Ve
         Outcome::Proven => proven(kernel, answer, &mut steps),
         Outcome::Several => {
             let names: Vec<&str> = answer
-                .suspects
-                .iter()
-                .filter(|suspect| suspect.is_proven())
+                .proven()
                 .map(|suspect| suspect.module.image_name.as_str())
                 .collect();
             steps.push(format!(

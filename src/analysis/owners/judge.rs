@@ -48,12 +48,17 @@ pub struct Answer {
 impl Answer {
     /// Whether somebody is proven to allocate under the tag from the pool in question.
     pub fn is_proven(&self) -> bool {
-        self.suspects.iter().any(Suspect::is_proven)
+        self.proven().next().is_some()
+    }
+
+    /// Those who are, the strongest first.
+    pub fn proven(&self) -> impl Iterator<Item = &Suspect> {
+        self.suspects.iter().filter(|suspect| suspect.is_proven())
     }
 
     /// What it comes to.
     pub fn outcome(&self) -> Outcome {
-        let proven = self.suspects.iter().filter(|s| s.is_proven()).count();
+        let proven = self.proven().count();
         let likely = |s: &Suspect| s.explains != Explains::No && s.class <= Class::E5;
         match proven {
             1 => Outcome::Proven,

@@ -204,9 +204,7 @@ impl VerdictRow {
     /// Who allocates under the tag is proven by code, and how much that is cannot be told.
     pub(super) fn without_figures(answer: &Answer, why: &str) -> VerdictRow {
         let proven: Vec<&str> = answer
-            .suspects
-            .iter()
-            .filter(|suspect| suspect.is_proven())
+            .proven()
             .map(|suspect| suspect.module.image_name.as_str())
             .collect();
         let sentence = format!(

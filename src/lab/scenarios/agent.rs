@@ -30,18 +30,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn plan() -> Plan {
-    let mut plan = machine::healthy();
-    machine::leak(
-        &mut plan,
-        &Leak {
-            tag: TAG,
-            pool: Pool::NonPagedNx,
-            count: 9_216,
-            each: 0x4_0000,
-            freed: 120,
-            contents: None,
-        },
-    );
+    let mut plan = machine::leaking(&Leak {
+        tag: TAG,
+        pool: Pool::NonPagedNx,
+        count: 9_216,
+        each: 0x4_0000,
+        freed: 120,
+        contents: None,
+    });
     let agent = Driver {
         allocator: Some(("VmcAllocateBuffer", TAG)),
         ..Driver::default()

@@ -33,18 +33,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn plan() -> Plan {
-    let mut plan = machine::healthy();
-    machine::leak(
-        &mut plan,
-        &Leak {
-            tag: *b"Dock",
-            pool: Pool::NonPagedNx,
-            count: 2_211_840,
-            each: 0x410,
-            freed: 96_004,
-            contents: None,
-        },
-    );
+    let mut plan = machine::leaking(&Leak {
+        tag: *b"Dock",
+        pool: Pool::NonPagedNx,
+        count: 2_211_840,
+        each: 0x410,
+        freed: 96_004,
+        contents: None,
+    });
     let driver = Driver {
         style: Style::Framework,
         leaves_tag: true,

@@ -41,8 +41,9 @@ pub(super) struct Leak {
     pub contents: Option<[Virt; 3]>,
 }
 
-/// Lets it happen.
-pub(super) fn leak(plan: &mut Plan, leak: &Leak) {
+/// The machine after it has happened.
+pub(super) fn leaking(leak: &Leak) -> Plan {
+    let mut plan = healthy();
     let held = Use {
         count: leak.count,
         bytes: leak.count * leak.each,
@@ -68,7 +69,8 @@ pub(super) fn leak(plan: &mut Plan, leak: &Leak) {
         });
         plan.blocks.splice(0..0, blocks);
     }
-    grow(plan, leak.pool, held.bytes / PAGE, true);
+    grow(&mut plan, leak.pool, held.bytes / PAGE, true);
+    plan
 }
 
 /// Moves pages between what is free and a pool.

@@ -29,18 +29,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn plan() -> Plan {
-    let mut plan = machine::healthy();
-    machine::leak(
-        &mut plan,
-        &Leak {
-            tag: *b"ScnQ",
-            pool: Pool::Paged,
-            count: 1_048_576,
-            each: 0x800,
-            freed: 40_960,
-            contents: None,
-        },
-    );
+    let mut plan = machine::leaking(&Leak {
+        tag: *b"ScnQ",
+        pool: Pool::Paged,
+        count: 1_048_576,
+        each: 0x800,
+        freed: 40_960,
+        contents: None,
+    });
     let driver = Driver {
         tags: vec![*b"ScnQ"],
         away: true,

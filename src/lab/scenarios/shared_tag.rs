@@ -35,18 +35,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn plan() -> Plan {
-    let mut plan = machine::healthy();
-    machine::leak(
-        &mut plan,
-        &Leak {
-            tag: TAG,
-            pool: Pool::NonPagedNx,
-            count: 24_576,
-            each: 0x1_4000,
-            freed: 311,
-            contents: None,
-        },
-    );
+    let mut plan = machine::leaking(&Leak {
+        tag: TAG,
+        pool: Pool::NonPagedNx,
+        count: 24_576,
+        each: 0x1_4000,
+        freed: 311,
+        contents: None,
+    });
     for (number, name, maker) in [
         (0, "acmekey.sys", "Acme Input Devices"),
         (1, "auricle.sys", "Auricle Audio"),

@@ -31,19 +31,15 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn plan() -> Plan {
-    let mut plan = machine::healthy();
     let start = machine::place(NUMBER);
-    machine::leak(
-        &mut plan,
-        &Leak {
-            tag: *b"Prb7",
-            pool: Pool::NonPagedNx,
-            count: 417,
-            each: 0x38_0000,
-            freed: 0,
-            contents: Some([start + 0x1040, start + 0x3010, start + 0x1100]),
-        },
-    );
+    let mut plan = machine::leaking(&Leak {
+        tag: *b"Prb7",
+        pool: Pool::NonPagedNx,
+        count: 417,
+        each: 0x38_0000,
+        freed: 0,
+        contents: Some([start + 0x1040, start + 0x3010, start + 0x1100]),
+    });
     plan.gone.push(Gone {
         name: "probe7.sys",
         start,

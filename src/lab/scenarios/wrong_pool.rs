@@ -35,18 +35,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn plan() -> Plan {
-    let mut plan = machine::healthy();
-    machine::leak(
-        &mut plan,
-        &Leak {
-            tag: TAG,
-            pool: Pool::NonPagedNx,
-            count: 1_703_936,
-            each: 0x400,
-            freed: 18_220,
-            contents: None,
-        },
-    );
+    let mut plan = machine::leaking(&Leak {
+        tag: TAG,
+        pool: Pool::NonPagedNx,
+        count: 1_703_936,
+        each: 0x400,
+        freed: 18_220,
+        contents: None,
+    });
     for (number, name, maker, paged) in [
         (0, "panelcfg.sys", "Kiosk Panels", true),
         (1, "touchd.sys", "Fingertip Systems", false),

@@ -56,8 +56,8 @@ impl Index {
         entries.sort_unstable();
         let mut values: Vec<u32> = entries.iter().map(|e| e.value).collect();
         values.dedup();
-        // 64 bits a value let one place in 64 of those that pass the sieve through; from 2^15 bits (4 KiB) to 2^24 (2 MiB).
-        // A larger bitmap would no longer fit into the nearer caches.
+        // 16 bits a value let one place in 16 of those that pass the sieve through; from 2^15 bits (4 KiB) to 2^24 (2 MiB).
+        // A larger bitmap lets less through and fits less well into the nearer caches: it takes as long.
         let bits = (values.len().max(1) * 16)
             .next_power_of_two()
             .trailing_zeros()

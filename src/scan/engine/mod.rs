@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use automaton::Automaton;
 use filter::Filter;
 use memchr::memmem;
+pub(super) use simd::fetch;
 use std::ops::Range;
 
 /// The most patterns in a set.
@@ -48,7 +49,6 @@ pub struct Found {
 pub struct Patterns {
     patterns: Vec<Pattern>,
     longest: usize,
-    simd: Option<simd::Simd>,
     engine: Engine,
 }
 
@@ -122,7 +122,6 @@ impl Patterns {
         Ok(Patterns {
             patterns,
             longest,
-            simd,
             engine,
         })
     }
@@ -135,13 +134,6 @@ impl Patterns {
     /// The length of the longest pattern, in bytes.
     pub fn longest(&self) -> usize {
         self.longest
-    }
-
-    /// What will be searched next: the processor may fetch it meanwhile.
-    pub(super) fn fetch(&self, next: &[u8]) {
-        if let Some(simd) = self.simd {
-            simd.fetch(next);
-        }
     }
 
     /// Every occurrence in `hay`, which lies at `base`: overlapping ones too, by address and then by pattern.

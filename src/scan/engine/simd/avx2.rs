@@ -1,23 +1,20 @@
 //! 32 places at once: the byte shuffle looks up the halves of each byte.
 
-use super::rounds::{self, BEHIND, STEP};
-use super::{Sieve, Suspects};
+use super::{Sieve, Suspects, rounds};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
 /// See [`super::Simd::sift`].
+///
+/// # Safety
+/// There are at least [`STEP`](super::STEP) places, and [`BEHIND`](super::BEHIND) bytes of the suspects' `hay` behind the last.
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-pub(super) fn sift<const SEVEN_BIT: bool>(
+pub(super) unsafe fn sift<const SEVEN_BIT: bool>(
     sieve: &Sieve,
     places: Range<usize>,
     suspects: &mut impl Suspects,
-) -> usize {
-    let (hay, length) = (suspects.hay().as_ptr(), suspects.hay().len());
-    let end = places.end.min(length.saturating_sub(BEHIND));
-    if places.start + STEP > end {
-        // Where two pages meet there are a few places only, and the tables below are not worth it.
-        return places.start;
-    }
+) {
+    let hay = suspects.hay().as_ptr();
     let fifteen = _mm256_set1_epi8(15);
     let [low, high] =
         [&sieve.low, &sieve.high].map(|half| half.each_ref().map(|digits| table(digits)));
@@ -25,7 +22,7 @@ pub(super) fn sift<const SEVEN_BIT: bool>(
         let mut buckets = _mm256_set1_epi8(-1);
         for byte in 0..4 {
             // SAFETY: the bytes read end at `at + byte + 32 <= at + 35`. A step's vectors begin at its first place and 32
-            // places later, so they end at most at that first place + `STEP` + 3, and a step ends at `end` at most.
+            // places later, so they end at most at that first place + `STEP` + 3, and a step ends where the places do at most.
             let bytes = unsafe { _mm256_loadu_si256(hay.add(at + byte).cast()) };
             // The shuffle looks at the lower half of each byte, and answers zero when the highest bit is set.
             let digits = if SEVEN_BIT {
@@ -43,9 +40,8 @@ pub(super) fn sift<const SEVEN_BIT: bool>(
         _mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, _mm256_setzero_si256())) as u32
     };
     let passes = |at| !(u64::from(misses(at)) | u64::from(misses(at + 32)) << 32);
-    // SAFETY: there is a step at least, and `end` leaves three bytes behind it.
-    unsafe { rounds::run(places.start..end, passes, suspects) };
-    end
+    // SAFETY: passed on to the caller.
+    unsafe { rounds::run(places, passes, suspects) };
 }
 
 /// A table of sixteen bytes in both halves of a vector, because the shuffle works on each half alone.

@@ -1,22 +1,20 @@
 //! 64 places at once: the byte permutation looks up whole bytes, in tables of 128.
 
-use super::rounds::{self, BEHIND, STEP};
-use super::{Sieve, Suspects};
+use super::{Sieve, Suspects, rounds};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
 /// See [`super::Simd::sift`].
+///
+/// # Safety
+/// There are at least [`STEP`](super::STEP) places, and [`BEHIND`](super::BEHIND) bytes of the suspects' `hay` behind the last.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,popcnt")]
-pub(super) fn sift<const SEVEN_BIT: bool>(
+pub(super) unsafe fn sift<const SEVEN_BIT: bool>(
     sieve: &Sieve,
     places: Range<usize>,
     suspects: &mut impl Suspects,
-) -> usize {
-    let (hay, length) = (suspects.hay().as_ptr(), suspects.hay().len());
-    let end = places.end.min(length.saturating_sub(BEHIND));
-    if places.start + STEP > end {
-        return places.start;
-    }
+) {
+    let hay = suspects.hay().as_ptr();
     let tables = sieve.bytes.each_ref().map(|buckets| {
         let quarters: [__m512i; 4] = std::array::from_fn(|quarter| {
             // SAFETY: a table has four times 64 bytes.
@@ -34,7 +32,7 @@ pub(super) fn sift<const SEVEN_BIT: bool>(
         _mm512_mask_blend_epi8(_mm512_movepi8_mask(bytes), lower, upper)
     };
     let passes = |at: usize| {
-        // SAFETY: the bytes read end at `at + byte + 64 <= at + STEP + 3`, and a step ends at `end` at most.
+        // SAFETY: the bytes read end at `at + byte + 64 <= at + STEP + 3`, and a step ends where the places do at most.
         let [b0, b1, b2, b3] =
             [0, 1, 2, 3].map(|byte| unsafe { _mm512_loadu_si512(hay.add(at + byte).cast()) });
         let [t0, t1, t2, t3] = tables;
@@ -47,9 +45,8 @@ pub(super) fn sift<const SEVEN_BIT: bool>(
         let any = _mm512_or_si512(_mm512_ternarylogic_epi32::<OR>(b0, b1, b2), b3);
         word & !_mm512_movepi8_mask(any)
     };
-    // SAFETY: there is a step at least, and `end` leaves three bytes behind it.
-    unsafe { rounds::run(places.start..end, passes, suspects) };
-    end
+    // SAFETY: passed on to the caller.
+    unsafe { rounds::run(places, passes, suspects) };
 }
 
 /// Truth tables of three bits: the one place where all are set, and all places but that where none is.

@@ -12,6 +12,11 @@ use super::filter::Suspects;
 use super::sieve::Sieve;
 use std::ops::Range;
 
+/// Places per step: one word of bits.
+const STEP: usize = 64;
+/// Bytes behind a place that belong to its window.
+const BEHIND: usize = 3;
+
 /// The proof that this processor can do it, and the way that it does it best.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Simd(Kind);
@@ -48,38 +53,54 @@ impl Simd {
         all
     }
 
-    /// Asks the processor to fetch the start of what is searched next: pages that are neighbours only virtually are not
-    /// guessed by its own means.
-    #[inline]
-    pub fn fetch(self, next: &[u8]) {
-        #[cfg(target_arch = "x86_64")]
-        for line in next.chunks(64).take(16) {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a prefetch reads nothing; every x86-64 processor has it.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = next;
-    }
-
     /// Has the suspects look at every one of the `places` that passes the sieve and may be a window, ascending, and returns the
     /// place where it had to stop, too near to the end for a whole vector: the rest is the caller's.
     #[inline]
     pub fn sift(self, sieve: &Sieve, places: Range<usize>, suspects: &mut impl Suspects) -> usize {
+        let end = suspects.hay().len().saturating_sub(BEHIND).min(places.end);
+        if places.start + STEP > end {
+            // Where two pages meet there are a few places only, and the tables of the vectors are not worth it.
+            return places.start;
+        }
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: a `Simd` is only made after the features were detected that its kind stands for.
+        // SAFETY: a `Simd` is only made after the features were detected that its kind stands for. There is a step at least,
+        // and `end` leaves three bytes behind it.
         return unsafe {
+            let places = places.start..end;
             match (self.0, sieve.is_seven_bit) {
                 (Kind::Avx2, true) => avx2::sift::<true>(sieve, places, suspects),
                 (Kind::Avx2, false) => avx2::sift::<false>(sieve, places, suspects),
                 (Kind::Avx512, true) => avx512::sift::<true>(sieve, places, suspects),
                 (Kind::Avx512, false) => avx512::sift::<false>(sieve, places, suspects),
             }
+            end
         };
         #[cfg(not(target_arch = "x86_64"))]
         {
-            let _ = (sieve, suspects);
+            let _ = sieve;
             places.start
         }
     }
+}
+
+/// Asks the processor to fetch the start of what is searched next: pages that are neighbours only virtually are not guessed by
+/// its own means.
+#[inline]
+pub(in crate::scan) fn fetch(next: &[u8]) {
+    next.chunks(64)
+        .take(16)
+        .for_each(|line| prefetch(line.as_ptr()));
+}
+
+/// Asks the processor to fetch a line of memory, of any address.
+#[inline(always)]
+fn prefetch(from: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing; every x86-64 processor has it.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(from.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = from;
 }

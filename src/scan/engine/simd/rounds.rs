@@ -1,14 +1,9 @@
 //! What the vectors have in common: from bits that say which places pass the sieve to the places themselves.
 
-use super::Suspects;
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use super::{STEP, Suspects, prefetch};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Places per step: one word of bits.
-pub(super) const STEP: usize = 64;
-/// Bytes behind a place that belong to its window.
-pub(super) const BEHIND: usize = 3;
 /// Places per round, a page of memory: after each, the bits are turned into places and the places are looked at.
 const ROUND: usize = 4096;
 /// Cache lines of the next round that are asked for in advance: the processor's own guesses end at the page, and begin
@@ -26,7 +21,7 @@ const LONG: usize = 4 * ROUND;
 /// `passes(at)` says which of the places from `at` on pass, in the order of the bits.
 ///
 /// # Safety
-/// There are at least [`STEP`] `places`, and [`BEHIND`] bytes of the suspects' `hay` behind the last of them.
+/// There are at least [`STEP`] `places`, and [`BEHIND`](super::BEHIND) bytes of the suspects' `hay` behind the last of them.
 #[inline(always)]
 pub(super) unsafe fn run(
     places: Range<usize>,
@@ -37,8 +32,6 @@ pub(super) unsafe fn run(
     // SAFETY: to be called for places, which have three bytes behind them.
     let four =
         |place: usize| unsafe { u32::from_le(start.add(place).cast::<u32>().read_unaligned()) };
-    // SAFETY: a prefetch reads nothing.
-    let fetch = |from: *const u8| unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) };
 
     // In a single page there is too little ahead, and what lies behind it in the file may be anybody's.
     let early = if length > LONG { EARLY } else { 0 };
@@ -49,12 +42,12 @@ pub(super) unsafe fn run(
     while at + STEP <= end {
         let steps = ((end - at) / STEP).min(ROUND / STEP);
         if at + ROUND < length {
-            (0..AHEAD).for_each(|line| fetch(start.wrapping_add(at + ROUND + line * 64)));
+            (0..AHEAD).for_each(|line| prefetch(start.wrapping_add(at + ROUND + line * 64)));
         }
         let mut words = [0u64; ROUND / STEP];
         for (step, word) in words[..steps].iter_mut().enumerate() {
             let here = at + step * STEP;
-            fetch(start.wrapping_add(here + early));
+            prefetch(start.wrapping_add(here + early));
             *word = passes(here);
         }
 
@@ -76,7 +69,7 @@ pub(super) unsafe fn run(
         // SAFETY: the loop above has written the first `count`.
         let place = |slot: &MaybeUninit<u16>| at + usize::from(unsafe { slot.assume_init() });
         for slot in &kept[..count] {
-            fetch(suspects.needed(four(place(slot))));
+            prefetch(suspects.needed(four(place(slot))));
         }
         for slot in &kept[..count] {
             suspects.look(place(slot));
