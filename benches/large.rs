@@ -14,10 +14,10 @@ mod clock;
 
 use body::{Memory, PAGE};
 use clock::time_whole;
-use rkd::dump::Dump;
-use rkd::lab::{self, Body, Kind};
-use rkd::scan::{Event, Hits, Pattern, Patterns, Source, Span};
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_lab::{Body, Kind};
+use rkd_scan::{Event, Hits, Pattern, Patterns, Source, Span};
+use rkd_symbols::builtin_facts;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -124,14 +124,14 @@ fn make(path: &Path, pages: u64, tags: &[[u8; 4]]) {
         memory.page(number, page);
         Ok(())
     });
-    let case = lab::scenario("notmyfault").unwrap();
-    let options = lab::Options {
+    let case = rkd_lab::scenario("notmyfault").unwrap();
+    let options = rkd_lab::Options {
         kind: Kind::BitmapFull,
         body: Some(body),
-        ..lab::Options::default()
+        ..rkd_lab::Options::default()
     };
     let table = builtin_facts().by_version(case.version).unwrap();
-    lab::make_file(case, &table, &options, path).unwrap();
+    rkd_lab::make_file(case, &table, &options, path).unwrap();
 }
 
 /// Drops the file from the system's cache.

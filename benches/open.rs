@@ -8,9 +8,9 @@
 use criterion::Criterion;
 use kdmp_parser::gxa::Gpa;
 use kdmp_parser::parse::KernelDumpParser;
-use rkd::addr::{Pfn, Virt};
-use rkd::dump::Dump;
-use rkd::memory::AddressSpace;
+use rkd_dump::Dump;
+use rkd_dump::addr::{Pfn, Virt};
+use rkd_dump::memory::AddressSpace;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -105,12 +105,12 @@ fn compare(path: &Path) {
 
 /// Reads through page tables, on the practice dump.
 fn read(criterion: &mut Criterion) {
-    let table = rkd::symbols::builtin_facts()
+    let table = rkd_symbols::builtin_facts()
         .by_version("19041.3570")
         .unwrap();
-    let case = rkd::lab::scenario("notmyfault").unwrap();
+    let case = rkd_lab::scenario("notmyfault").unwrap();
     let mut bytes = Vec::new();
-    rkd::lab::make(case, &table, &rkd::lab::Options::default(), &mut bytes).unwrap();
+    rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
     let dump = Arc::new(Dump::from_bytes("notmyfault", bytes).unwrap());
     let space = AddressSpace::paged(Arc::clone(&dump), dump.header().directory_table_base);
     let everything = || space.mapped(Virt(0), u64::MAX);

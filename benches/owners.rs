@@ -4,30 +4,29 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use rkd::analysis::owners::{Question, Readings, Search, inquire};
-use rkd::dump::Dump;
-use rkd::kernel::pool::tracker::tracker;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab;
-use rkd::symbols::{ImagePath, builtin_facts};
+use rkd_dump::Dump;
+use rkd_kernel::owners::{Question, Readings, Search, inquire};
+use rkd_kernel::pool::tracker::tracker;
+use rkd_kernel::{Kernel, Options};
+use rkd_symbols::{ImagePath, builtin_facts};
 use std::time::{Duration, Instant};
 
 /// Modules and tags of the large machine.
-const CROWD: lab::Crowd = lab::Crowd {
+const CROWD: rkd_lab::Crowd = rkd_lab::Crowd {
     drivers: 76,
     tags_each: 8,
     code_kib: 96,
 };
 
 fn main() {
-    let case = lab::scenario("notmyfault").unwrap();
+    let case = rkd_lab::scenario("notmyfault").unwrap();
     let table = builtin_facts().by_version(case.version).unwrap();
-    let options = lab::Options {
+    let options = rkd_lab::Options {
         crowd: Some(CROWD),
-        ..lab::Options::default()
+        ..rkd_lab::Options::default()
     };
     let mut bytes = Vec::new();
-    lab::make(case, &table, &options, &mut bytes).unwrap();
+    rkd_lab::make(case, &table, &options, &mut bytes).unwrap();
     let kernel = Kernel::open(
         Dump::from_bytes("crowd.dmp", bytes).unwrap(),
         &Options::default(),

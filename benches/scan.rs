@@ -16,12 +16,12 @@ mod scripts;
 use aho_corasick::{AhoCorasick, MatchKind};
 use body::{Memory, PAGE, Random};
 use clock::{median, time, time_whole};
-use rkd::addr::Virt;
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab::{self, Body, Kind};
-use rkd::scan::{Hits, Pattern, Patterns, Source, Span};
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_dump::addr::Virt;
+use rkd_kernel::{Kernel, Options};
+use rkd_lab::{Body, Kind};
+use rkd_scan::{Hits, Pattern, Patterns, Source, Span};
+use rkd_symbols::builtin_facts;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -87,14 +87,14 @@ impl File {
             Ok(())
         });
         let path = folder.join("body.dmp");
-        let case = lab::scenario("notmyfault").unwrap();
-        let options = lab::Options {
+        let case = rkd_lab::scenario("notmyfault").unwrap();
+        let options = rkd_lab::Options {
             kind: Kind::BitmapKernel,
             body: Some(body),
-            ..lab::Options::default()
+            ..rkd_lab::Options::default()
         };
         let table = builtin_facts().by_version(case.version).unwrap();
-        let made = lab::make_file(case, &table, &options, &path).unwrap();
+        let made = rkd_lab::make_file(case, &table, &options, &path).unwrap();
         let laid = made.body.unwrap();
         let kernel = Kernel::open(Dump::open(&path).unwrap(), &Options::default());
         File {

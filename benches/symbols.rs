@@ -4,12 +4,12 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rkd::symbols::cache::Cache;
-use rkd::symbols::{SymbolTable, builtin_facts, facts::Facts, file, isf};
+use rkd_symbols::cache::Cache;
+use rkd_symbols::{SymbolTable, builtin_facts, facts::Facts, file, isf};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
-const FACTS: &[u8] = include_bytes!("../src/symbols/facts/nt.facts.xz");
+const FACTS: &[u8] = include_bytes!("../crates/symbols/src/facts/nt.facts.xz");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What is opened: the kernel's own ISF file (1 MB, 6 MB unpacked), a PDB by Microsoft's linker (6 MB; `tests/symbols/fetch`

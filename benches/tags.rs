@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use criterion::Criterion;
-use rkd::analysis::tags::{Options, TagImage, analyse};
+use rkd_pooltags::{Options, TagImage, analyse};
 use std::hint::black_box;
 use std::path::PathBuf;
 

@@ -1,18 +1,18 @@
 //! Makes the file of built-in facts from ISF symbol files, or adds kernels to those that are already in it.
 //!
 //! ```text
-//! cargo run --release --example make_facts -- src/symbols/facts/nt.facts.xz builtin NEW.json.xz=10.0.22621.2506
+//! cargo run --release --example make_facts -- crates/symbols/src/facts/nt.facts.xz builtin NEW.json.xz=10.0.22621.2506
 //! ```
 //!
 //! The first argument is the file to write. The others are what goes into it: `builtin` for the facts that this program
 //! carries, an ISF file (`.json` or `.json.xz`) with its kernel's version behind an equals sign, or a collection: one JSON
 //! file that holds the types of many kernels by their hashes. What is kept of a kernel is listed in
-//! `src/symbols/facts/selection.rs`.
+//! `crates/symbols/src/facts/selection.rs`.
 
 #![allow(clippy::print_stdout)]
 
 use anyhow::{Context, Result, bail};
-use rkd::symbols::{SymbolTable, builtin_facts, facts, isf};
+use rkd_symbols::{SymbolTable, builtin_facts, facts, isf};
 use serde_json::{Value, json};
 use std::path::Path;
 

@@ -6,7 +6,7 @@
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use rayon::prelude::*;
-use rkd::analysis::tags::{Arch, Class, Options, Report, TagImage, UNTAGGED, analyse};
+use rkd_pooltags::{Arch, Class, Options, Report, TagImage, UNTAGGED, analyse};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -165,7 +165,7 @@ fn innocence(paths: &[PathBuf], title: &str, tags: &[u32]) {
     println!();
     for (path, found) in &per_image {
         for (tag, class) in found.iter().filter(|(_, c)| **c <= Class::E4) {
-            let text = rkd::analysis::tags::tag_text(*tag);
+            let text = rkd_pooltags::tag_text(*tag);
             eprintln!("{class:?} {text} {}", path.display());
         }
     }
@@ -252,10 +252,7 @@ fn recall(paths: &[PathBuf]) {
     }
     println!();
     for (name, (right, wrong, others)) in &makers {
-        let others: Vec<String> = others
-            .iter()
-            .map(|t| rkd::analysis::tags::tag_text(*t))
-            .collect();
+        let others: Vec<String> = others.iter().map(|t| rkd_pooltags::tag_text(*t)).collect();
         println!(
             "{name}: {right} sites with the tag of its source, {wrong} with another {}",
             others.join(" ")

@@ -13,14 +13,14 @@ mod tags;
 mod wildcards;
 
 use crate::command::Flow;
-use crate::error::{Error, Result};
-use crate::kernel::pool::TagNames;
 use crate::render::{ColorChoice, Console, Output, output};
 use crate::repl::interrupt::Interrupts;
 use crate::repl::piped::{Echo, feed};
 use crate::repl::shell::Shell;
 use arguments::{Cli, FormatName, Task};
 use clap::{CommandFactory as _, FromArgMatches as _};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::pool::TagNames;
 use std::ffi::OsString;
 use std::io::{BufReader, IsTerminal as _};
 use std::path::Path;
@@ -102,7 +102,7 @@ impl World<'_> {
 }
 
 fn perform(cli: &Cli) -> u8 {
-    crate::symbols::cache::enable();
+    rkd_symbols::cache::enable();
     let stop = Arc::new(AtomicBool::new(false));
     let interrupts = Interrupts::listen(Arc::clone(&stop));
     // A list that was named is read again for each dump; whether it can be read is a matter of the command line.

@@ -29,16 +29,16 @@
 //! # From a dump to an answer
 //!
 //! ```
-//! use rkd::dump::Dump;
-//! use rkd::kernel::pool::tracker::tracker;
-//! use rkd::kernel::{Kernel, Options};
-//! use rkd::{lab, symbols::builtin_facts};
+//! use rkd_dump::Dump;
+//! use rkd_kernel::pool::tracker::tracker;
+//! use rkd_kernel::{Kernel, Options};
+//! use rkd_symbols::builtin_facts;
 //!
 //! // A practice dump; Dump::open(path) opens a real one.
-//! let case = lab::scenario("notmyfault").ok_or("no such scenario")?;
+//! let case = rkd_lab::scenario("notmyfault").ok_or("no such scenario")?;
 //! let nt = builtin_facts().by_version("19041.3570").ok_or("no such kernel")?;
 //! let mut bytes = Vec::new();
-//! lab::make(case, &nt, &lab::Options::default(), &mut bytes)?;
+//! rkd_lab::make(case, &nt, &rkd_lab::Options::default(), &mut bytes)?;
 //!
 //! let kernel = Kernel::open(Dump::from_bytes("leak.dmp", bytes)?, &Options::default());
 //! let tags = tracker(&kernel)?.tags;
@@ -47,20 +47,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod addr;
-pub mod analysis;
+#![warn(unreachable_pub)]
+
 pub mod cli;
-pub mod code;
 pub mod command;
 pub mod commands;
-pub mod dump;
-pub mod error;
-pub mod kernel;
-pub mod lab;
-pub mod memory;
 pub mod render;
 pub mod repl;
-pub mod scan;
 pub mod script;
 pub mod session;
-pub mod symbols;

@@ -1,13 +1,13 @@
 //! The session: the open target, and what the person at the prompt has set.
 
-use crate::addr::Virt;
-use crate::analysis::owners::Readings;
-use crate::analysis::tags::Database;
-use crate::error::{Error, Result};
-use crate::kernel::pool::TagNames;
-use crate::kernel::{Kernel, Module, Options};
-use crate::symbols::{ImagePath, Servers, SymbolPath};
 use jiff::tz::TimeZone;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::owners::Readings;
+use rkd_kernel::pool::TagNames;
+use rkd_kernel::{Kernel, Module, Options};
+use rkd_pooltags::Database;
+use rkd_symbols::{ImagePath, Servers, SymbolPath};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;

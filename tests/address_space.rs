@@ -4,10 +4,10 @@
 
 mod writers;
 
-use rkd::addr::{Pfn, Phys, Virt};
-use rkd::dump::Dump;
-use rkd::error::{Fault, Level, Why};
-use rkd::memory::{AddressSpace, PteRules, State};
+use rkd_dump::Dump;
+use rkd_dump::addr::{Pfn, Phys, Virt};
+use rkd_dump::error::{Fault, Level, Why};
+use rkd_dump::memory::{AddressSpace, PteRules, State};
 use std::sync::Arc;
 use writers::{FORMATS, Format, PAGE, Tables, put32, stamp};
 

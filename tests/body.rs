@@ -10,12 +10,12 @@
 mod body;
 
 use body::{Memory, PAGE, Random};
-use rkd::addr::{PAGE_SIZE, Virt};
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab::{self, Body, Kind, Laid};
-use rkd::scan::{Hits, Pattern, Patterns, Source, Span};
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_dump::addr::{PAGE_SIZE, Virt};
+use rkd_kernel::{Kernel, Options};
+use rkd_lab::{Body, Kind, Laid};
+use rkd_scan::{Hits, Pattern, Patterns, Source, Span};
+use rkd_symbols::builtin_facts;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -49,14 +49,14 @@ fn case() -> Case {
     }
     drop(out);
     let dump = folder.path().join("body.dmp");
-    let scenario = lab::scenario("notmyfault").unwrap();
+    let scenario = rkd_lab::scenario("notmyfault").unwrap();
     let table = builtin_facts().by_version(scenario.version).unwrap();
-    let options = lab::Options {
+    let options = rkd_lab::Options {
         kind: Kind::BitmapKernel,
         body: Some(Body::of_file(&path).unwrap()),
-        ..lab::Options::default()
+        ..rkd_lab::Options::default()
     };
-    let made = lab::make_file(scenario, &table, &options, &dump).unwrap();
+    let made = rkd_lab::make_file(scenario, &table, &options, &dump).unwrap();
     Case {
         patterns: patterns(&path, &tags),
         kernel: Kernel::open(Dump::open(&dump).unwrap(), &Options::default()),

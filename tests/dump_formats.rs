@@ -6,9 +6,9 @@
 mod writers;
 
 use proptest::prelude::*;
-use rkd::addr::{Pfn, Virt};
-use rkd::dump::{Dump, Kind, Run};
-use rkd::error::Error;
+use rkd_dump::addr::{Pfn, Virt};
+use rkd_dump::error::Error;
+use rkd_dump::{Dump, Kind, Run};
 use std::collections::BTreeMap;
 use std::path::Path;
 use writers::{
@@ -284,7 +284,7 @@ fn an_arm64_dump_opens_and_says_so() {
     let dump = open(bytes);
     assert_eq!(
         (dump.header().machine, dump.header().is_x64()),
-        (rkd::dump::MACHINE_ARM64, false)
+        (rkd_dump::MACHINE_ARM64, false)
     );
     assert_eq!(dump.physical().unwrap().present_pages(), 2);
 }

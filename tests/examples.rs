@@ -4,20 +4,19 @@
 
 use jiff::tz::TimeZone;
 use rkd::command::{Collect, Command, Example, run_line};
-use rkd::dump::Dump;
-use rkd::error::Error;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab;
 use rkd::session::Session;
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_dump::error::Error;
+use rkd_kernel::{Kernel, Options};
+use rkd_symbols::builtin_facts;
 use std::path::Path;
 
 fn practice_dump(path: &Path) {
-    let scenario = lab::scenario("notmyfault").expect("the scenario of the article");
+    let scenario = rkd_lab::scenario("notmyfault").expect("the scenario of the article");
     let table = builtin_facts()
         .by_version(scenario.version)
         .expect("its kernel is built in");
-    lab::make_file(scenario, &table, &lab::Options::default(), path).unwrap();
+    rkd_lab::make_file(scenario, &table, &rkd_lab::Options::default(), path).unwrap();
 }
 
 fn session(path: &Path) -> Session {

@@ -3,14 +3,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use rkd::addr::Virt;
 use rkd::command::{Collect, run_line};
-use rkd::dump::Dump;
-use rkd::error::Error;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab;
 use rkd::session::Session;
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Error;
+use rkd_kernel::{Kernel, Options};
+use rkd_symbols::builtin_facts;
 
 const COMMANDS: &[&str] = &[
     "vertarget",
@@ -33,10 +32,10 @@ const COMMANDS: &[&str] = &[
 ];
 
 fn practice() -> Vec<u8> {
-    let case = lab::scenario("notmyfault").unwrap();
+    let case = rkd_lab::scenario("notmyfault").unwrap();
     let table = builtin_facts().by_version(case.version).unwrap();
     let mut bytes = Vec::new();
-    lab::make(case, &table, &lab::Options::default(), &mut bytes).unwrap();
+    rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
     bytes
 }
 

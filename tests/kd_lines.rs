@@ -9,12 +9,12 @@ mod machine;
 use jiff::tz::{TimeZone, offset};
 use machine::{DATA, play, play_on, say, session};
 use proptest::prelude::*;
-use rkd::addr::Virt;
 use rkd::command::{Collect, Row, Sink, run_line};
-use rkd::dump::Dump;
-use rkd::error::Error;
-use rkd::kernel::{Kernel, Options};
 use rkd::session::Session;
+use rkd_dump::Dump;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Error;
+use rkd_kernel::{Kernel, Options};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -288,11 +288,11 @@ fn the_whole_list_of_commands_is_printed() {
 struct Impatient(u32);
 
 impl Sink for Impatient {
-    fn row(&mut self, row: &dyn Row) -> rkd::error::Result<()> {
+    fn row(&mut self, row: &dyn Row) -> rkd_dump::error::Result<()> {
         let _ = (row.text(), row.record());
         self.text("")
     }
-    fn text(&mut self, _: &str) -> rkd::error::Result<()> {
+    fn text(&mut self, _: &str) -> rkd_dump::error::Result<()> {
         self.0 += 1;
         if self.0 > 200 {
             Err(Error::Stopped)
@@ -300,7 +300,7 @@ impl Sink for Impatient {
             Ok(())
         }
     }
-    fn note(&mut self, _: &str) -> rkd::error::Result<()> {
+    fn note(&mut self, _: &str) -> rkd_dump::error::Result<()> {
         Ok(())
     }
 }

@@ -5,13 +5,13 @@
 use kdmp_parser::gxa::Gpa;
 use kdmp_parser::parse::KernelDumpParser;
 use kdmp_parser::phys;
-use rkd::dump::Dump;
-use rkd::error::Error;
-use rkd::kernel::Kernel;
-use rkd::kernel::pool::tracker::tracker;
-use rkd::kernel::vm::vm;
-use rkd::lab::{self, Kind, Options};
-use rkd::symbols::{Source, SymbolTable, TableBuilder, builtin_facts};
+use rkd_dump::Dump;
+use rkd_dump::error::Error;
+use rkd_kernel::Kernel;
+use rkd_kernel::pool::tracker::tracker;
+use rkd_kernel::vm::vm;
+use rkd_lab::{Kind, Options};
+use rkd_symbols::{Source, SymbolTable, TableBuilder, builtin_facts};
 
 fn table(version: &str) -> SymbolTable {
     builtin_facts().by_version(version).expect("a known kernel")
@@ -23,8 +23,8 @@ fn article() -> SymbolTable {
 
 fn make(table: &SymbolTable, options: &Options) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let case = lab::scenario("notmyfault").expect("the scenario");
-    let made = lab::make(case, table, options, &mut bytes).expect("a dump");
+    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
+    let made = rkd_lab::make(case, table, options, &mut bytes).expect("a dump");
     assert_eq!(made.bytes, bytes.len() as u64);
     bytes
 }
@@ -39,8 +39,8 @@ fn options(kind: Kind) -> Options {
 /// All kinds that hold physical memory are opened by kdmp-parser, and show the pages that the lab had.
 #[test]
 fn kdmp_parser_sees_the_same_pages_in_every_kind() {
-    let case = lab::scenario("notmyfault").expect("the scenario");
-    let snapshot = lab::snapshot(case, &article(), &Options::default()).expect("a machine");
+    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
+    let snapshot = rkd_lab::snapshot(case, &article(), &Options::default()).expect("a machine");
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Triage) {
         let bytes = make(&article(), &options(kind));
         let parser = KernelDumpParser::with_reader(std::io::Cursor::new(bytes))
@@ -193,8 +193,8 @@ fn every_family_of_kernels_tells_the_same_figures() {
 /// What a kernel has no place for is said.
 #[test]
 fn figures_without_a_place_are_named() {
-    let case = lab::scenario("notmyfault").expect("the scenario");
-    let made = lab::make(
+    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
+    let made = rkd_lab::make(
         case,
         &table("6.1.7601.24540"),
         &Options::default(),
@@ -209,23 +209,25 @@ fn figures_without_a_place_are_named() {
         made.homeless
     );
     assert_eq!(made.version, "6.1.7601.24540");
-    let made = lab::make(case, &article(), &Options::default(), &mut Vec::new()).expect("a dump");
+    let made =
+        rkd_lab::make(case, &article(), &Options::default(), &mut Vec::new()).expect("a dump");
     assert_eq!(made.homeless, [] as [&str; 0]);
 }
 
 #[test]
 fn what_cannot_be_made_is_said_and_leaves_no_file() {
-    let case = lab::scenario("notmyfault").expect("the scenario");
+    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("leak.dmp");
     let options = Options {
         version: Some("next".into()),
         ..Options::default()
     };
-    let error = lab::make_file(case, &article(), &options, &path).expect_err("no version");
+    let error = rkd_lab::make_file(case, &article(), &options, &path).expect_err("no version");
     assert!(error.to_string().contains("10.0.19041.3570"), "{error}");
     let empty = TableBuilder::new(Source::Facts).build();
-    let error = lab::make_file(case, &empty, &Options::default(), &path).expect_err("no symbols");
+    let error =
+        rkd_lab::make_file(case, &empty, &Options::default(), &path).expect_err("no symbols");
     assert!(
         matches!(error, Error::NoType(_) | Error::NoSymbol(_)),
         "{error}"
@@ -233,7 +235,7 @@ fn what_cannot_be_made_is_said_and_leaves_no_file() {
     assert!(!path.exists());
     let nowhere = folder.path().join("no").join("leak.dmp");
     assert!(matches!(
-        lab::make_file(case, &article(), &Options::default(), &nowhere),
+        rkd_lab::make_file(case, &article(), &Options::default(), &nowhere),
         Err(Error::Open { .. })
     ));
 }

@@ -2,29 +2,29 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use rkd::addr::{Pfn, Virt};
-use rkd::dump::Dump;
-use rkd::lab::{self, Kind, Options};
-use rkd::memory::{AddressSpace, State};
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_dump::addr::{Pfn, Virt};
+use rkd_dump::memory::{AddressSpace, State};
+use rkd_lab::{Kind, Options};
+use rkd_symbols::builtin_facts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-fn snapshot() -> lab::files::Snapshot {
+fn snapshot() -> rkd_lab::files::Snapshot {
     let table = builtin_facts().by_version("19041.3570").unwrap();
-    let case = lab::scenario("notmyfault").unwrap();
-    lab::snapshot(case, &table, &Options::default()).unwrap()
+    let case = rkd_lab::scenario("notmyfault").unwrap();
+    rkd_lab::snapshot(case, &table, &Options::default()).unwrap()
 }
 
-fn dump(snapshot: &lab::files::Snapshot, kind: Kind) -> Arc<Dump> {
+fn dump(snapshot: &rkd_lab::files::Snapshot, kind: Kind) -> Arc<Dump> {
     let mut bytes = Vec::new();
-    lab::files::write(snapshot, kind, &mut bytes).unwrap();
+    rkd_lab::files::write(snapshot, kind, &mut bytes).unwrap();
     Arc::new(Dump::from_bytes(kind.name(), bytes).unwrap())
 }
 
 /// Every page that the page tables map, by the plainest walk there is.
 fn mapped(
-    snapshot: &lab::files::Snapshot,
+    snapshot: &rkd_lab::files::Snapshot,
     table: u64,
     level: u32,
     va: u64,

@@ -6,8 +6,8 @@
 use kdmp_parser::gxa::Gva;
 use kdmp_parser::parse::KernelDumpParser;
 use kdmp_parser::virt;
-use rkd::lab::{self, Options};
-use rkd::symbols::{SymbolTable, builtin_facts};
+use rkd_lab::Options;
+use rkd_symbols::{SymbolTable, builtin_facts};
 
 fn article() -> SymbolTable {
     builtin_facts()
@@ -17,8 +17,8 @@ fn article() -> SymbolTable {
 
 fn make(table: &SymbolTable, options: &Options) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let case = lab::scenario("notmyfault").expect("the scenario");
-    lab::make(case, table, options, &mut bytes).expect("a dump");
+    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
+    rkd_lab::make(case, table, options, &mut bytes).expect("a dump");
     bytes
 }
 

@@ -1,4 +1,5 @@
-//! The rooms of the house lie in one direction: a room imports only from rooms that come before it.
+//! The rooms of the program lie in one direction: a room imports only from rooms that come before it. Between the crates
+//! Cargo holds the direction.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
@@ -7,66 +8,17 @@ use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms from which it may import. This table is the architecture: change it only with a reason.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("addr", &[]),
-    ("error", &["addr"]),
-    // Instructions need no dump: whoever has bytes and names asks.
-    ("code", &["addr", "error"]),
-    ("dump", &["addr", "error"]),
-    ("memory", &["addr", "error", "dump"]),
-    ("symbols", &["addr", "error", "dump", "memory"]),
-    (
-        "kernel",
-        &["addr", "error", "code", "dump", "memory", "symbols"],
-    ),
-    (
-        "scan",
-        &["addr", "error", "dump", "memory", "symbols", "kernel"],
-    ),
-    (
-        "analysis",
-        &[
-            "addr", "error", "code", "dump", "memory", "symbols", "kernel", "scan",
-        ],
-    ),
-    // A session keeps what was read of the modules: it is dear, and every command about tags needs it.
-    (
-        "session",
-        &["addr", "error", "kernel", "symbols", "analysis"],
-    ),
+    ("session", &[]),
     // A command's `run` takes the session; the table of commands is reached through one function of this room.
-    (
-        "command",
-        &[
-            "addr", "error", "memory", "symbols", "kernel", "session", "commands",
-        ],
-    ),
-    (
-        "commands",
-        &[
-            "addr", "error", "code", "dump", "memory", "symbols", "kernel", "scan", "analysis",
-            "session", "command",
-        ],
-    ),
-    // The log belongs to the session; the bar of a download watches the symbol servers.
-    (
-        "render",
-        &["addr", "error", "symbols", "session", "command"],
-    ),
-    (
-        "script",
-        &[
-            "addr", "error", "code", "dump", "memory", "symbols", "kernel", "scan", "analysis",
-            "session", "command", "commands",
-        ],
-    ),
+    ("command", &["session", "commands"]),
+    ("commands", &["session", "command"]),
+    // The log belongs to the session.
+    ("render", &["session", "command"]),
+    ("script", &["session", "command", "commands"]),
     (
         "repl",
-        &[
-            "addr", "error", "kernel", "session", "command", "commands", "render", "script",
-        ],
+        &["session", "command", "commands", "render", "script"],
     ),
-    // The writer of dumps knows nothing of the reader, so that each can catch the other.
-    ("lab", &["addr", "error", "symbols"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -4,9 +4,9 @@
 
 mod writers;
 
-use rkd::addr::{Pfn, Virt};
-use rkd::dump::Dump;
-use rkd::memory::AddressSpace;
+use rkd_dump::Dump;
+use rkd_dump::addr::{Pfn, Virt};
+use rkd_dump::memory::AddressSpace;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;

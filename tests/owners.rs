@@ -245,29 +245,29 @@ struct Impatient {
 }
 
 impl Impatient {
-    fn check(&self) -> rkd::error::Result<()> {
+    fn check(&self) -> rkd_dump::error::Result<()> {
         match self.pressed {
-            true => Err(rkd::error::Error::Stopped),
+            true => Err(rkd_dump::error::Error::Stopped),
             false => Ok(()),
         }
     }
 }
 
 impl rkd::command::Sink for Impatient {
-    fn row(&mut self, _: &dyn rkd::command::Row) -> rkd::error::Result<()> {
+    fn row(&mut self, _: &dyn rkd::command::Row) -> rkd_dump::error::Result<()> {
         self.check()
     }
 
-    fn text(&mut self, _: &str) -> rkd::error::Result<()> {
+    fn text(&mut self, _: &str) -> rkd_dump::error::Result<()> {
         self.check()
     }
 
-    fn note(&mut self, note: &str) -> rkd::error::Result<()> {
+    fn note(&mut self, note: &str) -> rkd_dump::error::Result<()> {
         self.notes.push(note.to_owned());
         Ok(())
     }
 
-    fn progress(&mut self, done: u64, total: u64, _: &'static str) -> rkd::error::Result<()> {
+    fn progress(&mut self, done: u64, total: u64, _: &'static str) -> rkd_dump::error::Result<()> {
         self.pressed |= done == total;
         self.check()
     }
@@ -275,12 +275,12 @@ impl rkd::command::Sink for Impatient {
 
 #[test]
 fn ctrl_c_keeps_who_was_proven_until_then() {
-    let case = rkd::lab::scenario("notmyfault").unwrap();
-    let table = rkd::symbols::builtin_facts()
+    let case = rkd_lab::scenario("notmyfault").unwrap();
+    let table = rkd_symbols::builtin_facts()
         .by_version(case.version)
         .unwrap();
     let mut bytes = Vec::new();
-    rkd::lab::make(case, &table, &rkd::lab::Options::default(), &mut bytes).unwrap();
+    rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
     for (line, kept) in [
         (
             "!poolowner Leak",
@@ -295,12 +295,15 @@ fn ctrl_c_keeps_who_was_proven_until_then() {
             "until then 19 of 20 tags had a proven owner",
         ),
     ] {
-        let dump = rkd::dump::Dump::from_bytes("leak.dmp", bytes.clone()).unwrap();
-        let kernel = rkd::kernel::Kernel::open(dump, &rkd::kernel::Options::default());
+        let dump = rkd_dump::Dump::from_bytes("leak.dmp", bytes.clone()).unwrap();
+        let kernel = rkd_kernel::Kernel::open(dump, &rkd_kernel::Options::default());
         let mut session = rkd::session::Session::new(kernel);
         let mut screen = Impatient::default();
         let outcome = rkd::command::run_line(&mut session, line, &mut screen);
-        assert!(matches!(outcome, Err(rkd::error::Error::Stopped)), "{line}");
+        assert!(
+            matches!(outcome, Err(rkd_dump::error::Error::Stopped)),
+            "{line}"
+        );
         assert!(screen.notes[0].starts_with("stopped after "), "{line}");
         assert_eq!(screen.notes[1], kept, "{line}");
     }

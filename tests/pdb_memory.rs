@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, unsafe_code)]
 
-use rkd::addr::Rva;
-use rkd::symbols::{SymbolTable, file};
+use rkd_dump::addr::Rva;
+use rkd_symbols::{SymbolTable, file};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
 use std::path::{Path, PathBuf};

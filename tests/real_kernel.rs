@@ -3,10 +3,10 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
-use rkd::dump::Dump;
-use rkd::kernel::target::Target;
-use rkd::kernel::vm::vm;
-use rkd::kernel::{Kernel, Options};
+use rkd_dump::Dump;
+use rkd_kernel::target::Target;
+use rkd_kernel::vm::vm;
+use rkd_kernel::{Kernel, Options};
 use std::path::PathBuf;
 
 fn open() -> Option<Kernel> {

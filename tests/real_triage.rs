@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-use rkd::addr::{Rva, Virt};
-use rkd::dump::{Dump, Kind, MACHINE_X64};
-use rkd::error::{Fault, Why};
-use rkd::memory::AddressSpace;
+use rkd_dump::addr::{Rva, Virt};
+use rkd_dump::error::{Fault, Why};
+use rkd_dump::memory::AddressSpace;
+use rkd_dump::{Dump, Kind, MACHINE_X64};
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -3,12 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use rkd::command::{Collect, run_line};
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab;
 use rkd::script::Script;
 use rkd::session::Session;
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_kernel::{Kernel, Options};
+use rkd_symbols::builtin_facts;
 use std::path::Path;
 
 fn session(path: &Path) -> Session {
@@ -19,9 +18,9 @@ fn session(path: &Path) -> Session {
 fn what_a_command_says_of_itself_in_rhai_is_true() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notmyfault.dmp");
-    let scenario = lab::scenario("notmyfault").unwrap();
+    let scenario = rkd_lab::scenario("notmyfault").unwrap();
     let table = builtin_facts().by_version(scenario.version).unwrap();
-    lab::make_file(scenario, &table, &lab::Options::default(), &path).unwrap();
+    rkd_lab::make_file(scenario, &table, &rkd_lab::Options::default(), &path).unwrap();
 
     let mut compared = 0;
     for command in rkd::commands::ALL

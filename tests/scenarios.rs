@@ -3,16 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use rkd::command::{Collect, run_line};
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab::{self, Scenario};
 use rkd::session::Session;
-use rkd::symbols::{ImagePath, builtin_facts};
+use rkd_dump::Dump;
+use rkd_kernel::{Kernel, Options};
+use rkd_lab::Scenario;
+use rkd_symbols::{ImagePath, builtin_facts};
 
 fn session(case: &Scenario) -> Session {
     let table = builtin_facts().by_version(case.version).unwrap();
     let mut bytes = Vec::new();
-    lab::make(case, &table, &lab::Options::default(), &mut bytes).unwrap();
+    rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
     let dump = Dump::from_bytes(case.name, bytes).unwrap();
     Session::new(Kernel::open(dump, &Options::default()))
 }
@@ -29,7 +29,7 @@ fn said(session: &mut Session, line: &str) -> (Collect, String) {
 #[test]
 fn every_answer_is_shown_by_its_command() {
     let mut wrong = String::new();
-    for case in lab::scenarios() {
+    for case in rkd_lab::scenarios() {
         let mut session = session(case);
         let mut known = std::collections::BTreeMap::new();
         for answer in case.answers {
@@ -108,7 +108,7 @@ fn each_case_is_judged_as_it_should_be() {
         ("paged-out", "ScnQ", &["- - unknown - - -"]),
         ("unloaded", "Prb7", &["- - unknown - - -"]),
     ] {
-        let mut session = session(lab::scenario(case).unwrap());
+        let mut session = session(rkd_lab::scenario(case).unwrap());
         assert_eq!(owners(&mut session, tag), expected, "{case}");
     }
 }
@@ -117,9 +117,9 @@ fn each_case_is_judged_as_it_should_be() {
 fn the_files_of_drivers_convict_where_the_dump_cannot() {
     let folder = tempfile::tempdir().unwrap();
     for (case, tag) in [("paged-out", "ScnQ"), ("unloaded", "Prb7")] {
-        let case = lab::scenario(case).unwrap();
+        let case = rkd_lab::scenario(case).unwrap();
         let table = builtin_facts().by_version(case.version).unwrap();
-        let files = lab::driver_files(case, &table, &lab::Options::default()).unwrap();
+        let files = rkd_lab::driver_files(case, &table, &rkd_lab::Options::default()).unwrap();
         for (name, bytes) in &files {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
@@ -153,9 +153,11 @@ fn the_files_of_drivers_convict_where_the_dump_cannot() {
 #[test]
 fn a_file_of_another_build_is_not_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let case = lab::scenario("paged-out").unwrap();
+    let case = rkd_lab::scenario("paged-out").unwrap();
     let table = builtin_facts().by_version(case.version).unwrap();
-    for (name, mut bytes) in lab::driver_files(case, &table, &lab::Options::default()).unwrap() {
+    for (name, mut bytes) in
+        rkd_lab::driver_files(case, &table, &rkd_lab::Options::default()).unwrap()
+    {
         let stamp = bytes.windows(4).position(|four| four == b"PE\0\0").unwrap() + 8;
         bytes[stamp] ^= 1;
         std::fs::write(folder.path().join(name), bytes).unwrap();

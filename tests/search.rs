@@ -2,31 +2,30 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use rkd::addr::{PAGE_SIZE, Pfn, Virt};
 use rkd::command::{Collect, run_line};
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab;
-use rkd::lab::files::{self, Kind, Snapshot};
-use rkd::lab::memory::Memory;
-use rkd::lab::ram::FrameRun;
-use rkd::scan::{Coverage, Hits, Pattern, Patterns, Source, Span};
 use rkd::session::Session;
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_dump::addr::{PAGE_SIZE, Pfn, Virt};
+use rkd_kernel::{Kernel, Options};
+use rkd_lab::files::{self, Kind, Snapshot};
+use rkd_lab::memory::Memory;
+use rkd_lab::ram::FrameRun;
+use rkd_scan::{Coverage, Hits, Pattern, Patterns, Source, Span};
+use rkd_symbols::builtin_facts;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 fn practice(kind: Kind) -> Vec<u8> {
-    let case = lab::scenario("notmyfault").unwrap();
+    let case = rkd_lab::scenario("notmyfault").unwrap();
     let table = builtin_facts().by_version(case.version).unwrap();
     let mut bytes = Vec::new();
-    lab::make(
+    rkd_lab::make(
         case,
         &table,
-        &lab::Options {
+        &rkd_lab::Options {
             kind,
-            ..lab::Options::default()
+            ..rkd_lab::Options::default()
         },
         &mut bytes,
     )

@@ -147,7 +147,7 @@ fn folders_and_what_is_no_image() {
 
 #[test]
 fn a_database_grows_and_is_not_written_over_what_is_none() {
-    use rkd::analysis::tags::{Database, TagImage};
+    use rkd_pooltags::{Database, TagImage};
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
     for name in [

@@ -2,7 +2,7 @@
 //! `tests/drivers`. `tests/drivers/build` makes them; the archive is small, so that the test needs no compiler.
 #![allow(clippy::unwrap_used)]
 
-use rkd::analysis::tags::{Class, Options, Report, TagImage, analyse, tag_text};
+use rkd_pooltags::{Class, Options, Report, TagImage, analyse, tag_text};
 
 mod drivers;
 
@@ -61,7 +61,7 @@ fn check(name: &str, report: &Report, wrong: &mut Vec<String>) {
     assert!(!answers.is_empty(), "{name}");
     let lines = report.lines();
     for answer in &answers {
-        let named = |l: &&rkd::analysis::tags::Line<'_>| {
+        let named = |l: &&rkd_pooltags::Line<'_>| {
             l.tag.as_ref() == Some(&answer.tag) && l.api == answer.api
         };
         let said: Vec<_> = lines.iter().filter(named).collect();

@@ -2,7 +2,7 @@
 //! published in, and without them the test says loudly that it checked nothing.
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
-use rkd::analysis::tags::{Class, Options, Report, TagImage, Verdict, analyse};
+use rkd_pooltags::{Class, Options, Report, TagImage, Verdict, analyse};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The tag reader on images that are broken or lie: it ends, it says what it cannot tell, and it names nobody wrongly.
 #![allow(clippy::unwrap_used)]
 
-use rkd::analysis::tags::{Class, Options, Report, TagImage, Verdict, analyse};
+use rkd_pooltags::{Class, Options, Report, TagImage, Verdict, analyse};
 use std::collections::BTreeSet;
 
 mod drivers;

@@ -5,11 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::panic)]
 
 use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic, OpKind, Register};
-use rkd::addr::{Rva, Virt};
-use rkd::code::unwind::{How, Registers, RuntimeFunction, UnwindInfo, by_code, step};
-use rkd::error::Error;
-use rkd::memory::AddressSpace;
-use rkd::symbols::pe::{Image, Target};
+use rkd_code::unwind::{How, Registers, RuntimeFunction, UnwindInfo, by_code, step};
+use rkd_dump::addr::{Rva, Virt};
+use rkd_dump::error::Error;
+use rkd_dump::memory::AddressSpace;
+use rkd_symbols::pe::{Image, Target};
 use std::collections::BTreeMap;
 
 const DLL: &[u8] = include_bytes!("fixtures/unwind/frames.dll");

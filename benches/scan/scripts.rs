@@ -2,7 +2,7 @@
 //! output read through a pipe.
 
 use crate::clock::{median, time_whole};
-use rkd::addr::Virt;
+use rkd_dump::addr::Virt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;

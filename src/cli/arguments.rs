@@ -1,10 +1,10 @@
 //! The grammar of the command line, and its help.
 
 use super::open::time_zone;
-use crate::lab::Kind;
 use crate::render::{ColorChoice, Format};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
+use rkd_lab::Kind;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -27,7 +27,7 @@ Exit status: 0 all went well; 1 a command or a script reported an error; 2 wrong
 /// A kd-like debugger for Windows kernel dumps that finds out which driver is eating the pool, with proof
 #[derive(Debug, Parser)]
 #[command(name = "rkd", version, about, after_help = EXAMPLES, max_term_width = 120, subcommand_value_name = "TASK", subcommand_help_heading = "Tasks")]
-pub struct Cli {
+pub(super) struct Cli {
     /// The dump to open
     #[arg(value_name = "DUMP")]
     pub dump: Option<PathBuf>,
@@ -62,7 +62,7 @@ pub struct Cli {
 /// What every task understands.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options")]
-pub struct Common {
+pub(super) struct Common {
     /// Where symbols are looked for: folders, or srv*CACHE*SERVER [env: _NT_ALT_SYMBOL_PATH, _NT_SYMBOL_PATH]
     #[arg(short = 'y', value_name = "PATH", global = true)]
     pub symbols: Option<String>,
@@ -122,7 +122,7 @@ pub struct Common {
 
 impl Common {
     /// The symbol path: that of -y, or those of the environment, the alternative one first.
-    pub fn symbol_path(&self) -> String {
+    pub(super) fn symbol_path(&self) -> String {
         if let Some(path) = &self.symbols {
             return path.clone();
         }
@@ -138,7 +138,7 @@ impl Common {
 
 /// What rkd can do besides opening a dump.
 #[derive(Debug, Subcommand)]
-pub enum Task {
+pub(super) enum Task {
     /// Runs a script over dumps: a file, or the name of an investigation that comes with rkd
     Run(Run),
     /// Says which pool tags driver files allocate under, with the instructions that prove it
@@ -158,7 +158,7 @@ pub enum Task {
 
 /// Symbol files.
 #[derive(Debug, Subcommand)]
-pub enum Symbols {
+pub(super) enum Symbols {
     /// Makes an ISF file of a PDB, for Volatility 3 and for machines without a symbol server
     Convert(Convert),
     /// Lists the symbol files that a dump needs, with their addresses, or writes a script that downloads them
@@ -171,7 +171,7 @@ pub enum Symbols {
 
 /// The arguments of `symbols list`.
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// The dump
     #[arg(value_name = "DUMP")]
     pub dump: PathBuf,
@@ -191,7 +191,7 @@ pub struct List {
 
 /// The shells for which scripts are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ScriptFor {
+pub(super) enum ScriptFor {
     /// POSIX shells, with curl or wget
     Sh,
     /// PowerShell
@@ -200,7 +200,7 @@ pub enum ScriptFor {
 
 /// The arguments of `symbols import`.
 #[derive(Debug, Args)]
-pub struct Import {
+pub(super) struct Import {
     /// Symbol files, or folders with such files: PDBs, packed ones (.pd_), ISF files
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
@@ -212,7 +212,7 @@ pub struct Import {
 
 /// The arguments of `symbols facts`.
 #[derive(Debug, Args)]
-pub struct AddFacts {
+pub(super) struct AddFacts {
     /// Kernels' symbol files: PDBs or ISF files
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
@@ -228,7 +228,7 @@ pub struct AddFacts {
 
 /// The arguments of `symbols convert`.
 #[derive(Debug, Args)]
-pub struct Convert {
+pub(super) struct Convert {
     /// A PDB (also packed, .pd_), or an ISF file to write anew
     #[arg(value_name = "FILE")]
     pub input: PathBuf,
@@ -240,7 +240,7 @@ pub struct Convert {
 
 /// Practice dumps.
 #[derive(Debug, Subcommand)]
-pub enum Lab {
+pub(super) enum Lab {
     /// Lists the scenarios
     List,
     /// Makes the dump of a scenario
@@ -249,7 +249,7 @@ pub enum Lab {
 
 /// The arguments of `lab make`.
 #[derive(Debug, Args)]
-pub struct Make {
+pub(super) struct Make {
     /// The scenario (rkd lab list shows them)
     #[arg(value_name = "SCENARIO")]
     pub scenario: String,
@@ -294,7 +294,7 @@ fn kind(name: &str) -> Result<Kind, String> {
 
 /// The arguments of `run`.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(super) struct Run {
     /// The script: a file, or a name (rkd run --list shows them)
     #[arg(value_name = "SCRIPT", required_unless_present = "list")]
     pub script: Option<PathBuf>,
@@ -333,7 +333,7 @@ Exit status: 0 all files were analysed; 1 one of them could not be read, or is n
 /// The arguments of `tags`.
 #[derive(Debug, Args)]
 #[command(after_help = TAGS)]
-pub struct Tags {
+pub(super) struct Tags {
     /// Driver files; a folder stands for every image in it
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
@@ -349,7 +349,7 @@ pub struct Tags {
 
 /// The names of the formats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum FormatName {
+pub(super) enum FormatName {
     /// kd's text
     #[default]
     Text,
@@ -363,7 +363,7 @@ pub enum FormatName {
 
 impl FormatName {
     /// What the renderers call it.
-    pub fn format(self) -> Format {
+    pub(super) fn format(self) -> Format {
         match self {
             FormatName::Text => Format::Text,
             FormatName::Json => Format::Json,
@@ -375,7 +375,7 @@ impl FormatName {
 
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub(super) enum When {
     /// On a terminal, unless the environment forbids it
     #[default]
     Auto,
@@ -387,7 +387,7 @@ pub enum When {
 
 impl When {
     /// What the streams call it.
-    pub fn choice(self) -> ColorChoice {
+    pub(super) fn choice(self) -> ColorChoice {
         match self {
             When::Auto => ColorChoice::Auto,
             When::Always => ColorChoice::Always,
@@ -398,7 +398,7 @@ impl When {
 
 impl Cli {
     /// The dumps that are named, in either way.
-    pub fn dumps(&self) -> Vec<&Path> {
+    pub(super) fn dumps(&self) -> Vec<&Path> {
         self.z
             .iter()
             .chain(&self.dump)
@@ -407,7 +407,7 @@ impl Cli {
     }
 
     /// The commands that the switches for logging stand for.
-    pub fn first_lines(&self) -> Vec<String> {
+    pub(super) fn first_lines(&self) -> Vec<String> {
         let line = |command: &str, path: &Option<PathBuf>| {
             path.iter()
                 .map(|path| format!("{command} {}", path.display()))

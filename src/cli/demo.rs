@@ -2,10 +2,10 @@
 
 use super::{World, finish, lab as making, open};
 use crate::command::Flow;
-use crate::error::{Error, Result};
-use crate::lab::{Options, make_file};
 use crate::render::Output as _;
 use crate::repl::shell::Shell;
+use rkd_dump::error::{Error, Result};
+use rkd_lab::{Options, make_file};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ const STEPS: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// When the dump cannot be made, or the output takes no more.
-pub fn run(world: &World<'_>) -> Result<u8> {
+pub(super) fn run(world: &World<'_>) -> Result<u8> {
     let folder = Folder::new()?;
     let path = folder.0.join(format!("{SCENARIO}.dmp"));
     let scenario = making::scenario(SCENARIO)?;

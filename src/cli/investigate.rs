@@ -3,11 +3,11 @@
 use super::arguments::{FormatName, Run};
 use super::per_dump::PerDump;
 use super::{FAILED, UNOPENED, World, complain, open, wildcards};
-use crate::error::{Error, Result};
 use crate::render::{Outcome, Output, sanitize};
 use crate::repl::interrupt::INTERRUPTED;
 use crate::repl::shell::{Ending, Shell};
 use crate::script::library;
+use rkd_dump::error::{Error, Result};
 use std::path::Path;
 
 /// Runs the script over each dump. A dump that cannot be opened, or a script that fails on it, does not keep it from the next.
@@ -16,7 +16,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the output takes no more.
-pub fn run(world: &World<'_>, run: &Run) -> Result<u8> {
+pub(super) fn run(world: &World<'_>, run: &Run) -> Result<u8> {
     let Some(script) = run.script.as_deref().filter(|_| !run.list) else {
         return list(world);
     };

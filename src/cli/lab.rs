@@ -3,20 +3,23 @@
 use super::World;
 use super::arguments::{Lab, Make};
 use crate::command::{Kept, Record, Value};
-use crate::error::{Error, Result};
-use crate::lab::{self, Kind, Options, Scenario};
 use crate::render::{Outcome, WIDTH, wrapped};
-use crate::symbols::{SymbolTable, builtin_facts, isf};
+use rkd_dump::error::{Error, Result};
+use rkd_lab::{Kind, Options, Scenario};
+use rkd_symbols::{SymbolTable, builtin_facts, isf};
 use std::path::Path;
 
 /// Lists the scenarios, or makes the dump of one.
 ///
 /// # Errors
 /// When there is no such scenario or kernel, or the file cannot be written.
-pub fn run(world: &World<'_>, task: &Lab) -> Result<u8> {
+pub(super) fn run(world: &World<'_>, task: &Lab) -> Result<u8> {
     let mut out = world.screen();
     let (name, rows) = match task {
-        Lab::List => ("lab list", lab::scenarios().iter().map(listed).collect()),
+        Lab::List => (
+            "lab list",
+            rkd_lab::scenarios().iter().map(listed).collect(),
+        ),
         Lab::Make(make) => ("lab make", vec![made(make)?]),
     };
     out.begin(name)?;
@@ -54,13 +57,17 @@ fn made(make: &Make) -> Result<Kept> {
         kind: make.kind,
         comment: make.comment.clone(),
         encoded_debugger_data: make.encoded,
-        body: make.body.as_deref().map(lab::Body::of_file).transpose()?,
+        body: make
+            .body
+            .as_deref()
+            .map(rkd_lab::Body::of_file)
+            .transpose()?,
         ..Options::default()
     };
     let table = table(make, scenario)?;
-    let made = lab::make_file(scenario, &table, &options, &make.output)?;
+    let made = rkd_lab::make_file(scenario, &table, &options, &make.output)?;
     if let Some(folder) = &make.drivers {
-        write_drivers(folder, &lab::driver_files(scenario, &table, &options)?)?;
+        write_drivers(folder, &rkd_lab::driver_files(scenario, &table, &options)?)?;
     }
     let path = make.output.display().to_string();
     let mut text = vec![
@@ -147,9 +154,9 @@ fn write_drivers(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
 ///
 /// # Errors
 /// When there is none; the names that there are.
-pub fn scenario(name: &str) -> Result<&'static Scenario> {
-    lab::scenario(name).ok_or_else(|| {
-        let names: Vec<&str> = lab::scenarios()
+pub(super) fn scenario(name: &str) -> Result<&'static Scenario> {
+    rkd_lab::scenario(name).ok_or_else(|| {
+        let names: Vec<&str> = rkd_lab::scenarios()
             .iter()
             .map(|scenario| scenario.name)
             .collect();
@@ -172,7 +179,7 @@ fn table(make: &Make, scenario: &Scenario) -> Result<SymbolTable> {
 ///
 /// # Errors
 /// When it does not know that version.
-pub fn builtin(version: &str) -> Result<SymbolTable> {
+pub(super) fn builtin(version: &str) -> Result<SymbolTable> {
     builtin_facts().by_version(version).ok_or_else(|| {
         let builds = builtin_facts().builds();
         let known = builds.iter().map(|(version, _)| *version).filter(|version| !version.is_empty());

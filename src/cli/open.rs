@@ -1,16 +1,16 @@
 //! From a file and the switches to a session.
 
 use super::World;
-use crate::analysis::tags::Database;
-use crate::dump::Dump;
-use crate::error::Result;
-use crate::kernel::{Kernel, Options};
 use crate::render::Download;
 use crate::repl::shell::Shell;
 use crate::session::Session;
-use crate::symbols::server::Terms;
-use crate::symbols::{ImagePath, Servers, SymbolPath};
 use jiff::tz::TimeZone;
+use rkd_dump::Dump;
+use rkd_dump::error::Result;
+use rkd_kernel::{Kernel, Options};
+use rkd_pooltags::Database;
+use rkd_symbols::server::Terms;
+use rkd_symbols::{ImagePath, Servers, SymbolPath};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// When the file is no dump.
-pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
+pub(super) fn session(world: &World<'_>, path: &Path) -> Result<Session> {
     let common = &world.cli.common;
     let symbol_path = common.symbol_path();
     let servers = servers(world);
@@ -53,7 +53,7 @@ pub fn session(world: &World<'_>, path: &Path) -> Result<Session> {
 ///
 /// # Errors
 /// When the file is no dump.
-pub fn kernel_here(world: &World<'_>, path: &Path) -> Result<Kernel> {
+pub(super) fn kernel_here(world: &World<'_>, path: &Path) -> Result<Kernel> {
     let options = Options {
         symbols: SymbolPath::parse(&world.cli.common.symbol_path()),
         ..Options::default()
@@ -62,7 +62,7 @@ pub fn kernel_here(world: &World<'_>, path: &Path) -> Result<Kernel> {
 }
 
 /// The symbol servers, as far as the command line lets them be asked.
-pub fn servers(world: &World<'_>) -> Servers {
+pub(super) fn servers(world: &World<'_>) -> Servers {
     let common = &world.cli.common;
     let servers = match common.offline {
         true => Servers::default(),
@@ -80,7 +80,7 @@ pub fn servers(world: &World<'_>) -> Servers {
 ///
 /// # Errors
 /// What to say instead.
-pub fn time_zone(name: &str) -> std::result::Result<TimeZone, String> {
+pub(super) fn time_zone(name: &str) -> std::result::Result<TimeZone, String> {
     TimeZone::get(name)
         .or_else(|_| TimeZone::posix(name))
         .map_err(|_| {
@@ -92,7 +92,7 @@ pub fn time_zone(name: &str) -> std::result::Result<TimeZone, String> {
 ///
 /// # Errors
 /// Those of the output.
-pub fn banner(world: &World<'_>, shell: &mut Shell) -> Result<()> {
+pub(super) fn banner(world: &World<'_>, shell: &mut Shell) -> Result<()> {
     let images = world.cli.common.images.as_deref().unwrap_or_default();
     shell
         .show("banner", |session, out| {

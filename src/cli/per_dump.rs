@@ -1,14 +1,14 @@
 //! Tables over many dumps: every row says which dump it is of, and a dump without a row gets one that says why.
 
 use crate::command::{Kept, Record, Row, Sink, Value};
-use crate::error::Result;
 use crate::render::{Outcome, Output};
+use rkd_dump::error::Result;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The screen, shared by the sessions with one dump after the other.
 #[derive(Clone)]
-pub struct PerDump(Rc<RefCell<Inner>>);
+pub(super) struct PerDump(Rc<RefCell<Inner>>);
 
 struct Inner {
     screen: Box<dyn Output>,
@@ -25,7 +25,7 @@ struct Inner {
 
 impl PerDump {
     /// Rows go to `screen`.
-    pub fn new(screen: Box<dyn Output>) -> PerDump {
+    pub(super) fn new(screen: Box<dyn Output>) -> PerDump {
         PerDump(Rc::new(RefCell::new(Inner {
             screen,
             dump: String::new(),
@@ -37,7 +37,7 @@ impl PerDump {
     }
 
     /// The rows that follow are of this dump.
-    pub fn dump(&self, name: &str) {
+    pub(super) fn dump(&self, name: &str) {
         let mut inner = self.0.borrow_mut();
         (inner.dump, inner.has_row, inner.trouble) = (name.to_string(), false, None);
     }
@@ -46,7 +46,7 @@ impl PerDump {
     ///
     /// # Errors
     /// Those of the screen.
-    pub fn done(&self, trouble: Option<String>) -> Result<()> {
+    pub(super) fn done(&self, trouble: Option<String>) -> Result<()> {
         let mut inner = self.0.borrow_mut();
         let trouble = trouble.or_else(|| inner.trouble.take());
         if inner.has_row && trouble.is_none() {
@@ -66,7 +66,7 @@ impl PerDump {
     ///
     /// # Errors
     /// Those of the screen.
-    pub fn finish(&self) -> Result<()> {
+    pub(super) fn finish(&self) -> Result<()> {
         let mut inner = self.0.borrow_mut();
         let shape = inner.shape.clone().unwrap_or(("dump", Vec::new()));
         for (dump, trouble) in std::mem::take(&mut inner.waiting) {
@@ -135,7 +135,7 @@ impl Sink for PerDump {
         inner.screen.note(&note)
     }
 
-    fn error(&mut self, error: &crate::error::Error) -> Result<()> {
+    fn error(&mut self, error: &rkd_dump::error::Error) -> Result<()> {
         self.fail(error)
     }
 

@@ -4,13 +4,13 @@ use super::World;
 use crate::command::line::table;
 use crate::command::{Command, Topic};
 use crate::commands::help::title;
-use crate::error::Result;
+use rkd_dump::error::Result;
 
 /// Prints the reference.
 ///
 /// # Errors
 /// When the output takes no more.
-pub fn run(world: &World<'_>) -> Result<u8> {
+pub(super) fn run(world: &World<'_>) -> Result<u8> {
     let mut console = world.console();
     console.put(&markdown(table()))?;
     console.flush()?;

@@ -84,7 +84,7 @@ const VALUED: &[&str] = &[
 ///
 /// # Errors
 /// A sentence, when a switch asks for what this program does not do.
-pub fn from_kd(
+pub(super) fn from_kd(
     arguments: impl IntoIterator<Item = OsString>,
     subcommands: &[&str],
     exists: impl Fn(&Path) -> bool,

@@ -8,16 +8,16 @@ mod script;
 use super::World;
 use super::arguments::{Convert, Symbols};
 use crate::command::{Kept, Record};
-use crate::error::{Error, Result};
 use crate::render::Outcome;
-use crate::symbols::{SymbolTable, file, isf};
+use rkd_dump::error::{Error, Result};
+use rkd_symbols::{SymbolTable, file, isf};
 use std::path::{Path, PathBuf};
 
 /// Does one of the tasks.
 ///
 /// # Errors
 /// When a file cannot be read or written.
-pub fn run(world: &World<'_>, task: &Symbols) -> Result<u8> {
+pub(super) fn run(world: &World<'_>, task: &Symbols) -> Result<u8> {
     match task {
         Symbols::Convert(convert) => show(world, "symbols convert", &[converted(convert)?]),
         Symbols::List(arguments) => list::run(world, arguments),

@@ -2,12 +2,12 @@
 
 use super::arguments::{FormatName, Tags};
 use super::{FAILED, World, complain};
-use crate::analysis::tags::database::Stored;
-use crate::analysis::tags::{Database, Options, TagImage, Verdict, analyse};
 use crate::command::sink::check;
-use crate::error::{Error, Result};
 use crate::render::{Console, Outcome, Output, json};
 use rayon::prelude::*;
+use rkd_dump::error::{Error, Result};
+use rkd_pooltags::database::Stored;
+use rkd_pooltags::{Database, Options, TagImage, Verdict, analyse};
 use std::path::{Path, PathBuf};
 
 mod inputs;
@@ -22,7 +22,7 @@ const BATCH: usize = 32;
 ///
 /// # Errors
 /// When the output takes no more, or the database can be neither read nor written.
-pub fn run(world: &World<'_>, tags: &Tags) -> Result<u8> {
+pub(super) fn run(world: &World<'_>, tags: &Tags) -> Result<u8> {
     let mut database = match &tags.database {
         Some(path) if path.exists() => Some(Database::open(path)?),
         Some(_) => Some(Database::new()),

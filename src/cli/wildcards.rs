@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The files that each argument stands for: itself, or, when no such file exists and its last part holds `*` or `?`,
 /// the names in its folder that match, sorted. A pattern without a match stays, so that it is reported as it was typed.
-pub fn expand(arguments: &[PathBuf]) -> Vec<PathBuf> {
+pub(super) fn expand(arguments: &[PathBuf]) -> Vec<PathBuf> {
     arguments
         .iter()
         .flat_map(|argument| matches(argument))

@@ -2,7 +2,7 @@
 //! word is not simply the name.
 
 use super::{Args, Command};
-use crate::error::{Error, Result};
+use rkd_dump::error::{Error, Result};
 
 /// The list of commands in which names are looked up.
 pub type Table = [&'static Command];

@@ -2,8 +2,8 @@
 
 use super::{Args, Command, Sink, Value, alias, head, split};
 use crate::command::{Record, Row};
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
 
 /// What comes after a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,9 +16,9 @@ mod telling;
 pub mod value;
 pub mod wildcard;
 
-use crate::error::Result;
 use crate::session::Session;
 pub use line::{Flow, is_command, run_command, run_line};
+use rkd_dump::error::Result;
 pub use sink::{Collect, Kept, Row, Sink};
 pub use telling::tell;
 pub use value::{Record, Value};

@@ -1,8 +1,8 @@
 //! Ranges of memory as kd's commands take them: `addr L n`, `addr L?n`, `addr L-n`, `addr end`.
 
 use super::masm::{self, Scope};
-use crate::addr::Virt;
-use crate::error::{Error, Result};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
 
 /// Above this many bytes a range must be asked for with `L?`; kd has the limit against slips of the finger.
 pub const LIMIT: u64 = 256 << 20;

@@ -1,10 +1,10 @@
 //! A session as the world of expressions: its dump's memory and names, the registers of its current processor, its own pseudo-registers.
 
 use super::masm::{Scope, Width};
-use crate::addr::{PAGE_SIZE, Phys, Virt};
-use crate::error::{Error, Result};
-use crate::kernel::context::Context;
 use crate::session::Session;
+use rkd_dump::addr::{PAGE_SIZE, Phys, Virt};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::context::Context;
 
 impl Scope for Session {
     fn radix(&self) -> u32 {

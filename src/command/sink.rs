@@ -1,7 +1,7 @@
 //! Where a command's output goes. Commands never print, colour, page or format: they hand rows to a [`Sink`].
 
 use super::value::Record;
-use crate::error::{Error, Result};
+use rkd_dump::error::{Error, Result};
 
 /// One thing that a command found: data, and the line that kd prints for it.
 pub trait Row {

@@ -2,9 +2,9 @@
 //! is no sink.
 
 use super::Sink;
-use crate::error::Result;
 use crate::session::Session;
-use crate::symbols::server::Entry;
+use rkd_dump::error::Result;
+use rkd_symbols::server::Entry;
 
 /// Hands over what waits: the noise as kd's text, the remarks as notes.
 ///

@@ -1,6 +1,6 @@
 //! What a cell can hold. The type says what a thing *is*; a renderer says how it looks.
 
-use crate::addr::Virt;
+use rkd_dump::addr::Virt;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 /// One cell of a row.

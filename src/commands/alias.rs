@@ -1,8 +1,8 @@
 //! `as`, `aS`, `ad`, `al`: names that stand for text.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -4,12 +4,12 @@ mod crash;
 mod report;
 
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::kernel::pool::tracker::{TagUse, tracker};
 use crate::session::Session;
 use crash::Crash;
 use report::{Meaning, Report};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_kernel::pool::tracker::{TagUse, tracker};
 
 /// See the module.
 pub static COMMAND: Command = Command {

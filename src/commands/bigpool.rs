@@ -1,11 +1,11 @@
 //! `!bigpool`: the large blocks of pool, their sizes, and what is in them. Ours: kd has nothing like it.
 
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
 use std::collections::BTreeMap;
 
 /// See the module.
@@ -284,7 +284,7 @@ impl<'a> Contents<'a> {
             }
         }
         sink::check(&session.stop)?;
-        let present = bytes.div_ceil(crate::addr::PAGE_SIZE);
+        let present = bytes.div_ceil(rkd_dump::addr::PAGE_SIZE);
         self.pages += block.pages();
         self.present += present;
         Ok(present)

@@ -1,8 +1,8 @@
 //! `.block`: commands in braces, whose aliases are looked up when the block is reached.
 
 use crate::command::{Args, Command, Completes, Example, Sink, Topic, run_line, split};
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
 
 /// See the module.
 pub static COMMAND: Command = Command {

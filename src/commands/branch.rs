@@ -2,8 +2,8 @@
 
 use super::block::{braces, brackets, nothing_more};
 use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, run_line};
-use crate::error::Result;
 use crate::session::Session;
+use rkd_dump::error::Result;
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -4,12 +4,12 @@ mod rows;
 mod words;
 
 use super::lmi::module_of;
-use crate::addr::{Rva, Virt};
 use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, sink};
-use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::symbols::pe::Image;
 use jiff::Timestamp;
+use rkd_dump::addr::{Rva, Virt};
+use rkd_dump::error::{Error, Result};
+use rkd_symbols::pe::Image;
 use rows::{DebugRow, DirectoryRow, ExportRow, HeaderRow, ImportRow, SectionRow};
 use words::DIRECTORIES;
 

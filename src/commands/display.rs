@@ -7,13 +7,13 @@ mod rows;
 pub(super) use memory::{Memory, number};
 pub use rows::printable;
 
-use crate::addr::Virt;
 use crate::command::range::Range;
 use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, masm, sink};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
 use crate::session::Session;
 use form::{Form, Look};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
 use rows::{Numbers, Pointer, Text};
 
 /// See the module.

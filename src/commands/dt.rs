@@ -13,13 +13,13 @@ mod walk;
 
 pub use show::{shown_value, structure_at, value_of};
 
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, sink};
-use crate::error::{Error, Result};
 use crate::session::Session;
 use fields::{Spec, members};
 use find::{Found, What, find, fitting, is_plain, list, variable_at};
 use options::{Options, Word};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
 use show::show;
 
 /// See the module.

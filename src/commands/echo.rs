@@ -1,8 +1,8 @@
 //! `.echo`: a line of text.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
-use crate::error::Result;
 use crate::session::Session;
+use rkd_dump::error::Result;
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -1,9 +1,9 @@
 //! `?`: what an expression comes to.
 
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
-use crate::error::Result;
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -4,12 +4,12 @@ mod tokens;
 mod typed;
 mod value;
 
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
 use crate::commands::dt::{shown_value, spelling, structure_at};
-use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::symbols::{BaseKind, Type};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_symbols::{BaseKind, Type};
 use typed::{evaluate, is_typed};
 use value::Typed;
 

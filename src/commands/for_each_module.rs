@@ -1,10 +1,10 @@
 //! `!for_each_module`: the same command for every loaded module.
 
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic, alias, run_line, sink};
-use crate::error::Result;
-use crate::kernel::Module;
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
+use rkd_kernel::Module;
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -4,8 +4,8 @@ use super::block::{braces, brackets, nothing_more};
 use crate::command::{
     Args, Collect, Command, Completes, Example, Flow, Sink, Topic, alias, masm, run_line, sink,
 };
-use crate::error::{Error, Result};
 use crate::session::{Jump, Session};
+use rkd_dump::error::{Error, Result};
 
 /// See the module.
 pub static COMMAND: Command = Command {

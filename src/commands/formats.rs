@@ -1,12 +1,12 @@
 //! `.formats`: one number in every way of writing it.
 
-use crate::addr::Virt;
 use crate::command::{
     Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, clock, masm,
 };
-use crate::error::Result;
 use crate::session::Session;
 use jiff::tz::TimeZone;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
 
 /// See the module.
 pub static COMMAND: Command = Command {

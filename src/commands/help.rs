@@ -2,8 +2,8 @@
 
 use crate::command::line::table;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, head};
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
 
 /// See the module.
 pub static COMMAND: Command = Command {

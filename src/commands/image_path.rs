@@ -1,9 +1,9 @@
 //! `.exepath`: where the files of images are looked for.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
-use crate::error::Result;
 use crate::session::Session;
-use crate::symbols::ImagePath;
+use rkd_dump::error::Result;
+use rkd_symbols::ImagePath;
 
 /// See the module.
 pub static COMMAND: Command = Command {

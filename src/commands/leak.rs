@@ -2,15 +2,15 @@
 
 mod rows;
 
-use crate::analysis::leak::{self, Books, Finding, Verdict, advice, books::human};
-use crate::analysis::owners::{Answer, Inquiry, Outcome};
-use crate::analysis::tags::api::Pool;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
 use crate::commands::poolowner::row::{OwnerRow, pool_word};
 use crate::commands::poolowner::{self, Request};
-use crate::error::{Error, Result};
-use crate::kernel::pool::{Tag, TagUse};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::leak::{self, Books, Finding, Verdict, advice, books::human};
+use rkd_kernel::owners::{Answer, Inquiry, Outcome};
+use rkd_kernel::pool::{Tag, TagUse};
+use rkd_pooltags::api::Pool;
 use rows::{AdviceRow, PoolRow, VerdictRow};
 
 /// See the module.
@@ -205,7 +205,7 @@ fn without_books(
     out.text("The pools\n  this dump does not say who holds how much")?;
     let mut inquiry = None;
     if let Some(tag) = asked {
-        let question = crate::analysis::owners::Question { tag, held: None };
+        let question = rkd_kernel::owners::Question { tag, held: None };
         let found = poolowner::ask(session, &[question], &Request::default(), out)?;
         if let Some(answer) = found.answers.first() {
             owners(session, answer, out)?;
@@ -234,7 +234,7 @@ fn without_books(
     }
 }
 
-fn next_without_books(kernel: &crate::kernel::Kernel, is_asked: bool) -> Vec<String> {
+fn next_without_books(kernel: &rkd_kernel::Kernel, is_asked: bool) -> Vec<String> {
     let mut steps = Vec::new();
     if kernel.dump().triage().is_some() {
         steps.push(
@@ -329,7 +329,7 @@ fn who(answer: &Answer, does: &str, pool: &str) -> String {
         }
         (Outcome::Several, _) => format!("One of {} {does} {pool} pool", proven.join(", ")),
         (Outcome::Likely, Some(suspect))
-            if suspect.explains != crate::analysis::owners::Explains::No =>
+            if suspect.explains != rkd_kernel::owners::Explains::No =>
         {
             format!(
                 "{} {does} {pool} pool, {}",

@@ -6,12 +6,12 @@ mod verbose;
 
 pub use state::{SymbolState, symbol_state};
 
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
-use crate::error::Result;
-use crate::kernel::{Kernel, Module, Unloaded};
 use crate::session::Session;
 use options::{Columns, Options, Which};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
+use rkd_kernel::{Kernel, Module, Unloaded};
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -1,13 +1,13 @@
 //! `!lmi`: a module in a few lines, from its image and from what was done about its symbols.
 
 use super::lm::{SymbolState, symbol_state};
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, masm};
-use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Module};
 use crate::session::Session;
-use crate::symbols::pe::{DebugEntry, Image};
 use jiff::Timestamp;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::{Kernel, Module};
+use rkd_symbols::pe::{DebugEntry, Image};
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -1,12 +1,12 @@
 //! `ln`: which symbols lie at an address, or on either side of it.
 
-use crate::addr::{Rva, Virt};
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, masm};
 use crate::commands::x::look::{Describer, Symbol};
-use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Module};
 use crate::session::Session;
-use crate::symbols::{self, Source, SymbolTable};
+use rkd_dump::addr::{Rva, Virt};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::{Kernel, Module};
+use rkd_symbols::{Source, SymbolTable};
 
 /// See the module.
 pub static COMMAND: Command = Command {
@@ -141,8 +141,8 @@ fn exact<'a>(
     kernel: &'a Kernel,
     module: &Module,
     at: Virt,
-) -> Vec<(&'a SymbolTable, symbols::Symbol<'a>)> {
-    let mut found: Vec<(&SymbolTable, symbols::Symbol<'_>)> = Vec::new();
+) -> Vec<(&'a SymbolTable, rkd_symbols::Symbol<'a>)> {
+    let mut found: Vec<(&SymbolTable, rkd_symbols::Symbol<'_>)> = Vec::new();
     for table in kernel.tables_of(module) {
         for symbol in table.all() {
             let is_known = || found.iter().any(|(_, known)| known.name == symbol.name);

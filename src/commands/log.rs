@@ -1,9 +1,9 @@
 //! `.logopen`, `.logappend`, `.logclose`: everything that is typed and printed, in a file too.
 
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
-use crate::error::{Error, Result};
 use crate::session::Session;
 use jiff::Zoned;
+use rkd_dump::error::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::sync::PoisonError;

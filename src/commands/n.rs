@@ -2,8 +2,8 @@
 
 use crate::command::masm::{Numbers, evaluate};
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
 
 /// See the module.
 pub static COMMAND: Command = Command {

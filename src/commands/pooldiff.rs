@@ -1,12 +1,12 @@
 //! `!pooldiff`: which tags grew between another look at the same machine and this dump. Ours.
 
-use crate::analysis::growth::{Growth, Look, growth, hours, logs, same_boot};
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
-use crate::dump::Dump;
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::kernel::pool::tracker::tracker;
 use crate::session::Session;
+use rkd_dump::Dump;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_kernel::growth::{Growth, Look, growth, hours, logs, same_boot};
+use rkd_kernel::pool::tracker::tracker;
 use std::path::Path;
 
 /// See the module.

@@ -1,14 +1,14 @@
 //! `!poolfind`: where the blocks of a tag are – the large ones from their table at once, the small ones by their headers.
 
-use crate::addr::Virt;
-use crate::analysis::found::Found;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::kernel::pool::headers::{GRANULE, HeaderLayout, LargeBlocks, scan};
-use crate::kernel::pool::regions::{Region, regions};
-use crate::kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_kernel::found::Found;
+use rkd_kernel::pool::headers::{GRANULE, HeaderLayout, LargeBlocks, scan};
+use rkd_kernel::pool::regions::{Region, regions};
+use rkd_kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
 
 /// See the module.
 pub static COMMAND: Command = Command {

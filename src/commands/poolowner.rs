@@ -5,12 +5,12 @@ pub mod proof;
 mod request;
 pub mod row;
 
-use crate::analysis::owners::{Answer, Gone, Inquiry, Outcome, Question, inquire};
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
-use crate::error::{Error, Result};
-use crate::kernel::pool::{Tag, TagUse};
 use crate::session::Session;
 pub use request::{Request, parse_tag};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::owners::{Answer, Gone, Inquiry, Outcome, Question, inquire};
+use rkd_kernel::pool::{Tag, TagUse};
 use row::OwnerRow;
 
 /// See the module.
@@ -91,7 +91,7 @@ fffff807`24501060 ff1502100000    call    qword ptr [storport+0x2068 (fffff807`2
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::parse(args)?;
     let kernel = session.kernel.clone();
-    let books = crate::kernel::pool::tracker::tracker(&kernel);
+    let books = rkd_kernel::pool::tracker::tracker(&kernel);
     if request.is_list() {
         let tracker = books?;
         return list::run(session, &request, &tracker.tags, out);

@@ -1,13 +1,13 @@
 //! `!poolscan`: how many blocks of each tag the pool's own pages show, beside what the tracker counts. Ours.
 
-use crate::analysis::found::Found;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
-use crate::error::{Error, Result};
-use crate::kernel::pool::headers::{HeaderLayout, LargeBlocks, scan};
-use crate::kernel::pool::regions::regions;
-use crate::kernel::pool::tracker::tracker;
-use crate::kernel::pool::{BigTable, Tag, TagPattern};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::found::Found;
+use rkd_kernel::pool::headers::{HeaderLayout, LargeBlocks, scan};
+use rkd_kernel::pool::regions::regions;
+use rkd_kernel::pool::tracker::tracker;
+use rkd_kernel::pool::{BigTable, Tag, TagPattern};
 use std::collections::BTreeMap;
 
 /// See the module.

@@ -1,10 +1,10 @@
 //! `!poolused`: which tag holds how much pool.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
-use crate::error::{Error, Result};
-use crate::kernel::pool::tracker::{TagUse, Use, tracker};
-use crate::kernel::pool::{Tag, TagPattern};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::pool::tracker::{TagUse, Use, tracker};
+use rkd_kernel::pool::{Tag, TagPattern};
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -1,10 +1,10 @@
 //! `.printf`: text with values in it.
 
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
-use crate::error::{Error, Result};
-use crate::kernel::modules::unicode_string;
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::modules::unicode_string;
 
 /// See the module.
 pub static COMMAND: Command = Command {

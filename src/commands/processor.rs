@@ -1,11 +1,11 @@
 //! `~`: the processors, and which one is looked at.
 
-use crate::addr::Virt;
 use crate::command::{
     Args, Command, Completes, Example, Flow, Record, Row, Sink, Topic, Value, run_command,
 };
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
 
 /// See the module.
 pub static COMMAND: Command = Command {

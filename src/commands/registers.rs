@@ -4,12 +4,12 @@ mod current;
 
 pub use current::{Place, unreadable};
 
-use crate::addr::Virt;
 use crate::command::masm::{Scope, evaluate};
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
-use crate::error::{Error, Result};
-use crate::kernel::context::{Context, WHOLE};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::context::{Context, WHOLE};
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -6,11 +6,11 @@ use crate::command::wildcard::Wildcard;
 use crate::command::{
     Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, sink, tell,
 };
-use crate::error::Result;
-use crate::kernel::{Kernel, Module, Options};
 use crate::session::Session;
-use crate::symbols::Source;
 use request::{Request, Wanted};
+use rkd_dump::error::Result;
+use rkd_kernel::{Kernel, Module, Options};
+use rkd_symbols::Source;
 use std::sync::Arc;
 
 /// See the module.

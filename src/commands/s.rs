@@ -4,14 +4,14 @@ mod hit;
 mod request;
 mod strings;
 
-use crate::addr::Virt;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::scan::{Coverage, Event, Hits, Pattern, Patterns, Regex, Source};
 use crate::session::Session;
 use hit::{Hit, Places};
 use request::{Area, Request, What};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_scan::{Coverage, Event, Hits, Pattern, Patterns, Regex, Source};
 use std::sync::Arc;
 
 /// See the module.

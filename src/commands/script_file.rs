@@ -3,8 +3,8 @@
 use crate::command::{
     Args, Command, Completes, Example, Flow, Sink, Topic, alias, run_line, sink, split,
 };
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
 use std::path::PathBuf;
 
 /// See the module.

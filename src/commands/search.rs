@@ -1,11 +1,11 @@
 //! `!search`: a number of a pointer's size, or nearly that number, anywhere in physical memory.
 
-use crate::addr::{PAGE_SIZE, Pfn, Phys, Virt};
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, masm};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::scan::{Event, Hits, Pattern, Patterns, Source, Span};
 use crate::session::Session;
+use rkd_dump::addr::{PAGE_SIZE, Pfn, Phys, Virt};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_scan::{Event, Hits, Pattern, Patterns, Source, Span};
 use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -3,14 +3,14 @@
 mod row;
 mod scan;
 
-use crate::addr::Virt;
-use crate::code::unwind::{How, Registers};
 use crate::command::masm;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::kernel::stack::{self, Stack};
 use crate::session::Session;
+use rkd_code::unwind::{How, Registers};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_kernel::stack::{self, Stack};
 pub use row::{Call, Columns, site};
 
 /// See the module.

@@ -1,8 +1,8 @@
 //! `!sym`: whether every place that is tried for symbols is told.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -1,10 +1,10 @@
 //! `.sympath`, `.symfix`: where symbols are looked for.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
-use crate::error::Result;
 use crate::session::Session;
-use crate::symbols::SymbolPath;
-use crate::symbols::server::MICROSOFT;
+use rkd_dump::error::Result;
+use rkd_symbols::SymbolPath;
+use rkd_symbols::server::MICROSOFT;
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -1,10 +1,10 @@
 //! `.tz`: the zone in which times are shown. Ours: kd knows only the zone of its own machine.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, clock};
-use crate::error::{Error, Result};
 use crate::session::Session;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
+use rkd_dump::error::{Error, Result};
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -2,15 +2,15 @@
 
 mod row;
 
-use crate::addr::Virt;
-use crate::code::{Flow, Function, Instruction};
 use crate::command::masm::{self, Scope};
 use crate::command::sink::check;
 use crate::command::{Args, Command, Completes, Example, Sink, Topic};
 use crate::commands::registers::unreadable;
-use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Module};
 use crate::session::Session;
+use rkd_code::{Flow, Function, Instruction};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::{Kernel, Module};
 pub use row::Line;
 
 /// See the module.

@@ -2,9 +2,9 @@
 
 use super::vertarget;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
-use crate::error::Result;
-use crate::kernel::target::Target;
 use crate::session::Session;
+use rkd_dump::error::Result;
+use rkd_kernel::target::Target;
 
 /// See the module.
 pub static COMMAND: Command = Command {

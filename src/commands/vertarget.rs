@@ -1,9 +1,9 @@
 //! `vertarget`: which Windows the dump is of. The start-up banner prints the same lines.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, clock};
-use crate::error::Result;
-use crate::kernel::target::Target;
 use crate::session::Session;
+use rkd_dump::error::Result;
+use rkd_kernel::target::Target;
 
 /// See the module.
 pub static COMMAND: Command = Command {

@@ -1,10 +1,10 @@
 //! `!vm`: how much memory there is, who holds it, and whether the sums agree.
 
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
-use crate::error::{Error, Result};
-use crate::kernel::processes::Process;
-use crate::kernel::vm::{Counter, NodeUse, PageFile, Vm, vm};
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::processes::Process;
+use rkd_kernel::vm::{Counter, NodeUse, PageFile, Vm, vm};
 use std::collections::BTreeMap;
 
 /// See the module.
@@ -419,7 +419,7 @@ mod tests {
     #[test]
     fn a_process_line_is_kds() {
         let process = Process {
-            at: crate::addr::Virt(0),
+            at: rkd_dump::addr::Virt(0),
             pid: 0x6b4,
             image: "chrome.exe".into(),
             commit: 22135,

@@ -3,14 +3,14 @@
 pub mod look;
 mod options;
 
-use crate::addr::Virt;
 use crate::command::wildcard::Wildcard;
 use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, sink};
-use crate::error::{Error, Result};
-use crate::kernel::Module;
 use crate::session::Session;
 use look::{Describer, Kind, Symbol};
 use options::{Columns, Options, Order};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Module;
 use std::collections::HashSet;
 
 /// See the module.

@@ -3,8 +3,8 @@
 use super::paint::Paint;
 use super::progress::Progress;
 use crate::command::sink::check;
-use crate::error::{Error, Result};
 use anstream::{AutoStream, ColorChoice};
+use rkd_dump::error::{Error, Result};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::sync::Arc;

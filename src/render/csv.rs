@@ -6,8 +6,8 @@
 
 use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Row, Sink, Value};
-use crate::error::{Error, Result};
 use crate::render::json::to_json;
+use rkd_dump::error::{Error, Result};
 
 /// What makes a table one table: the kind of its rows and the names of their columns.
 type Heading = (&'static str, Vec<&'static str>);

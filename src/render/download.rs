@@ -1,8 +1,8 @@
 //! A bar on stderr for a download, and only where a person can see it. Symbols are fetched in the midst of other work, so it is
 //! not the bar of the command.
 
-use crate::symbols::server::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rkd_symbols::server::Watch;
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -14,7 +14,7 @@
 
 use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Record, Row, Sink, Value};
-use crate::error::{Error, Result};
+use rkd_dump::error::{Error, Result};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
@@ -260,9 +260,9 @@ impl Output for JsonLines {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::addr::Virt;
     use crate::command::Kept;
     use crate::render::console::tests::Shared;
+    use rkd_dump::addr::Virt;
 
     /// A row as `lm` has it; without a text when `name` is empty.
     pub(crate) fn module(name: &str) -> Kept {

@@ -22,12 +22,12 @@ mod wrap;
 
 pub use self::csv::Csv;
 use crate::command::Sink;
-use crate::error::{Error, Result};
 pub use anstream::ColorChoice;
 pub use console::Console;
 pub use download::Download;
 pub use json::{Json, JsonLines};
 pub use paint::Paint;
+use rkd_dump::error::{Error, Result};
 pub use tee::Tee;
 pub use text::Text;
 pub use wrap::wrapped;

@@ -2,8 +2,8 @@
 
 use super::{Outcome, Output, PARTIAL, labelled, reasons, sanitize};
 use crate::command::{Row, Sink};
-use crate::error::{Error, Result};
 use crate::session::Log;
+use rkd_dump::error::{Error, Result};
 use std::io::Write as _;
 use std::sync::PoisonError;
 

@@ -3,7 +3,7 @@
 use super::{Console, Outcome, Output, PARTIAL, WIDTH, labelled, reasons, sanitize, wrapped};
 use crate::command::line::table;
 use crate::command::{Row, Sink, Topic, head};
-use crate::error::{Error, Result};
+use rkd_dump::error::{Error, Result};
 
 /// Writes kd's text to the output. Notes are kept until the command is over and go to standard error, so that they
 /// never stand inside a table and never come along when the text is pasted.

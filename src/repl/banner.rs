@@ -3,9 +3,9 @@
 use crate::command::{Flow, Sink};
 use crate::commands::registers::Place;
 use crate::commands::{reload, symbol_path, vertarget};
-use crate::error::Result;
-use crate::kernel::target::Target;
 use crate::session::Session;
+use rkd_dump::error::Result;
+use rkd_kernel::target::Target;
 
 /// Shows the banner; what kd does not say (where the symbols come from, what the dump lacks) as notes.
 ///

@@ -13,9 +13,9 @@ pub mod piped;
 pub mod shell;
 
 use crate::command::Flow;
-use crate::error::Result;
 use crate::render::{Output as _, Paint};
 use editor::{Editor, Typed};
+use rkd_dump::error::Result;
 use shell::Shell;
 
 /// Asks for lines and runs them, until `q` or Ctrl-D.

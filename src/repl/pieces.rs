@@ -3,7 +3,7 @@
 /// The pieces of `text`, without empty ones. `is_kd` judges a line, `is_whole` a block of Rhai.
 ///
 /// Rhai is cut only where one of kd's lines follows something whole: `else` may stand on a line of its own.
-pub fn pieces(
+pub(super) fn pieces(
     text: &str,
     is_kd: impl Fn(&str) -> bool,
     is_whole: impl Fn(&str) -> bool,

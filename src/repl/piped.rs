@@ -2,7 +2,7 @@
 
 use super::shell::Shell;
 use crate::command::Flow;
-use crate::error::{Error, Result};
+use rkd_dump::error::{Error, Result};
 use std::io::BufRead;
 use std::path::PathBuf;
 

@@ -5,8 +5,8 @@
 //! for bit, because Rhai reads `0xfffff80747f50000` as a (negative) integer with those bits.
 
 use super::registry::{Registry, fail, type_name};
-use crate::addr::Virt;
 use rhai::{Array, Dynamic, EvalAltResult, INT};
+use rkd_dump::addr::Virt;
 use std::cmp::Ordering;
 
 /// What a native function answers to Rhai.

@@ -5,11 +5,11 @@ use super::addr::Answer;
 use super::host::Host;
 use super::registry::{Group, Registry, fail, type_name};
 use super::row::RowObject;
-use crate::addr::Virt;
 use crate::command::{Collect, Command, Flow, Row, Sink, run_command, run_line};
-use crate::error::{Error, Result};
 use crate::session::Session;
 use rhai::{Array, Dynamic, NativeCallContext};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
 use std::any::TypeId;
 use std::sync::Arc;
 

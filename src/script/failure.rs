@@ -4,8 +4,8 @@ use super::engine::EVALUATOR;
 use super::flow::GaveUp;
 use super::host::Host;
 use super::sources::{PROMPT, Sources};
-use crate::error::Error;
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+use rkd_dump::error::Error;
 use std::fmt;
 
 /// Why a script did not come to its end.

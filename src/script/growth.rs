@@ -5,11 +5,11 @@ use super::bridge::rows;
 use super::host::Host;
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
-use crate::analysis::growth::Look;
 use crate::command::Value;
 use crate::commands::pooldiff;
-use crate::kernel::pool::{Tag, TagUse, Use};
 use rhai::{Array, Dynamic};
+use rkd_kernel::growth::Look;
+use rkd_kernel::pool::{Tag, TagUse, Use};
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -6,15 +6,15 @@ use super::host::Host;
 use super::patterns::Wanted;
 use super::registry::stopped;
 use super::row::RowObject;
-use crate::addr::{Phys, Virt};
 use crate::command::{Kept, Record, Row, Value};
 use crate::commands::display;
-use crate::dump::Dump;
-use crate::kernel::{Kernel, Module};
-use crate::memory::AddressSpace;
-use crate::scan::{self, Coverage, Source, Span};
-use crate::symbols::pe::{Image, Section};
 use rhai::{Array, Dynamic};
+use rkd_dump::Dump;
+use rkd_dump::addr::{Phys, Virt};
+use rkd_dump::memory::AddressSpace;
+use rkd_kernel::{Kernel, Module};
+use rkd_scan::{Coverage, Source, Span};
+use rkd_symbols::pe::{Image, Section};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ struct Search {
 
 impl Hits {
     /// A search for later. `modules` when it goes through modules.
-    pub fn new(
+    pub(super) fn new(
         host: &Arc<Host>,
         source: Source,
         spans: Vec<Span>,
@@ -67,7 +67,7 @@ impl Hits {
     }
 
     /// Begins the search.
-    pub fn iter(&self) -> HitsIter {
+    pub(super) fn iter(&self) -> HitsIter {
         let search = Arc::clone(&self.0);
         let hits = search.walk(Arc::clone(&search.wanted.patterns), search.host.stop_flag());
         HitsIter {
@@ -79,7 +79,7 @@ impl Hits {
     }
 
     /// How much of each span is in the dump. It takes a search to know, for a pattern that is nowhere.
-    pub fn coverage(&self) -> Answer<Array> {
+    pub(super) fn coverage(&self) -> Answer<Array> {
         let mut hits = self.iter();
         for hit in hits.by_ref() {
             let _ = hit?;
@@ -120,11 +120,11 @@ fn sections(space: &AddressSpace, module: &Module) -> Vec<Section> {
 }
 
 impl Search {
-    fn walk(&self, patterns: Arc<scan::Patterns>, stop: Arc<AtomicBool>) -> scan::Hits {
-        scan::Hits::new(self.source.clone(), self.spans.clone(), patterns, stop)
+    fn walk(&self, patterns: Arc<rkd_scan::Patterns>, stop: Arc<AtomicBool>) -> rkd_scan::Hits {
+        rkd_scan::Hits::new(self.source.clone(), self.spans.clone(), patterns, stop)
     }
 
-    fn pattern(&self, hit: scan::Hit) -> Value {
+    fn pattern(&self, hit: rkd_scan::Hit) -> Value {
         let name = self.wanted.names.get(hit.pattern as usize);
         name.cloned().unwrap_or_default().into()
     }
@@ -138,7 +138,7 @@ impl Search {
         room.get(..there).unwrap_or_default()
     }
 
-    fn physical_record(&self, hit: scan::Hit) -> Record {
+    fn physical_record(&self, hit: rkd_scan::Hit) -> Record {
         let at = Phys(hit.address);
         vec![
             ("physical", Virt(at.0).into()),
@@ -149,7 +149,7 @@ impl Search {
         ]
     }
 
-    fn virtual_record(&self, hit: scan::Hit) -> Record {
+    fn virtual_record(&self, hit: rkd_scan::Hit) -> Record {
         let at = Virt(hit.address);
         let module = self
             .kernel
@@ -271,7 +271,7 @@ fn physical_prefix(dump: &Dump, at: Phys, room: &mut [u8]) -> usize {
 /// A hit that becomes a row when a script looks at it.
 struct Hit {
     search: Arc<Search>,
-    hit: scan::Hit,
+    hit: rkd_scan::Hit,
 }
 
 /// Not of the kinds of the rows of `s`, which have other columns.
@@ -299,14 +299,14 @@ impl Row for Hit {
 /// A loop over hits.
 pub(super) struct HitsIter {
     search: Arc<Search>,
-    hits: scan::Hits,
+    hits: rkd_scan::Hits,
     told: Instant,
     over: bool,
 }
 
 impl HitsIter {
     /// The next hit; on the way the screen is told how far it is.
-    fn find(&mut self) -> Option<scan::Hit> {
+    fn find(&mut self) -> Option<rkd_scan::Hit> {
         loop {
             if let Some(hit) = self.hits.ready() {
                 return Some(hit);

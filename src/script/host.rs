@@ -21,10 +21,10 @@ use super::queue::{CloseAtEnd, Queue};
 use super::registry::{Entry, fail, stopped};
 use super::sources::Sources;
 use crate::command::{Row, Sink};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::memory::AddressSpace;
 use crate::session::Session;
+use rkd_dump::error::{Error, Result};
+use rkd_dump::memory::AddressSpace;
+use rkd_kernel::Kernel;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -79,7 +79,7 @@ struct Link {
 
 impl Host {
     /// Runs `script` on a thread of its own and serves it until it ends.
-    pub fn run<T: Send>(
+    pub(super) fn run<T: Send>(
         &self,
         session: &mut Session,
         sink: &mut dyn Sink,
@@ -126,7 +126,7 @@ impl Host {
     }
 
     /// Has the owner do something, and waits for its answer.
-    pub fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<T> + Send + 'static,
     ) -> Answer<T> {
@@ -145,7 +145,7 @@ impl Host {
     }
 
     /// Has the owner do something, and goes on.
-    pub fn post(
+    pub(super) fn post(
         &self,
         job: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()> + Send + 'static,
     ) -> Answer<()> {
@@ -164,17 +164,17 @@ impl Host {
     }
 
     /// Hands a row to the output.
-    pub fn row(&self, row: impl Row + Send + 'static) -> Answer<()> {
+    pub(super) fn row(&self, row: impl Row + Send + 'static) -> Answer<()> {
         self.post(move |_, out| out.row(&row))
     }
 
     /// Hands text to the output.
-    pub fn text(&self, text: String) -> Answer<()> {
+    pub(super) fn text(&self, text: String) -> Answer<()> {
         self.hand_over(Job::Text(text), false)
     }
 
     /// Hands a remark to the output, unless this run made it before.
-    pub fn note(&self, note: String) -> Answer<()> {
+    pub(super) fn note(&self, note: String) -> Answer<()> {
         let is_new = self
             .link()
             .as_mut()
@@ -187,7 +187,7 @@ impl Host {
     }
 
     /// What the session looks at. The script's own thread reads it: no question, no wait.
-    pub fn kernel(&self) -> Answer<Arc<Kernel>> {
+    pub(super) fn kernel(&self) -> Answer<Arc<Kernel>> {
         self.link()
             .as_ref()
             .map(|link| Arc::clone(&link.kernel))
@@ -195,19 +195,19 @@ impl Host {
     }
 
     /// The session looks at something else from now on.
-    pub fn look_at(&self, kernel: Arc<Kernel>) {
+    pub(super) fn look_at(&self, kernel: Arc<Kernel>) {
         if let Some(link) = &mut *self.link() {
             link.kernel = kernel;
         }
     }
 
     /// The kernel's memory.
-    pub fn space(&self) -> Answer<AddressSpace> {
+    pub(super) fn space(&self) -> Answer<AddressSpace> {
         Ok(self.kernel()?.space().clone())
     }
 
     /// The flag that Ctrl-C sets, for work that looks at it itself.
-    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+    pub(super) fn stop_flag(&self) -> Arc<AtomicBool> {
         self.link()
             .as_ref()
             .map(|link| Arc::clone(&link.stop))
@@ -215,19 +215,19 @@ impl Host {
     }
 
     /// Whether the script is to end: Ctrl-C, or an output that takes no more.
-    pub fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.link().as_ref().is_none_or(|link| {
             link.stop.load(Ordering::Relaxed) || link.closed.load(Ordering::Relaxed)
         })
     }
 
     /// All descriptions.
-    pub fn known(&self) -> &[Entry] {
+    pub(super) fn known(&self) -> &[Entry] {
         self.entries.get().map_or(&[], Vec::as_slice)
     }
 
     /// How a function of this name is written.
-    pub fn usages(&self, name: &str) -> Vec<&str> {
+    pub(super) fn usages(&self, name: &str) -> Vec<&str> {
         self.known()
             .iter()
             .filter(|entry| entry.name() == name)
@@ -236,7 +236,7 @@ impl Host {
     }
 
     /// How the function is written whose name is most like `name`, when one is like enough to be a slip of the finger.
-    pub fn similar(&self, name: &str) -> Option<&str> {
+    pub(super) fn similar(&self, name: &str) -> Option<&str> {
         let near = self
             .known()
             .iter()

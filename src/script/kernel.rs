@@ -6,13 +6,13 @@ use super::engine::EVALUATOR;
 use super::host::{Host, refused};
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
-use crate::addr::Virt;
 use crate::command::{Kept, Record, Value, masm, run_command};
-use crate::error::Error;
-use crate::kernel::Kernel;
-use crate::kernel::pool::Tag;
-use crate::kernel::target::Target;
 use rhai::{Array, Dynamic, INT};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Error;
+use rkd_kernel::Kernel;
+use rkd_kernel::pool::Tag;
+use rkd_kernel::target::Target;
 use std::sync::Arc;
 
 /// Registers the functions.

@@ -4,10 +4,10 @@
 use super::addr::{Answer, address, number};
 use super::host::{Host, refused};
 use super::registry::{Registry, fail};
-use crate::addr::Virt;
-use crate::error::{Fault, Why};
-use crate::memory::AddressSpace;
 use rhai::{Blob, Dynamic, INT};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Fault, Why};
+use rkd_dump::memory::AddressSpace;
 use std::sync::Arc;
 
 /// The most bytes that one call reads.

@@ -31,7 +31,6 @@ mod typed;
 mod value;
 
 use crate::command::Sink;
-use crate::error::Error;
 use crate::session::Session;
 pub use complete::Completeness;
 pub use failure::{Call, Failure, Place, Report};
@@ -39,6 +38,7 @@ use host::Host;
 pub use registry::{Entry, Group};
 use resolver::{Resolver, user_directory};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, Position, Scope, Stmt};
+use rkd_dump::error::Error;
 use sources::PROMPT;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

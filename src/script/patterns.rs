@@ -4,9 +4,9 @@ use super::addr::{Answer, address};
 use super::host::refused;
 use super::registry::{fail, type_name};
 use super::value::display;
-use crate::addr::Virt;
-use crate::scan::{Pattern, Patterns};
 use rhai::{Dynamic, INT, Map};
+use rkd_dump::addr::Virt;
+use rkd_scan::{Pattern, Patterns};
 use std::sync::Arc;
 
 /// Patterns with the names under which hits mention them.

@@ -35,7 +35,7 @@ impl<T> Line<T> {
 
 impl<T> Queue<T> {
     /// An empty one.
-    pub fn new() -> Queue<T> {
+    pub(super) fn new() -> Queue<T> {
         let line = Line {
             jobs: VecDeque::new(),
             urgent: false,
@@ -49,7 +49,7 @@ impl<T> Queue<T> {
     }
 
     /// Adds a job, and waits while the line is full; `false` when it is closed, and the job is dropped.
-    pub fn add(&self, job: T, urgent: bool) -> bool {
+    pub(super) fn add(&self, job: T, urgent: bool) -> bool {
         let mut line = self.line();
         while line.jobs.len() >= MOST && !line.closed {
             line = self
@@ -72,7 +72,7 @@ impl<T> Queue<T> {
     }
 
     /// Waits for jobs, and takes all that are there; `None` when there are none and the line is closed.
-    pub fn take(&self) -> Option<VecDeque<T>> {
+    pub(super) fn take(&self) -> Option<VecDeque<T>> {
         let mut line = self.line();
         while line.jobs.is_empty() && !line.closed {
             line = self
@@ -92,7 +92,7 @@ impl<T> Queue<T> {
     }
 
     /// Nothing is added any more; what waits can still be taken.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.line().closed = true;
         self.filled.notify_all();
         self.emptied.notify_all();

@@ -45,7 +45,7 @@ impl Entry {
 
 impl Registry {
     /// An engine with Rhai's standard packages and nothing of ours.
-    pub fn new() -> Registry {
+    pub(super) fn new() -> Registry {
         Registry {
             engine: Engine::new(),
             entries: Vec::new(),
@@ -53,17 +53,17 @@ impl Registry {
     }
 
     /// Describes a function that is registered next to this call.
-    pub fn function(&mut self, usage: &str, text: &str) {
+    pub(super) fn function(&mut self, usage: &str, text: &str) {
         self.entry(Group::Function, usage.to_string(), text);
     }
 
     /// Describes a property or method of a type.
-    pub fn property(&mut self, of: &str, usage: &str, text: &str) {
+    pub(super) fn property(&mut self, of: &str, usage: &str, text: &str) {
         self.entry(Group::Property, format!("{of}.{usage}"), text);
     }
 
     /// Describes anything.
-    pub fn entry(&mut self, group: Group, usage: String, text: &str) {
+    pub(super) fn entry(&mut self, group: Group, usage: String, text: &str) {
         self.entries.push(Entry {
             usage,
             text: text.to_string(),

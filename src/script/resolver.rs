@@ -62,7 +62,7 @@ pub(super) fn user_directory() -> Option<PathBuf> {
 
 impl Resolver {
     /// A resolver that knows the embedded modules only.
-    pub fn new(host: Arc<Host>) -> Resolver {
+    pub(super) fn new(host: Arc<Host>) -> Resolver {
         Resolver {
             host,
             state: Mutex::default(),
@@ -70,7 +70,7 @@ impl Resolver {
     }
 
     /// Sets the directories that come before the embedded modules, and the file of the script that is about to run.
-    pub fn look_in(&self, places: Vec<PathBuf>, running: Option<PathBuf>) {
+    pub(super) fn look_in(&self, places: Vec<PathBuf>, running: Option<PathBuf>) {
         let mut state = self.state();
         state.places = places;
         state.running = running;
@@ -81,7 +81,7 @@ impl Resolver {
     }
 
     /// Loads a module, or takes it from the shelf.
-    pub fn load(
+    pub(super) fn load(
         &self,
         engine: &Engine,
         path: &str,

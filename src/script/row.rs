@@ -3,9 +3,9 @@
 use super::addr::{Answer, address, compare};
 use super::registry::{Registry, fail, type_name};
 use super::value::{display, to_dynamic};
-use crate::addr::Virt;
 use crate::command::{Kept, Record, Row, Value};
 use rhai::{Array, Dynamic, ImmutableString, Map};
+use rkd_dump::addr::Virt;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -43,7 +43,7 @@ impl Row for Nowhere {
 
 impl RowObject {
     /// A row that shows as its kd line.
-    pub fn new(kept: Kept) -> RowObject {
+    pub(super) fn new(kept: Kept) -> RowObject {
         RowObject {
             row: Arc::new(Shared {
                 kept: kept.into(),
@@ -55,7 +55,7 @@ impl RowObject {
 
     /// A row that is made when somebody looks at it, and shows as its first cell: a loop that only counts hits should not
     /// pay for what is in them.
-    pub fn later(row: impl Row + Send + Sync + 'static) -> RowObject {
+    pub(super) fn later(row: impl Row + Send + Sync + 'static) -> RowObject {
         RowObject {
             row: Arc::new(Shared {
                 kept: OnceLock::new(),
@@ -66,7 +66,7 @@ impl RowObject {
     }
 
     /// The data.
-    pub fn kept(&self) -> &Kept {
+    pub(super) fn kept(&self) -> &Kept {
         self.row.kept.get_or_init(|| Kept {
             kind: self.row.from.kind(),
             record: self.row.from.record(),
@@ -75,7 +75,7 @@ impl RowObject {
     }
 
     /// A cell.
-    pub fn cell(&self, name: &str) -> Option<&Value> {
+    pub(super) fn cell(&self, name: &str) -> Option<&Value> {
         self.kept()
             .record
             .iter()
@@ -84,7 +84,7 @@ impl RowObject {
     }
 
     /// An address cell.
-    pub fn addr(&self, name: &str) -> Option<Virt> {
+    pub(super) fn addr(&self, name: &str) -> Option<Virt> {
         match self.cell(name) {
             Some(Value::Addr(at)) => Some(*at),
             _ => None,
@@ -92,7 +92,7 @@ impl RowObject {
     }
 
     /// The range that the row describes, for rows of modules: `start` and `end` (exclusive).
-    pub fn range(&self) -> Answer<(Virt, u64)> {
+    pub(super) fn range(&self) -> Answer<(Virt, u64)> {
         match (self.addr("start"), self.addr("end")) {
             (Some(start), Some(end)) if start <= end => Ok((start, end - start)),
             _ => Err(fail(format!(
@@ -103,7 +103,7 @@ impl RowObject {
     }
 
     /// The row with its cells as lines of text, when it has no line of its own.
-    pub fn with_lines(&self) -> Kept {
+    pub(super) fn with_lines(&self) -> Kept {
         let mut kept = self.kept().clone();
         if kept.text.is_empty() {
             let width = kept

@@ -6,12 +6,12 @@ use super::host::{Host, refused};
 use super::patterns;
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
-use crate::addr::Virt;
 use crate::command::Value;
-use crate::kernel::Module;
-use crate::memory::AddressSpace;
-use crate::scan::{Source, Span};
 use rhai::{Array, Dynamic, INT, Map};
+use rkd_dump::addr::Virt;
+use rkd_dump::memory::AddressSpace;
+use rkd_kernel::Module;
+use rkd_scan::{Source, Span};
 use std::sync::Arc;
 
 /// The options of a search, from a map.
@@ -24,7 +24,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub fn read(map: &Map) -> Answer<Options> {
+    pub(super) fn read(map: &Map) -> Answer<Options> {
         let mut options = Options::default();
         let truth = |name: &str, value: &Dynamic| {
             value

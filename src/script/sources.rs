@@ -12,7 +12,7 @@ pub(super) struct Sources(Mutex<BTreeMap<String, String>>);
 
 impl Sources {
     /// Keeps a text, in place of an older one of that name.
-    pub fn keep(&self, name: &str, text: &str) {
+    pub(super) fn keep(&self, name: &str, text: &str) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -22,7 +22,7 @@ impl Sources {
     /// Adds what was typed at the prompt to what was typed before, and returns the text to compile: the new lines
     /// at the place (the line number) that they have in the whole. So a function that was typed an hour ago
     /// still knows its lines.
-    pub fn typed(&self, text: &str) -> String {
+    pub(super) fn typed(&self, text: &str) -> String {
         let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = sources.entry(PROMPT.to_string()).or_default();
         let above = whole.matches('\n').count();
@@ -32,7 +32,7 @@ impl Sources {
     }
 
     /// A line of a text; the first is 1.
-    pub fn line(&self, name: &str, line: usize) -> Option<String> {
+    pub(super) fn line(&self, name: &str, line: usize) -> Option<String> {
         let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sources
             .get(name)?

@@ -6,10 +6,10 @@ use super::host::Host;
 use super::patterns;
 use super::registry::{Registry, fail};
 use super::search::{Options, source};
-use crate::addr::PAGE_SIZE;
-use crate::memory::AddressSpace;
-use crate::scan::{Source, Span};
 use rhai::{Dynamic, Map};
+use rkd_dump::addr::PAGE_SIZE;
+use rkd_dump::memory::AddressSpace;
+use rkd_scan::{Source, Span};
 use std::sync::Arc;
 
 /// An address space, virtual or physical.
@@ -55,7 +55,7 @@ impl Space {
 }
 
 /// From address 0 to the last page of the dump.
-fn physical(dump: &crate::dump::Dump) -> Answer<Span> {
+fn physical(dump: &rkd_dump::Dump) -> Answer<Span> {
     let memory = dump.physical().ok_or_else(|| {
         fail("there is no physical memory in this dump: it holds blocks of virtual memory only")
     })?;

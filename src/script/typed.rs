@@ -3,12 +3,12 @@
 use super::addr::{Answer, address, number};
 use super::host::{Host, refused};
 use super::registry::{Registry, fail};
-use crate::addr::Virt;
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::kernel::list::List;
-use crate::symbols::{Cell, Struct, Type};
 use rhai::{Array, Dynamic};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_kernel::list::List;
+use rkd_symbols::{Cell, Struct, Type};
 use std::fmt;
 use std::sync::Arc;
 

@@ -5,9 +5,9 @@ use super::names;
 use super::registry::type_name;
 use super::row::RowObject;
 use super::typed::StructObject;
-use crate::addr::Virt;
 use crate::command::{Kept, Record, Value};
 use rhai::{Array, Blob, Dynamic, Map};
+use rkd_dump::addr::Virt;
 
 /// How deep arrays in arrays are followed. Rhai's parser allows no deeper literals; a loop can build them.
 const DEEPEST: usize = 32;

@@ -1,15 +1,15 @@
 //! A machine of two modules, written byte by byte, and a way to hold whole sessions against it.
 
 use jiff::tz::{TimeZone, offset};
-use rkd::addr::{Pfn, Virt};
 use rkd::command::{Collect, run_line};
-use rkd::dump::Dump;
-use rkd::error::Error;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab::files::{self, Facts, Kind, Snapshot};
-use rkd::lab::memory::Memory;
-use rkd::lab::ram::FrameRun;
 use rkd::session::Session;
+use rkd_dump::Dump;
+use rkd_dump::addr::{Pfn, Virt};
+use rkd_dump::error::Error;
+use rkd_kernel::{Kernel, Options};
+use rkd_lab::files::{self, Facts, Kind, Snapshot};
+use rkd_lab::memory::Memory;
+use rkd_lab::ram::FrameRun;
 
 pub const NT: u64 = 0xffff_f807_2260_0000;
 pub const MYFAULT: u64 = 0xffff_f807_47f5_0000;

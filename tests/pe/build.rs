@@ -1,7 +1,7 @@
 //! A small driver image, put together by hand from the PE specification: one of everything that the reader knows.
 
-use rkd::addr::Virt;
-use rkd::memory::AddressSpace;
+use rkd_dump::addr::Virt;
+use rkd_dump::memory::AddressSpace;
 
 /// Where the mapped image lies.
 pub const BASE: Virt = Virt(0xffff_f807_47f5_0000);

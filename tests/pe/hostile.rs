@@ -1,8 +1,8 @@
 //! Images that lie: counts of four billion, trees that loop, strings without end, and every byte turned.
 
 use crate::build::{self, BASE};
-use rkd::error::Error;
-use rkd::symbols::pe::Image;
+use rkd_dump::error::Error;
+use rkd_symbols::pe::Image;
 
 /// Asks everything; what comes of it does not matter here, only that it comes.
 pub fn ask_everything(image: &Image) -> usize {

@@ -7,10 +7,10 @@ mod hostile;
 mod real;
 
 use build::{BASE, STRINGS};
-use rkd::addr::Rva;
-use rkd::error::Error;
-use rkd::symbols::pe::{Export, FixedInfo, Image, Import, Imported, Target};
-use rkd::symbols::{PdbId, Source};
+use rkd_dump::addr::Rva;
+use rkd_dump::error::Error;
+use rkd_symbols::pe::{Export, FixedInfo, Image, Import, Imported, Target};
+use rkd_symbols::{PdbId, Source};
 
 fn export(name: Option<&str>, ordinal: u32, target: Target) -> Export {
     Export {

@@ -3,8 +3,8 @@
 use crate::build::{BASE, memory};
 use crate::hostile::{Random, ask_everything, mutate, rounds};
 use goblin::pe::PE;
-use rkd::symbols::Guid;
-use rkd::symbols::pe::{Image, Imported, Target};
+use rkd_symbols::Guid;
+use rkd_symbols::pe::{Image, Imported, Target};
 use std::path::PathBuf;
 
 fn samples() -> Vec<(PathBuf, Vec<u8>)> {

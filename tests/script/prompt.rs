@@ -2,8 +2,8 @@
 
 use super::support::{empty, finish, say, talk};
 use rkd::command::{Collect, Row, Sink, Value};
-use rkd::error::Error;
 use rkd::script::{Failure, Script};
+use rkd_dump::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -177,10 +177,10 @@ fn ctrl_c_ends_a_loop_and_the_conversation_goes_on() {
 fn an_output_that_takes_no_more_ends_the_script() {
     struct Full(usize);
     impl Sink for Full {
-        fn row(&mut self, _: &dyn Row) -> rkd::error::Result<()> {
+        fn row(&mut self, _: &dyn Row) -> rkd_dump::error::Result<()> {
             Ok(())
         }
-        fn text(&mut self, _: &str) -> rkd::error::Result<()> {
+        fn text(&mut self, _: &str) -> rkd_dump::error::Result<()> {
             self.0 += 1;
             if self.0 < 3 {
                 Ok(())
@@ -188,7 +188,7 @@ fn an_output_that_takes_no_more_ends_the_script() {
                 Err(Error::Stopped)
             }
         }
-        fn note(&mut self, _: &str) -> rkd::error::Result<()> {
+        fn note(&mut self, _: &str) -> rkd_dump::error::Result<()> {
             Ok(())
         }
     }

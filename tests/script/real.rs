@@ -2,11 +2,11 @@
 
 use super::support::{finish, say};
 use rkd::command::Collect;
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
 use rkd::script::Script;
 use rkd::session::Session;
-use rkd::symbols::SymbolPath;
+use rkd_dump::Dump;
+use rkd_kernel::{Kernel, Options};
+use rkd_symbols::SymbolPath;
 use std::path::Path;
 
 fn triage() -> Option<Session> {

@@ -1,16 +1,15 @@
 //! A machine that is small enough for any test: some pages, no modules, no symbols.
 
-use rkd::addr::{Pfn, Virt};
 use rkd::command::Collect;
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab;
-use rkd::lab::files::{self, Kind, Snapshot};
-use rkd::lab::memory::Memory;
-use rkd::lab::ram::FrameRun;
 use rkd::script::{Failure, Script};
 use rkd::session::Session;
-use rkd::symbols::builtin_facts;
+use rkd_dump::Dump;
+use rkd_dump::addr::{Pfn, Virt};
+use rkd_kernel::{Kernel, Options};
+use rkd_lab::files::{self, Kind, Snapshot};
+use rkd_lab::memory::Memory;
+use rkd_lab::ram::FrameRun;
+use rkd_symbols::builtin_facts;
 use std::sync::OnceLock;
 
 /// A session with a machine that holds these bytes at these addresses.
@@ -79,10 +78,10 @@ fn steady(note: &str) -> String {
 pub fn practice() -> Session {
     static DUMP: OnceLock<Vec<u8>> = OnceLock::new();
     let bytes = DUMP.get_or_init(|| {
-        let scenario = lab::scenario("notmyfault").unwrap();
+        let scenario = rkd_lab::scenario("notmyfault").unwrap();
         let table = builtin_facts().by_version("19041.3570").unwrap();
         let mut bytes = Vec::new();
-        lab::make(scenario, &table, &lab::Options::default(), &mut bytes).unwrap();
+        rkd_lab::make(scenario, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
         bytes
     });
     let dump = Dump::from_bytes("leak.dmp", bytes.clone()).unwrap();

@@ -7,9 +7,9 @@ mod program;
 mod server;
 
 use files::{AGE, GUID, STORE, cabinet, pdb, table};
-use rkd::symbols::pe::Image;
-use rkd::symbols::server::{Failure, Terms};
-use rkd::symbols::{Guid, How, PdbId, Reach, Servers, SymbolPath};
+use rkd_symbols::pe::Image;
+use rkd_symbols::server::{Failure, Terms};
+use rkd_symbols::{Guid, How, PdbId, Reach, Servers, SymbolPath};
 use server::{Request, Server};
 use std::fs;
 use std::path::{Path, PathBuf};

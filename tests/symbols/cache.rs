@@ -1,8 +1,8 @@
 //! What was made of a symbol file is kept for the next time, and never believed when it should not be.
 
 use crate::driver;
-use rkd::symbols::cache::Cache;
-use rkd::symbols::{SymbolTable, file};
+use rkd_symbols::cache::Cache;
+use rkd_symbols::{SymbolTable, file};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ fn the_second_opening_says_the_same_from_the_cache() {
         place.file().display().to_string()
     );
     let id = driver::identity();
-    let other = rkd::symbols::PdbId::new(id.guid, 7, "driver.pdb");
+    let other = rkd_symbols::PdbId::new(id.guid, 7, "driver.pdb");
     let cache = Cache::at(place.folder.path().join("cache"));
     let refused = file::open_through(Some(&cache), &place.file(), Some(&other)).unwrap_err();
     assert!(
@@ -173,7 +173,7 @@ fn a_cache_that_somebody_made_up_is_no_danger() {
         let table = place.open();
         all(&table);
         for rva in [0, 0x1000, 0x1075, 0x3030, u32::MAX] {
-            table.nearest(rkd::addr::Rva(rva));
+            table.nearest(rkd_dump::addr::Rva(rva));
         }
         let _ = table.field("_OBJECT", "Entries[1].Hard.Software");
         table.rva("DriverEntry");

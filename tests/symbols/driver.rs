@@ -1,8 +1,8 @@
 //! The driver that clang and lld-link built from a source of ours (`tests/fixtures/driver`): what its PDB says is compared
 //! with what the source says.
 
-use rkd::addr::Rva;
-use rkd::symbols::{PdbId, SymbolKind, SymbolPath, SymbolTable, Type, UdtKind, isf, pdb};
+use rkd_dump::addr::Rva;
+use rkd_symbols::{PdbId, SymbolKind, SymbolPath, SymbolTable, Type, UdtKind, isf, pdb};
 use std::path::PathBuf;
 
 pub fn file(name: &str) -> PathBuf {
@@ -20,7 +20,7 @@ pub fn identity() -> PdbId {
     let image = std::fs::read(file("driver.sys")).unwrap();
     let image = goblin::pe::PE::parse(&image).unwrap();
     let record = image.debug_data.unwrap().codeview_pdb70_debug_info.unwrap();
-    let guid = rkd::symbols::Guid::from_memory(record.signature);
+    let guid = rkd_symbols::Guid::from_memory(record.signature);
     let name = std::str::from_utf8(record.filename).unwrap();
     PdbId::new(guid, record.age, name.trim_end_matches('\0'))
 }
@@ -28,7 +28,7 @@ pub fn identity() -> PdbId {
 /// `OFFSET NAME TYPE` for each member, in the declaration's order.
 fn layout(table: &SymbolTable, name: &str) -> Vec<String> {
     let udt = table.udt(name).unwrap();
-    let line = |field: &rkd::symbols::Field| {
+    let line = |field: &rkd_symbols::Field| {
         let bit = match field.ty {
             Type::Bitfield { position, .. } => format!(".{position}"),
             _ => String::new(),

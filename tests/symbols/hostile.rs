@@ -1,7 +1,7 @@
 //! Symbol files that are cut short, damaged, turned or made to fill the memory.
 
 use crate::{data, id};
-use rkd::symbols::{SymbolTable, builtin_facts, facts, isf};
+use rkd_symbols::{SymbolTable, builtin_facts, facts, isf};
 use std::io::Write;
 use std::path::Path;
 

@@ -8,8 +8,8 @@ mod hostile;
 mod msf;
 mod msvc;
 
-use rkd::addr::Rva;
-use rkd::symbols::{Guid, PdbId, Source, SymbolPath, SymbolTable, builtin_facts, facts, isf};
+use rkd_dump::addr::Rva;
+use rkd_symbols::{Guid, PdbId, Source, SymbolPath, SymbolTable, builtin_facts, facts, isf};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

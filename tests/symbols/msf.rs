@@ -3,8 +3,8 @@
 
 use crate::driver;
 use pdb2::{PDB, StreamIndex};
-use rkd::addr::Rva;
-use rkd::symbols::file;
+use rkd_dump::addr::Rva;
+use rkd_symbols::file;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -62,14 +62,14 @@ fn further(debug: &[u8]) -> usize {
     64 + [24, 28, 32, 36, 40, 52].map(size).iter().sum::<usize>()
 }
 
-fn open(streams: &[Vec<u8>]) -> rkd::error::Result<rkd::symbols::SymbolTable> {
+fn open(streams: &[Vec<u8>]) -> rkd_dump::error::Result<rkd_symbols::SymbolTable> {
     file::parse(Path::new("x.pdb"), msf(streams), None)
 }
 
 #[test]
 fn what_is_put_together_again_is_the_same() {
     let table = open(&streams()).unwrap();
-    let names = |table: &rkd::symbols::SymbolTable| {
+    let names = |table: &rkd_symbols::SymbolTable| {
         let symbols = table.symbols().map(|(name, rva)| format!("{name} {rva}"));
         symbols
             .chain(table.udts().map(|udt| format!("{udt:?}")))

@@ -2,8 +2,8 @@
 //! `llvm-pdbutil dump -types -publics -symbols` counts in them.
 
 use crate::driver;
-use rkd::addr::Rva;
-use rkd::symbols::{Guid, PdbId, Type, file, isf};
+use rkd_dump::addr::Rva;
+use rkd_symbols::{Guid, PdbId, Type, file, isf};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -68,14 +68,14 @@ fn microsofts_pdbs_are_read_without_a_loss() {
         };
         let table = file::open(&path, None).unwrap();
         assert!(table.is_private(), "{name}");
-        let names = |is: &dyn Fn(&rkd::symbols::Symbol) -> bool| {
+        let names = |is: &dyn Fn(&rkd_symbols::Symbol) -> bool| {
             let symbols = table.all().filter(|symbol| is(symbol));
             symbols
                 .map(|symbol| symbol.name.to_owned())
                 .collect::<BTreeSet<_>>()
         };
         // What an assembler wrote has a size, and no type.
-        let sized = |symbol: &rkd::symbols::Symbol| {
+        let sized = |symbol: &rkd_symbols::Symbol| {
             let info = &symbol.info;
             let ty = info.ty.as_ref();
             assert!(

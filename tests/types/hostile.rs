@@ -5,8 +5,8 @@ use super::machine::{OBJECTS, fixtures, session};
 use super::say;
 use goblin::pe::PE;
 use rkd::command::{Row, Sink, run_line};
-use rkd::error::Error;
-use rkd::symbols::{Guid, PdbId};
+use rkd_dump::error::Error;
+use rkd_symbols::{Guid, PdbId};
 use std::sync::atomic::Ordering;
 
 fn hostile() -> tempfile::TempDir {
@@ -188,17 +188,17 @@ struct Impatient<'a> {
 }
 
 impl Sink for Impatient<'_> {
-    fn row(&mut self, _: &dyn Row) -> rkd::error::Result<()> {
+    fn row(&mut self, _: &dyn Row) -> rkd_dump::error::Result<()> {
         self.rows += 1;
         if self.rows == 5 {
             self.stop.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
-    fn text(&mut self, _: &str) -> rkd::error::Result<()> {
+    fn text(&mut self, _: &str) -> rkd_dump::error::Result<()> {
         Ok(())
     }
-    fn note(&mut self, _: &str) -> rkd::error::Result<()> {
+    fn note(&mut self, _: &str) -> rkd_dump::error::Result<()> {
         Ok(())
     }
 }

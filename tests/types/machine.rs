@@ -3,14 +3,14 @@
 
 use goblin::pe::PE;
 use jiff::tz::{TimeZone, offset};
-use rkd::addr::{Pfn, Virt};
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
-use rkd::lab::files::{self, Kind, Snapshot};
-use rkd::lab::memory::Memory;
-use rkd::lab::ram::FrameRun;
 use rkd::session::Session;
-use rkd::symbols::SymbolPath;
+use rkd_dump::Dump;
+use rkd_dump::addr::{Pfn, Virt};
+use rkd_kernel::{Kernel, Options};
+use rkd_lab::files::{self, Kind, Snapshot};
+use rkd_lab::memory::Memory;
+use rkd_lab::ram::FrameRun;
+use rkd_symbols::SymbolPath;
 use std::path::{Path, PathBuf};
 
 const NT: u64 = 0xffff_f807_2260_0000;

@@ -8,8 +8,8 @@ mod machine;
 mod real;
 
 use rkd::command::{Collect, run_line};
-use rkd::error::Error;
 use rkd::session::Session;
+use rkd_dump::error::Error;
 use std::path::Path;
 
 /// What a line prints: the screen, then every note behind `note: `.

@@ -3,10 +3,10 @@
 
 use super::say;
 use rkd::command::{Collect, run_line};
-use rkd::dump::Dump;
-use rkd::kernel::{Kernel, Options};
 use rkd::session::Session;
-use rkd::symbols::SymbolPath;
+use rkd_dump::Dump;
+use rkd_kernel::{Kernel, Options};
+use rkd_symbols::SymbolPath;
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};

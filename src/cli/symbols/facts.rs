@@ -4,8 +4,8 @@ use super::super::World;
 use super::super::arguments::AddFacts;
 use super::show;
 use crate::command::{Kept, Record};
-use crate::error::{Error, Result};
-use crate::symbols::{SymbolTable, facts, file, home};
+use rkd_dump::error::{Error, Result};
+use rkd_symbols::{SymbolTable, facts, file, home};
 use std::path::{Path, PathBuf};
 
 /// What every kernel has: a driver's symbols would be of no use as facts.
@@ -18,7 +18,7 @@ const KERNEL: (&[&str], &str) = (
 ///
 /// # Errors
 /// When a file is no symbol file of a kernel, or the facts file cannot be written.
-pub fn run(world: &World<'_>, arguments: &AddFacts) -> Result<u8> {
+pub(super) fn run(world: &World<'_>, arguments: &AddFacts) -> Result<u8> {
     let into = place(arguments)?;
     if arguments.build.is_some() && arguments.files.len() != 1 {
         return Err(Error::Syntax(

@@ -4,10 +4,10 @@ use super::super::arguments::Import;
 use super::super::{FAILED, World};
 use super::show;
 use crate::command::{Kept, Record, Value};
-use crate::error::{Error, Result};
-use crate::symbols::path::{Level, Place};
-use crate::symbols::store::{Content, file_any};
-use crate::symbols::{PdbId, SymbolPath, home};
+use rkd_dump::error::{Error, Result};
+use rkd_symbols::path::{Level, Place};
+use rkd_symbols::store::{Content, file_any};
+use rkd_symbols::{PdbId, SymbolPath, home};
 use std::path::{Path, PathBuf};
 
 /// What was not meant to be a symbol file is passed over without a word; these endings mean it.
@@ -17,7 +17,7 @@ const MEANT: &[&str] = &["pdb", "pd_", "json", "xz"];
 ///
 /// # Errors
 /// When there is no place to put files, or the output takes no more.
-pub fn run(world: &World<'_>, arguments: &Import) -> Result<u8> {
+pub(super) fn run(world: &World<'_>, arguments: &Import) -> Result<u8> {
     let store = store(world, arguments)?;
     let mut rows = Vec::new();
     let mut refused = false;

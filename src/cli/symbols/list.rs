@@ -5,15 +5,15 @@ use super::super::{UNOPENED, World, complain, open};
 use super::{script, show};
 use crate::command::wildcard::Wildcard;
 use crate::command::{Kept, Record, Value};
-use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Module};
-use crate::symbols::server::{MICROSOFT, file_address, image_address};
-use crate::symbols::store::layout;
-use crate::symbols::{PdbId, SymbolPath};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::{Kernel, Module};
+use rkd_symbols::server::{MICROSOFT, file_address, image_address};
+use rkd_symbols::store::layout;
+use rkd_symbols::{PdbId, SymbolPath};
 use std::path::Path;
 
 /// What a module needs.
-pub struct Need {
+pub(super) struct Need {
     module: String,
     image: String,
     /// The PDB, or why it is not known.
@@ -32,7 +32,7 @@ pub struct Need {
 ///
 /// # Errors
 /// When there is no such module, or the output takes no more.
-pub fn run(world: &World<'_>, arguments: &List) -> Result<u8> {
+pub(super) fn run(world: &World<'_>, arguments: &List) -> Result<u8> {
     let kernel = match open::kernel_here(world, &arguments.dump) {
         Ok(kernel) => kernel,
         Err(error) => return Ok(complain(&format!("rkd: {error}"), UNOPENED)),

@@ -40,7 +40,7 @@ function Get-Symbol([string]$Url, [string]$Place) {
 "#;
 
 /// The script for these needs, each file once.
-pub fn write(shell: ScriptFor, dump: &str, needs: &[Need]) -> String {
+pub(super) fn write(shell: ScriptFor, dump: &str, needs: &[Need]) -> String {
     let mut files: Vec<(&str, &str)> = Vec::new();
     for need in needs {
         if let (Some(url), Some(place)) = (&need.url, &need.place)

@@ -2,7 +2,7 @@
 
 use super::Paths;
 use crate::cli::wildcards;
-use crate::error::Error;
+use rkd_dump::error::Error;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MAX_DEPTH: usize = 32;
 
 /// A file to analyse.
-pub struct Input {
+pub(super) struct Input {
     /// Where it is.
     pub path: PathBuf,
     /// Whether it was named, and not only found in a folder: then it must be an image.
@@ -20,7 +20,7 @@ pub struct Input {
 
 /// What the arguments stand for.
 #[derive(Default)]
-pub struct Found {
+pub(super) struct Found {
     /// The files, each folder's in the order of their names.
     pub files: Vec<Input>,
     /// What could not be read.
@@ -28,7 +28,7 @@ pub struct Found {
 }
 
 /// Looks into the folders.
-pub fn find(arguments: &Paths) -> Found {
+pub(super) fn find(arguments: &Paths) -> Found {
     let mut found = Found::default();
     for path in wildcards::expand(arguments) {
         if path.is_dir() {

@@ -1,17 +1,17 @@
 //! An image's sites as rows, and as text for a person.
 
 use super::is_answered;
-use crate::analysis::tags::{Class, Line, Report, Site, TagImage, Verdict, api, tag_text};
 use crate::command::{Kept, Record, Value};
-use crate::error::Result;
 use crate::render::Output;
+use rkd_dump::error::Result;
+use rkd_pooltags::{Class, Line, Report, Site, TagImage, Verdict, api, tag_text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Columns of an instruction's bytes; longer ones push the text to the right.
 const BYTES: usize = 20;
 
 /// The rows of one image.
-pub struct Rows<'r> {
+pub(super) struct Rows<'r> {
     /// Where the instructions are read from.
     pub image: &'r TagImage,
     /// What was found.
@@ -27,7 +27,7 @@ impl Rows<'_> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn show(&self, first: bool, out: &mut dyn Output) -> Result<()> {
+    pub(super) fn show(&self, first: bool, out: &mut dyn Output) -> Result<()> {
         let mut heading = summary(self.report);
         if !first {
             heading.insert(0, '\n');
@@ -128,12 +128,12 @@ fn pool(site: &Site) -> &'static str {
 }
 
 /// `1 file`, `3 files`.
-pub fn count(number: usize, one: &str, several: &str) -> String {
+pub(super) fn count(number: usize, one: &str, several: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { several })
 }
 
 /// What must be known before silence about a tag is believed.
-pub fn remarks(report: &Report) -> Vec<String> {
+pub(super) fn remarks(report: &Report) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Verdict::CannotTell(why) = &report.verdict {
         remarks.push(format!("cannot tell: {why}"));
@@ -203,7 +203,7 @@ fn tags(report: &Report) -> Vec<String> {
     let untagged = report
         .untagged
         .iter()
-        .map(|s| (crate::analysis::tags::UNTAGGED, Some(Class::E4), s));
+        .map(|s| (rkd_pooltags::UNTAGGED, Some(Class::E4), s));
     let sites = report
         .sites
         .iter()

@@ -1,9 +1,9 @@
 //! The functions with a dollar sign: `$iment(nt)`, `$vvalid(addr, n)`, `$spat("text", "pat*")` and their kin.
 
 use super::scope::Scope;
-use crate::addr::Virt;
 use crate::command::wildcard::Wildcard;
-use crate::error::Result;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
 use std::cmp::Ordering;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) fn find(name: &str) -> Option<Function> {
 
 impl Function {
     /// How many numbers it takes, and how many strings.
-    pub fn takes(self) -> (usize, usize) {
+    pub(super) fn takes(self) -> (usize, usize) {
         match self {
             Function::ImageEntry => (1, 0),
             Function::IsValid => (2, 0),
@@ -41,7 +41,7 @@ impl Function {
     }
 
     /// The value, from as many numbers and strings as [`takes`](Function::takes) says.
-    pub fn call(self, scope: &dyn Scope, numbers: &[u64], texts: &[String]) -> Result<u64> {
+    pub(super) fn call(self, scope: &dyn Scope, numbers: &[u64], texts: &[String]) -> Result<u64> {
         let number = |at: usize| numbers.get(at).copied().unwrap_or(0);
         let text = |at: usize| texts.get(at).map_or("", String::as_str);
         Ok(match self {

@@ -57,7 +57,7 @@ pub(super) struct Lexer<'t> {
 }
 
 impl<'t> Lexer<'t> {
-    pub fn new(text: &'t str, settings: Settings, dialect: Dialect) -> Lexer<'t> {
+    pub(super) fn new(text: &'t str, settings: Settings, dialect: Dialect) -> Lexer<'t> {
         Lexer {
             text,
             at: 0,
@@ -66,7 +66,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    pub fn next(&mut self) -> Token {
+    pub(super) fn next(&mut self) -> Token {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let blanks = rest.len() - rest.trim_start().len();
         let start = self.at + blanks;

@@ -4,8 +4,8 @@ use super::operators::{self, Unary};
 use super::parser::Step;
 use super::scope::Scope;
 use super::{Complaint, Failure};
-use crate::addr::{Phys, Virt};
-use crate::error::Result;
+use rkd_dump::addr::{Phys, Virt};
+use rkd_dump::error::Result;
 
 pub(super) fn run(scope: &dyn Scope, steps: &[Step]) -> Result<u64, Failure> {
     let mut stack: Vec<u64> = Vec::new();

@@ -14,8 +14,8 @@ mod scope;
 
 pub use scope::{Numbers, Scope, Width};
 
-use crate::error::{Error, Result};
 use lexer::Dialect;
+use rkd_dump::error::{Error, Result};
 
 /// What `text` comes to, when all of it is one expression.
 pub fn evaluate(scope: &dyn Scope, text: &str) -> Result<u64> {

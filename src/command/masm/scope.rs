@@ -1,7 +1,7 @@
 //! What an expression may ask of the world around it. A session answers for a dump; a test answers for itself.
 
-use crate::addr::{Phys, Virt};
-use crate::error::{Error, Result};
+use rkd_dump::addr::{Phys, Virt};
+use rkd_dump::error::{Error, Result};
 
 /// Bytes that a memory operator reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The language against a small made-up world of names and memory.
 
 use super::{Scope, Width, evaluate, evaluate_prefix};
-use crate::addr::{Phys, Virt};
-use crate::error::{Error, Fault, Level, Result, Why};
+use rkd_dump::addr::{Phys, Virt};
+use rkd_dump::error::{Error, Fault, Level, Result, Why};
 use std::error::Error as _;
 
 struct World {

@@ -1,14 +1,14 @@
 //! What the dump tells about the crash: where it happened, in which process, by which calls, and who is to blame.
 
-use crate::addr::Virt;
-use crate::analysis::bugcheck::{ACCESS_VIOLATION, Access, Evidence, evidence, exception_access};
 use crate::commands::registers::Place;
 use crate::commands::stack::{Call, Columns, remarks, site};
-use crate::error::Result;
-use crate::kernel::Kernel;
-use crate::kernel::context::Context;
-use crate::kernel::processes::process_at;
-use crate::kernel::stack::{Frame, Stack};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
+use rkd_kernel::Kernel;
+use rkd_kernel::bugcheck::{ACCESS_VIOLATION, Access, Evidence, evidence, exception_access};
+use rkd_kernel::context::Context;
+use rkd_kernel::processes::process_at;
+use rkd_kernel::stack::{Frame, Stack};
 
 /// Calls that are shown at the most: kd shows a whole stack, but not one that has overflowed.
 const MOST: usize = 64;
@@ -17,7 +17,7 @@ const MOST: usize = 64;
 const SERVANTS: [&str; 4] = ["nt", "hal", "VerifierExt", "Wdf01000"];
 
 /// An exception record (`EXCEPTION_RECORD64`).
-pub struct Exception {
+pub(super) struct Exception {
     /// Where it lies.
     pub at: Virt,
     /// The exception code.
@@ -48,7 +48,7 @@ impl Exception {
     }
 
     /// What was done to which address, for an access violation.
-    pub fn access(&self) -> Option<(Access, Virt)> {
+    pub(super) fn access(&self) -> Option<(Access, Virt)> {
         match (self.code, self.parameters.as_slice()) {
             (ACCESS_VIOLATION, [how, at, ..]) => Some((exception_access(*how), Virt(*at))),
             _ => None,
@@ -57,7 +57,7 @@ impl Exception {
 }
 
 /// Who is to blame.
-pub struct Culprit {
+pub(super) struct Culprit {
     /// The instruction.
     pub at: Virt,
     /// kd's name of the module.
@@ -71,7 +71,7 @@ pub struct Culprit {
 }
 
 /// What the dump tells about the crash.
-pub struct Crash {
+pub(super) struct Crash {
     /// The exception, if the bug check has one.
     pub exception: Option<Exception>,
     /// The context record that the bug check names, and what it says.
@@ -92,7 +92,7 @@ pub struct Crash {
 
 impl Crash {
     /// Collects it.
-    pub fn of(kernel: &Kernel, processor: u32, code: u32, arguments: [u64; 4]) -> Crash {
+    pub(super) fn of(kernel: &Kernel, processor: u32, code: u32, arguments: [u64; 4]) -> Crash {
         let evidence = evidence(code, arguments);
         let mut notes = Vec::new();
         let exception = evidence.exception.and_then(|at| {

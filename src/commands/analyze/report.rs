@@ -1,15 +1,15 @@
 //! What `!analyze` prints, in kd's layout.
 
 use super::crash::{Crash, Exception};
-use crate::addr::Virt;
-use crate::analysis::bugcheck::{Access, exception_name, named};
 use crate::command::{Record, Row, Value};
+use rkd_dump::addr::Virt;
+use rkd_kernel::bugcheck::{Access, exception_name, named};
 
 /// Characters on a line of a description.
 const WIDTH: usize = 79;
 
 /// A bug check and its arguments in words.
-pub struct Meaning {
+pub(super) struct Meaning {
     /// The code.
     pub code: u32,
     /// The arguments.
@@ -99,7 +99,7 @@ fn fold(text: &str) -> String {
 }
 
 /// The whole of an analysis.
-pub struct Report<'a> {
+pub(super) struct Report<'a> {
     /// The bug check.
     pub meaning: Meaning,
     /// What the dump tells.

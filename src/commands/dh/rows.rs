@@ -1,14 +1,14 @@
 //! The rows of `!dh`, in kd's layout.
 
 use super::words;
-use crate::addr::Virt;
 use crate::command::{Record, Row, Value};
 use crate::commands::lmi::{guid, machine};
-use crate::symbols::PdbId;
-use crate::symbols::pe::{DebugEntry, Export, Headers, Import, Imported, Section, Target};
+use rkd_dump::addr::Virt;
+use rkd_symbols::PdbId;
+use rkd_symbols::pe::{DebugEntry, Export, Headers, Import, Imported, Section, Target};
 
 /// The file header and the optional header.
-pub struct HeaderRow<'a> {
+pub(super) struct HeaderRow<'a> {
     /// Where the image lies.
     pub base: Virt,
     /// The headers.
@@ -141,7 +141,7 @@ fn machine_word(number: u16) -> &'static str {
 }
 
 /// A data directory.
-pub struct DirectoryRow {
+pub(super) struct DirectoryRow {
     /// What it is.
     pub name: &'static str,
     /// Where it is mapped.
@@ -172,7 +172,7 @@ impl Row for DirectoryRow {
 }
 
 /// A section.
-pub struct SectionRow<'a> {
+pub(super) struct SectionRow<'a> {
     /// From 1.
     pub number: usize,
     /// The section.
@@ -226,7 +226,7 @@ impl Row for SectionRow<'_> {
 }
 
 /// An entry of the debug directory.
-pub struct DebugRow<'a> {
+pub(super) struct DebugRow<'a> {
     /// The entry.
     pub entry: DebugEntry,
     /// The PDB that it names, with the path that the linker wrote.
@@ -279,7 +279,7 @@ impl Row for DebugRow<'_> {
 }
 
 /// An export.
-pub struct ExportRow<'a>(pub &'a Export);
+pub(super) struct ExportRow<'a>(pub &'a Export);
 
 impl Row for ExportRow<'_> {
     fn kind(&self) -> &'static str {
@@ -318,7 +318,7 @@ impl Row for ExportRow<'_> {
 }
 
 /// An import.
-pub struct ImportRow<'a>(pub &'a Import);
+pub(super) struct ImportRow<'a>(pub &'a Import);
 
 impl Row for ImportRow<'_> {
     fn kind(&self) -> &'static str {

@@ -1,7 +1,7 @@
 //! kd's words for the numbers and flags in the headers of images.
 
 /// `DLL`, `EXECUTABLE IMAGE`.
-pub fn file_type(characteristics: u16) -> &'static str {
+pub(super) fn file_type(characteristics: u16) -> &'static str {
     match characteristics & DLL {
         0 => "EXECUTABLE IMAGE",
         _ => "DLL",
@@ -11,7 +11,7 @@ pub fn file_type(characteristics: u16) -> &'static str {
 const DLL: u16 = 0x2000;
 
 /// The flags of the file header.
-pub fn characteristics(flags: u16) -> Vec<&'static str> {
+pub(super) fn characteristics(flags: u16) -> Vec<&'static str> {
     named(
         flags,
         &[
@@ -34,7 +34,7 @@ pub fn characteristics(flags: u16) -> Vec<&'static str> {
 }
 
 /// The flags of the optional header.
-pub fn dll_characteristics(flags: u16) -> Vec<&'static str> {
+pub(super) fn dll_characteristics(flags: u16) -> Vec<&'static str> {
     named(
         flags,
         &[
@@ -54,7 +54,7 @@ pub fn dll_characteristics(flags: u16) -> Vec<&'static str> {
 }
 
 /// What a section holds, how it is aligned, and what may be done with it.
-pub fn section(flags: u32) -> Vec<String> {
+pub(super) fn section(flags: u32) -> Vec<String> {
     let mut words: Vec<String> = named(
         flags,
         &[
@@ -89,7 +89,7 @@ pub fn section(flags: u32) -> Vec<String> {
 }
 
 /// What runs the image.
-pub fn subsystem(number: u16) -> &'static str {
+pub(super) fn subsystem(number: u16) -> &'static str {
     match number {
         1 => "Native",
         2 => "Windows GUI",
@@ -108,7 +108,7 @@ pub fn subsystem(number: u16) -> &'static str {
 }
 
 /// The data directories, by their number.
-pub const DIRECTORIES: [&str; 16] = [
+pub(super) const DIRECTORIES: [&str; 16] = [
     "Export",
     "Import",
     "Resource",
@@ -128,7 +128,7 @@ pub const DIRECTORIES: [&str; 16] = [
 ];
 
 /// The name of a type of debug data, as wide as kd writes it; a number in brackets where kd has none.
-pub fn debug_type(kind: u32) -> String {
+pub(super) fn debug_type(kind: u32) -> String {
     match kind {
         1 => "coff   ".into(),
         2 => "cv     ".into(),

@@ -43,7 +43,7 @@ pub(super) enum Target {
 
 impl Form {
     /// The member of this name. The second letter counts case: `dd` shows integers, `dD` floating point numbers.
-    pub fn named(name: &str) -> Option<Form> {
+    pub(super) fn named(name: &str) -> Option<Form> {
         let form = |unit, columns, count, look| {
             Some(Form {
                 unit,

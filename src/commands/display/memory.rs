@@ -1,12 +1,12 @@
 //! Memory with holes: bytes that are there, bytes that are not, and the first reason.
 
-use crate::addr::{PAGE_SIZE, Phys, Virt};
-use crate::dump::PhysicalMemory;
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
+use rkd_dump::PhysicalMemory;
+use rkd_dump::addr::{PAGE_SIZE, Phys, Virt};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
 
 /// Virtual or physical memory, read byte by byte where it must be.
-pub struct Memory<'a> {
+pub(crate) struct Memory<'a> {
     kernel: &'a Kernel,
     physical: Option<&'a dyn PhysicalMemory>,
     fault: Option<String>,
@@ -14,7 +14,7 @@ pub struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     /// The kernel's address space.
-    pub fn of(kernel: &'a Kernel) -> Memory<'a> {
+    pub(crate) fn of(kernel: &'a Kernel) -> Memory<'a> {
         Memory {
             kernel,
             physical: None,
@@ -26,7 +26,7 @@ impl<'a> Memory<'a> {
     ///
     /// # Errors
     /// When the dump holds none.
-    pub fn physical(kernel: &'a Kernel) -> Result<Memory<'a>> {
+    pub(crate) fn physical(kernel: &'a Kernel) -> Result<Memory<'a>> {
         match kernel.dump().physical() {
             Some(physical) => Ok(Memory {
                 kernel,
@@ -41,17 +41,17 @@ impl<'a> Memory<'a> {
     }
 
     /// Whether addresses are physical.
-    pub fn is_physical(&self) -> bool {
+    pub(crate) fn is_physical(&self) -> bool {
         self.physical.is_some()
     }
 
     /// Why the first byte that could not be read could not.
-    pub fn fault(&self) -> Option<String> {
+    pub(crate) fn fault(&self) -> Option<String> {
         self.fault.clone()
     }
 
     /// `length` bytes, `None` for each that cannot be read.
-    pub fn read(&mut self, at: Virt, length: usize) -> Vec<Option<u8>> {
+    pub(crate) fn read(&mut self, at: Virt, length: usize) -> Vec<Option<u8>> {
         let mut bytes = vec![0; length];
         let mut found = vec![None; length];
         let mut done = 0;
@@ -96,7 +96,7 @@ impl<'a> Memory<'a> {
 }
 
 /// The number that bytes stand for, when all of them are there.
-pub fn number(bytes: &[Option<u8>]) -> Option<u64> {
+pub(crate) fn number(bytes: &[Option<u8>]) -> Option<u64> {
     bytes
         .iter()
         .rev()

@@ -2,10 +2,10 @@
 
 use super::form::{Form, Look, Target};
 use super::memory::{self, Memory};
-use crate::addr::Virt;
 use crate::command::{Record, Row, Value};
 use crate::commands::formats::general;
-use crate::kernel::Kernel;
+use rkd_dump::addr::Virt;
+use rkd_kernel::Kernel;
 
 /// A byte as kd shows it beside numbers: itself where ASCII has a picture of it, a dot otherwise.
 pub fn printable(byte: u8) -> char {
@@ -33,7 +33,7 @@ impl Numbers {
     }
 
     /// The last number of the line, for `$p`.
-    pub fn last(&self) -> u64 {
+    pub(super) fn last(&self) -> u64 {
         self.values().last().flatten().unwrap_or(0)
     }
 
@@ -150,7 +150,7 @@ pub(super) struct Text {
 
 impl Text {
     /// The characters of `bytes` up to a zero.
-    pub fn new(at: Virt, bytes: &[Option<u8>], unit: u64) -> Text {
+    pub(super) fn new(at: Virt, bytes: &[Option<u8>], unit: u64) -> Text {
         let mut text = Text {
             at,
             characters: Vec::new(),
@@ -170,7 +170,7 @@ impl Text {
     }
 
     /// How many characters there are.
-    pub fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.characters.len()
     }
 }
@@ -222,7 +222,7 @@ pub(super) struct Pointer {
 
 impl Pointer {
     /// Looks at what the pointer points at.
-    pub fn new(kernel: &Kernel, at: Virt, value: Option<u64>, form: &Form) -> Pointer {
+    pub(super) fn new(kernel: &Kernel, at: Virt, value: Option<u64>, form: &Form) -> Pointer {
         let mut pointer = Pointer {
             at,
             value,

@@ -1,16 +1,16 @@
 //! `-l`: from one structure to the next, along a field that links them.
 
 use super::walk::Walk;
-use crate::addr::Virt;
 use crate::command::sink;
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::symbols::{SymbolTable, Type, Udt};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_symbols::{SymbolTable, Type, Udt};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
 /// How structures of one type are linked.
-pub struct Link {
+pub(super) struct Link {
     /// Where the pointer to the next one lies, in bytes.
     pointer: u64,
     /// Where in the next one it points, in bytes.
@@ -23,7 +23,7 @@ impl Link {
     ///
     /// # Errors
     /// When there is no such field, or it is no pointer.
-    pub fn new(table: &SymbolTable, udt: &Udt, path: &str) -> Result<Link> {
+    pub(super) fn new(table: &SymbolTable, udt: &Udt, path: &str) -> Result<Link> {
         let field = table.field(&udt.name, path)?;
         match field.ty {
             Type::Pointer(to) => {
@@ -58,7 +58,7 @@ impl Link {
 ///
 /// # Errors
 /// Those of the sink, and [`Stopped`](Error::Stopped).
-pub fn along<'a>(
+pub(super) fn along<'a>(
     walk: &mut Walk<'a>,
     stop: &AtomicBool,
     kernel: &Kernel,

@@ -2,11 +2,11 @@
 
 use super::options::Word;
 use crate::command::wildcard::Wildcard;
-use crate::symbols::{Field, Source, SymbolTable, Type, Udt};
+use rkd_symbols::{Field, Source, SymbolTable, Type, Udt};
 
 /// One field that was asked for, with what is wanted of its inside.
 #[derive(Clone, Debug)]
-pub struct Spec {
+pub(super) struct Spec {
     parts: Vec<Part>,
     /// kd lines up the colons behind as many characters as were typed.
     pub width: usize,
@@ -28,7 +28,7 @@ enum Name {
 
 /// A member of a structure, members of members without a name among them.
 #[derive(Clone, Copy, Debug)]
-pub struct Member<'a> {
+pub(super) struct Member<'a> {
     /// In bytes from the start of the structure.
     pub offset: u64,
     /// The member.
@@ -37,7 +37,7 @@ pub struct Member<'a> {
 
 impl Spec {
     /// Reads a word. Every word is one.
-    pub fn new(word: &Word) -> Spec {
+    pub(super) fn new(word: &Word) -> Spec {
         let texts: Vec<&str> = word.text.split('.').collect();
         let last = texts.len().saturating_sub(1);
         let part = |(number, text): (usize, &&str)| {
@@ -60,17 +60,17 @@ impl Spec {
     }
 
     /// Whether anything is wanted of the inside of what fits the part at `level`.
-    pub fn goes_on(&self, level: usize) -> bool {
+    pub(super) fn goes_on(&self, level: usize) -> bool {
         level + 1 < self.parts.len()
     }
 
     /// The element that is wanted of an array that fits the part at `level`.
-    pub fn index(&self, level: usize) -> Option<u64> {
+    pub(super) fn index(&self, level: usize) -> Option<u64> {
         self.parts.get(level)?.index
     }
 
     /// Whether the part at `level` means this member. A name that is there in full is not the beginning of another one.
-    pub fn means(&self, level: usize, member: Member<'_>, all: &[Member<'_>]) -> bool {
+    pub(super) fn means(&self, level: usize, member: Member<'_>, all: &[Member<'_>]) -> bool {
         let Some(part) = self.parts.get(level) else {
             return false;
         };
@@ -91,13 +91,13 @@ impl Spec {
 }
 
 /// Whether a name begins with a text, in any case.
-pub fn begins(name: &str, with: &str) -> bool {
+pub(super) fn begins(name: &str, with: &str) -> bool {
     name.get(..with.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(with))
 }
 
 /// `Name[3]` is an element of an array: kd takes the number for a decimal one.
-pub fn index(text: &str) -> (&str, Option<u64>) {
+pub(super) fn index(text: &str) -> (&str, Option<u64>) {
     let inside = text
         .strip_suffix(']')
         .and_then(|text| text.rsplit_once('['));
@@ -109,7 +109,7 @@ pub fn index(text: &str) -> (&str, Option<u64>) {
 
 /// The members of a structure in the order in which they are shown. Each type is opened once, so that types that contain each
 /// other come to an end.
-pub fn members<'a>(table: &'a SymbolTable, udt: &'a Udt) -> Vec<Member<'a>> {
+pub(super) fn members<'a>(table: &'a SymbolTable, udt: &'a Udt) -> Vec<Member<'a>> {
     let mut found = Vec::new();
     open(table, udt, 0, &mut vec![&udt.name], &mut found);
     // A number reads better before its bits than in the midst of them, where the order of the source is lost anyway.
@@ -152,7 +152,7 @@ fn open<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symbols::{TableBuilder, UdtKind};
+    use rkd_symbols::{TableBuilder, UdtKind};
 
     fn field(name: &str, offset: u64, ty: Type, anonymous: bool) -> Field {
         Field {

@@ -2,12 +2,12 @@
 
 use super::fields::index;
 use super::row::TypeRow;
-use crate::addr::{Rva, Virt};
 use crate::command::wildcard::Wildcard;
 use crate::command::{Sink, sink};
-use crate::error::{Error, Result};
-use crate::kernel::{Kernel, Module};
-use crate::symbols::{
+use rkd_dump::addr::{Rva, Virt};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::{Kernel, Module};
+use rkd_symbols::{
     Base, BaseKind, Enum, Source, Symbol, SymbolKind, SymbolTable, TableBuilder, Type, Udt, UdtKind,
 };
 use std::sync::OnceLock;

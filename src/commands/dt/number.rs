@@ -1,12 +1,12 @@
 //! How kd writes numbers of every type of the language: `0x1a`, `0n-3`, `0y101 `, `0x41 'A'`.
 
 use super::value::Shown;
-use crate::addr::Virt;
 use crate::commands::display::printable;
-use crate::symbols::{Base, BaseKind};
+use rkd_dump::addr::Virt;
+use rkd_symbols::{Base, BaseKind};
 
 /// Numbers up to nine need no mark; from 2^32 on they are written as addresses are.
-pub fn hex(value: u64) -> String {
+pub(super) fn hex(value: u64) -> String {
     match value {
         0..=9 => value.to_string(),
         _ => long_hex(value),
@@ -14,7 +14,7 @@ pub fn hex(value: u64) -> String {
 }
 
 /// With the mark, whatever the number.
-pub fn long_hex(value: u64) -> String {
+pub(super) fn long_hex(value: u64) -> String {
     match u32::try_from(value) {
         Ok(value) => format!("{value:#x}"),
         Err(_) => format!("0x{}", Virt(value)),
@@ -22,13 +22,13 @@ pub fn long_hex(value: u64) -> String {
 }
 
 /// The lowest bits as a number with a sign.
-pub fn sign(bits: u64, width: u32) -> i64 {
+pub(super) fn sign(bits: u64, width: u32) -> i64 {
     let unused = 64 - width.clamp(1, 64);
     ((bits << unused) as i64) >> unused
 }
 
 /// A value of a type of the language.
-pub fn plain(base: &Base, bits: u64) -> Shown {
+pub(super) fn plain(base: &Base, bits: u64) -> Shown {
     let width = 8 * u32::from(base.size);
     let signed = sign(bits, width);
     let character = || match u32::try_from(bits) {
@@ -65,7 +65,7 @@ pub fn plain(base: &Base, bits: u64) -> Shown {
 }
 
 /// `0y101`; from five bits on with the number behind it.
-pub fn bit_field(bits: u64, position: u8, length: u8) -> Shown {
+pub(super) fn bit_field(bits: u64, position: u8, length: u8) -> Shown {
     let length = u32::from(length).clamp(1, 64);
     let value = bits.checked_shr(u32::from(position)).unwrap_or(0) & (u64::MAX >> (64 - length));
     let mut text = format!("0y{value:0width$b}", width = length as usize);

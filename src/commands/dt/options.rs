@@ -1,10 +1,10 @@
 //! What is typed behind `dt`: options in any place, a name, fields, an address.
 
-use crate::error::{Error, Result};
+use rkd_dump::error::{Error, Result};
 
 /// The options, and the words that are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub(super) struct Options {
     /// `-a[n]`: each element of an array on its own line, at most so many of them.
     pub elements: Option<u64>,
     /// `-b`: structures inside are shown whole.
@@ -37,7 +37,7 @@ pub struct Options {
 
 /// A word that is no option.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Word {
+pub(super) struct Word {
     /// The word, without brackets around it.
     pub text: String,
     /// Behind `-n`: a name, whatever it looks like.
@@ -47,16 +47,16 @@ pub struct Word {
 }
 
 /// `-r` without a number.
-pub const DEEPEST: u32 = 9;
+pub(super) const DEEPEST: u32 = 9;
 /// `-a` without a number.
-pub const ALL: u64 = u64::MAX;
+pub(super) const ALL: u64 = u64::MAX;
 
 impl Options {
     /// Reads the text behind `dt`.
     ///
     /// # Errors
     /// A letter that is no option, or an option without its argument.
-    pub fn parse(text: &str) -> Result<Options> {
+    pub(super) fn parse(text: &str) -> Result<Options> {
         let mut options = Options::default();
         let (mut is_name, mut is_prefix) = (false, false);
         let mut words = split(text).into_iter();

@@ -2,12 +2,12 @@
 
 use super::spelling;
 use super::value::Shown;
-use crate::addr::Virt;
 use crate::command::{Record, Row, Value};
-use crate::symbols::{SymbolTable, Type, Udt};
+use rkd_dump::addr::Virt;
+use rkd_symbols::{SymbolTable, Type, Udt};
 
 /// A field, an element of an array in it, or a field inside of it.
-pub struct FieldRow {
+pub(super) struct FieldRow {
     owner: String,
     field: String,
     path: String,
@@ -24,7 +24,13 @@ pub struct FieldRow {
 
 impl FieldRow {
     /// A field of `owner`, which the names in `path` lead to.
-    pub fn new(table: &SymbolTable, owner: &Udt, path: &str, field: &str, ty: &Type) -> FieldRow {
+    pub(super) fn new(
+        table: &SymbolTable,
+        owner: &Udt,
+        path: &str,
+        field: &str,
+        ty: &Type,
+    ) -> FieldRow {
         FieldRow {
             owner: owner.name.to_string(),
             field: field.to_string(),
@@ -46,13 +52,13 @@ impl FieldRow {
     }
 
     /// Where it lies: in bytes from the start of its structure, and in memory.
-    pub fn at(mut self, offset: u64, address: Option<Virt>) -> FieldRow {
+    pub(super) fn at(mut self, offset: u64, address: Option<Virt>) -> FieldRow {
         (self.offset, self.address) = (offset, address);
         self
     }
 
     /// What lies there, and kd's line.
-    pub fn shown(mut self, shown: Shown, line: String) -> FieldRow {
+    pub(super) fn shown(mut self, shown: Shown, line: String) -> FieldRow {
         (self.value, self.text, self.line) = (shown.value, shown.text, line);
         self
     }
@@ -95,7 +101,7 @@ impl Row for FieldRow {
 }
 
 /// A value of a type that has no fields: a number, a pointer, an enumeration.
-pub struct ValueRow {
+pub(super) struct ValueRow {
     /// The number of the element; `None` when there is only one.
     pub index: Option<u64>,
     /// Where it lies.
@@ -134,7 +140,7 @@ impl Row for ValueRow {
 }
 
 /// A name of an enumeration.
-pub struct EnumeratorRow<'a> {
+pub(super) struct EnumeratorRow<'a> {
     /// The enumeration.
     pub owner: &'a str,
     /// The name.
@@ -162,7 +168,7 @@ impl Row for EnumeratorRow<'_> {
 }
 
 /// A type of a list of types.
-pub struct TypeRow<'a> {
+pub(super) struct TypeRow<'a> {
     /// kd's name of the module.
     pub module: &'a str,
     /// The type.

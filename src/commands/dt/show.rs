@@ -8,19 +8,19 @@ use super::row::{EnumeratorRow, ValueRow};
 use super::spelling;
 use super::value::{Reader, Shown};
 use super::walk::Walk;
-use crate::addr::Virt;
 use crate::command::{Sink, Value, sink};
 use crate::commands::display::Memory;
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
 use crate::session::Session;
-use crate::symbols::{Enum, SymbolTable, Type, Udt};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_symbols::{Enum, SymbolTable, Type, Udt};
 
 /// Shows one type.
 ///
 /// # Errors
 /// What is wrong with the fields or the address that were typed, and those of the sink.
-pub fn show(
+pub(super) fn show(
     session: &Session,
     kernel: &Kernel,
     options: &Options,

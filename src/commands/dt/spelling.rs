@@ -1,6 +1,6 @@
 //! How kd writes types: `Uint4B`, `Ptr64 Void`, `[8] Ptr64 _KTHREAD`, `Pos 3, 2 Bits`; and with `-v` everything about them.
 
-use crate::symbols::{Base, BaseKind, Signature, SymbolTable, Type, UdtKind};
+use rkd_symbols::{Base, BaseKind, Signature, SymbolTable, Type, UdtKind};
 use std::borrow::Cow;
 
 /// The type of a field, in the short form.
@@ -184,7 +184,7 @@ fn pointer(table: &SymbolTable) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symbols::{Enum, Field, Source, TableBuilder, Udt};
+    use rkd_symbols::{Enum, Field, Source, TableBuilder, Udt};
 
     fn base(name: &str, size: u8, signed: bool, kind: BaseKind) -> Type {
         Type::Base(Base {

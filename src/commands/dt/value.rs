@@ -2,11 +2,11 @@
 
 use super::number::{bit_field, long_hex, plain, sign};
 use super::spelling;
-use crate::addr::Virt;
 use crate::command::Value;
 use crate::commands::display::{Memory, number, printable};
-use crate::kernel::Kernel;
-use crate::symbols::{BaseKind, SymbolTable, Type};
+use rkd_dump::addr::Virt;
+use rkd_kernel::Kernel;
+use rkd_symbols::{BaseKind, SymbolTable, Type};
 
 /// Text behind a pointer is shown up to so many characters.
 const LONGEST_TEXT: usize = 512;
@@ -14,7 +14,7 @@ const LONGEST_TEXT: usize = 512;
 const MOST_ELEMENTS: u64 = 256;
 
 /// Reads typed values, and remembers what could not be read.
-pub struct Reader<'a> {
+pub(super) struct Reader<'a> {
     kernel: &'a Kernel,
     table: &'a SymbolTable,
     memory: Memory<'a>,
@@ -23,7 +23,7 @@ pub struct Reader<'a> {
 }
 
 /// A value, as data and in kd's words.
-pub struct Shown {
+pub(super) struct Shown {
     /// Behind the colon.
     pub text: String,
     /// For programs.
@@ -32,7 +32,7 @@ pub struct Shown {
 
 impl Shown {
     /// A text and the value behind it.
-    pub fn new(text: impl Into<String>, value: impl Into<Value>) -> Shown {
+    pub(super) fn new(text: impl Into<String>, value: impl Into<Value>) -> Shown {
         Shown {
             text: text.into(),
             value: value.into(),
@@ -46,7 +46,11 @@ impl Shown {
 
 impl<'a> Reader<'a> {
     /// A reader of values whose types are those of `table`.
-    pub fn new(kernel: &'a Kernel, table: &'a SymbolTable, memory: Memory<'a>) -> Reader<'a> {
+    pub(super) fn new(
+        kernel: &'a Kernel,
+        table: &'a SymbolTable,
+        memory: Memory<'a>,
+    ) -> Reader<'a> {
         Reader {
             kernel,
             table,
@@ -56,7 +60,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Why the first byte that could not be read could not.
-    pub fn fault(&self) -> Option<String> {
+    pub(super) fn fault(&self) -> Option<String> {
         self.memory.fault()
     }
 
@@ -78,13 +82,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The pointer at an address.
-    pub fn pointer(&mut self, at: Virt) -> Option<Virt> {
+    pub(super) fn pointer(&mut self, at: Virt) -> Option<Virt> {
         self.read(at, u64::from(self.table.pointer_size()))
             .map(Virt)
     }
 
     /// What lies at an address.
-    pub fn show(&mut self, ty: &Type, at: Virt) -> Shown {
+    pub(super) fn show(&mut self, ty: &Type, at: Virt) -> Shown {
         match ty {
             Type::Base(base) => match self.read(at, u64::from(base.size)) {
                 Some(bits) => plain(base, bits),
@@ -122,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What kd puts behind the name of a structure that everybody knows, with a blank in front.
-    pub fn summary(&mut self, name: &str, at: Virt) -> Option<(String, Value)> {
+    pub(super) fn summary(&mut self, name: &str, at: Virt) -> Option<(String, Value)> {
         match name {
             "_LIST_ENTRY" => {
                 let (flink, blink) = (self.link(at, "Flink")?, self.link(at, "Blink")?);
@@ -290,7 +294,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An address as the target writes it.
-    pub fn hex(&self, at: Virt) -> String {
+    pub(super) fn hex(&self, at: Virt) -> String {
         match self.table.pointer_size() {
             4 => format!("0x{:08x}", at.0),
             _ => format!("0x{at}"),

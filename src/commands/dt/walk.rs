@@ -5,10 +5,10 @@ use super::options::Options;
 use super::row::FieldRow;
 use super::spelling;
 use super::value::{Reader, Shown};
-use crate::addr::Virt;
 use crate::command::{Sink, Value, sink};
-use crate::error::Result;
-use crate::symbols::{SymbolTable, Type, Udt};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
+use rkd_symbols::{SymbolTable, Type, Udt};
 use std::sync::atomic::AtomicBool;
 
 /// After so many rows nobody is reading any more: `-r` over pointers goes round and round in a kernel.
@@ -19,7 +19,7 @@ const USUAL_WIDTH: usize = 16;
 const MOST_ELEMENTS: u64 = 0x1_0000;
 
 /// One command at work.
-pub struct Walk<'a> {
+pub(super) struct Walk<'a> {
     stop: &'a AtomicBool,
     table: &'a SymbolTable,
     options: &'a Options,
@@ -51,7 +51,7 @@ struct Here<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk over types of `table`; `specs` are the fields that were asked for, none for all of them.
-    pub fn new(
+    pub(super) fn new(
         stop: &'a AtomicBool,
         table: &'a SymbolTable,
         options: &'a Options,
@@ -78,8 +78,8 @@ impl<'a> Walk<'a> {
     /// Shows a structure, or the fields of it that were asked for; whether there was anything to show.
     ///
     /// # Errors
-    /// Those of the sink, and [`Stopped`](crate::error::Error::Stopped).
-    pub fn structure(&mut self, udt: &'a Udt, at: Option<Virt>) -> Result<bool> {
+    /// Those of the sink, and [`Stopped`](rkd_dump::error::Error::Stopped).
+    pub(super) fn structure(&mut self, udt: &'a Udt, at: Option<Virt>) -> Result<bool> {
         let here = Here {
             udt,
             at,
@@ -106,7 +106,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the walk ended because there was too much to show.
-    pub fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         self.rows >= MOST_ROWS
     }
 

@@ -1,10 +1,10 @@
 //! The words and signs of a C++ expression. A symbol with its module is one word.
 
-use crate::error::{Error, Result};
+use rkd_dump::error::{Error, Result};
 
 /// A word, a number or a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token<'t> {
+pub(super) struct Token<'t> {
     /// As it is written.
     pub text: &'t str,
     /// Where it starts, in bytes.
@@ -21,7 +21,7 @@ const SIGNS: [&str; 27] = [
 ///
 /// # Errors
 /// At the first character that the language has no use for.
-pub fn tokens(text: &str) -> Result<Vec<Token<'_>>> {
+pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>> {
     let mut found = Vec::new();
     let mut start = 0;
     while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {

@@ -2,19 +2,19 @@
 
 use super::tokens::{Token, tokens};
 use super::value::{Typed, cast, offset_type, pointee, size_type, wider};
-use crate::addr::Virt;
 use crate::command::masm::{self, Scope};
 use crate::commands::dt::find::{What, find};
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
 use crate::session::Session;
-use crate::symbols::{SymbolTable, Type};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_symbols::{SymbolTable, Type};
 
 /// Brackets and signs nest so deep at most.
 const DEEPEST: usize = 100;
 
 /// Whether an expression needs the target's types. What is made of numbers only is left to the evaluator of numbers.
-pub fn is_typed(text: &str) -> bool {
+pub(super) fn is_typed(text: &str) -> bool {
     let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     ["->", "sizeof(", "*)", "FIELD_OFFSET("]
         .iter()
@@ -26,7 +26,11 @@ pub fn is_typed(text: &str) -> bool {
 ///
 /// # Errors
 /// What cannot be understood, found or read.
-pub fn evaluate<'a>(session: &'a Session, kernel: &'a Kernel, text: &'a str) -> Result<Typed<'a>> {
+pub(super) fn evaluate<'a>(
+    session: &'a Session,
+    kernel: &'a Kernel,
+    text: &'a str,
+) -> Result<Typed<'a>> {
     let mut parser = Parser {
         session,
         kernel,

@@ -1,13 +1,13 @@
 //! What a C++ expression comes to: a number, or a place in the target with its type.
 
-use crate::addr::Virt;
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::symbols::{Base, BaseKind, SymbolTable, Type};
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_symbols::{Base, BaseKind, SymbolTable, Type};
 
 /// What an expression comes to.
 #[derive(Clone)]
-pub struct Typed<'a> {
+pub(super) struct Typed<'a> {
     /// `None` for a number that no type of the target stands behind.
     pub ty: Option<Type>,
     /// The symbols that describe the type.
@@ -20,7 +20,7 @@ pub struct Typed<'a> {
 
 impl<'a> Typed<'a> {
     /// A number of no type.
-    pub fn number(bits: u64) -> Typed<'a> {
+    pub(super) fn number(bits: u64) -> Typed<'a> {
         Typed {
             ty: None,
             table: None,
@@ -33,7 +33,7 @@ impl<'a> Typed<'a> {
     ///
     /// # Errors
     /// What cannot be read, and what is no number.
-    pub fn load(&self, kernel: &Kernel) -> Result<u64> {
+    pub(super) fn load(&self, kernel: &Kernel) -> Result<u64> {
         let (Some(ty), Some(table), Some(at)) = (&self.ty, self.table, self.at) else {
             return Ok(self.bits);
         };
@@ -73,7 +73,7 @@ impl<'a> Typed<'a> {
 }
 
 /// A number under another type, cut to its width.
-pub fn cast<'a>(ty: Type, table: &'a SymbolTable, bits: u64) -> Typed<'a> {
+pub(super) fn cast<'a>(ty: Type, table: &'a SymbolTable, bits: u64) -> Typed<'a> {
     let bits = match table.size_of(&ty) {
         Some(size @ 1..=7) => bits & (u64::MAX >> (64 - 8 * size)),
         _ => bits,
@@ -87,7 +87,7 @@ pub fn cast<'a>(ty: Type, table: &'a SymbolTable, bits: u64) -> Typed<'a> {
 }
 
 /// The type of a sum, as C++ has it: what is smaller than an int becomes one, and the larger type wins.
-pub fn wider<'a>(left: &Typed<'a>, right: &Typed<'a>) -> Option<(Type, &'a SymbolTable)> {
+pub(super) fn wider<'a>(left: &Typed<'a>, right: &Typed<'a>) -> Option<(Type, &'a SymbolTable)> {
     let number = |value: &Typed<'a>| match &value.ty {
         Some(ty @ Type::Base(base)) if base.kind == BaseKind::Int && base.size >= 4 => {
             let rank = (base.size, !base.signed);
@@ -104,12 +104,12 @@ pub fn wider<'a>(left: &Typed<'a>, right: &Typed<'a>) -> Option<(Type, &'a Symbo
 }
 
 /// What `sizeof` gives.
-pub fn size_type() -> Type {
+pub(super) fn size_type() -> Type {
     whole("unsigned long long", 8, false)
 }
 
 /// What `#FIELD_OFFSET` gives.
-pub fn offset_type() -> Type {
+pub(super) fn offset_type() -> Type {
     whole("long", 4, true)
 }
 
@@ -123,7 +123,7 @@ fn whole(name: &str, size: u8, signed: bool) -> Type {
 }
 
 /// What a pointer points at, or an array is made of.
-pub fn pointee<'a>(value: &Typed<'a>) -> Option<(Type, &'a SymbolTable)> {
+pub(super) fn pointee<'a>(value: &Typed<'a>) -> Option<(Type, &'a SymbolTable)> {
     match value.ty.as_ref()? {
         Type::Pointer(to) | Type::Array(to, _) => Some(((**to).clone(), value.table?)),
         _ => None,

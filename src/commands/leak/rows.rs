@@ -1,11 +1,11 @@
 //! What `!leak` shows.
 
 use super::{pool_of, sentence};
-use crate::analysis::leak::{self, Books, Finding, Holder, PoolBooks, books::human};
-use crate::analysis::owners::Answer;
 use crate::command::{Record, Row, Value};
 use crate::commands::poolowner::row::pool_word;
 use crate::session::Session;
+use rkd_kernel::leak::{self, Books, Finding, Holder, PoolBooks, books::human};
+use rkd_kernel::owners::Answer;
 
 /// A pool, in three books.
 pub(super) struct PoolRow(pub PoolBooks);
@@ -123,8 +123,7 @@ impl VerdictRow {
         let sentence = sentence(books, finding, answer);
         let absent = |why: &str| Value::Absent(why.into());
         let best = answer.and_then(|answer| answer.suspects.first());
-        let suspect =
-            best.filter(|suspect| suspect.explains != crate::analysis::owners::Explains::No);
+        let suspect = best.filter(|suspect| suspect.explains != rkd_kernel::owners::Explains::No);
         let holder = finding.holder.as_ref();
         let of = |value: Option<Value>, why: &str| value.unwrap_or_else(|| absent(why));
         let nothing = "nothing is allocated";

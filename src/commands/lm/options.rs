@@ -1,14 +1,14 @@
 //! What is typed behind `lm`: letters that may be run together, and up to one pattern, path or address.
 
-use crate::addr::Virt;
 use crate::command::masm;
 use crate::command::wildcard::Wildcard;
-use crate::error::{Error, Result};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
 
 /// Which half of the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub(super) enum Which {
     /// Both.
     All,
     /// `k`.
@@ -19,7 +19,7 @@ pub enum Which {
 
 /// What stands behind the module's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Columns {
+pub(super) enum Columns {
     /// The state of the symbols and their file.
     Symbols,
     /// `i`, `n`: the image's file name.
@@ -34,7 +34,7 @@ pub enum Columns {
 
 /// The options.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(super) struct Options {
     /// See [`Which`].
     pub which: Which,
     /// See [`Columns`].
@@ -64,7 +64,7 @@ impl Options {
     ///
     /// # Errors
     /// A letter that is no option, a pattern or an address that is missing or does not evaluate.
-    pub fn parse(session: &Session, text: &str) -> Result<Options> {
+    pub(super) fn parse(session: &Session, text: &str) -> Result<Options> {
         let mut options = Options {
             which: Which::All,
             columns: Columns::Symbols,
@@ -122,12 +122,12 @@ impl Options {
     }
 
     /// Whether a pattern or an address narrows the list.
-    pub fn narrowed(&self) -> bool {
+    pub(super) fn narrowed(&self) -> bool {
         self.name.is_some() || self.path.is_some() || self.address.is_some()
     }
 
     /// Whether the unloaded modules are listed too.
-    pub fn unloaded(&self) -> bool {
+    pub(super) fn unloaded(&self) -> bool {
         !self.loaded_only && !self.loaded_symbols && !self.problems && self.which != Which::User
     }
 }

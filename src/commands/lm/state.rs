@@ -1,7 +1,7 @@
 //! What is known of a module's symbols, in kd's words. kd leaves them alone until somebody asks for them.
 
-use crate::kernel::{Kernel, Module};
-use crate::symbols::{Source, SymbolTable};
+use rkd_kernel::{Kernel, Module};
+use rkd_symbols::{Source, SymbolTable};
 
 /// What was done about a module's symbols so far, with the file behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]

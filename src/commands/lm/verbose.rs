@@ -1,17 +1,17 @@
 //! The block of `lmv`: what the loader's list and the image itself say.
 
 use super::{SymbolState, symbol_state};
-use crate::kernel::modules::harmless;
-use crate::kernel::{Kernel, Module};
 use crate::session::Session;
-use crate::symbols::pe::Image;
 use jiff::Timestamp;
+use rkd_kernel::modules::harmless;
+use rkd_kernel::{Kernel, Module};
+use rkd_symbols::pe::Image;
 
 /// kd guesses these when it cannot read the resource pages.
 const GUESSED_TRANSLATIONS: &str = "0000.04b0 0000.04e4 0409.04b0 0409.04e4";
 
 /// The lines behind the module's own.
-pub fn block(session: &Session, kernel: &Kernel, module: &Module) -> String {
+pub(super) fn block(session: &Session, kernel: &Kernel, module: &Module) -> String {
     let image = Image::read(kernel.space(), module.base).ok();
     let repro = image.as_ref().is_some_and(reproducible);
     let mut lines = Vec::new();
@@ -41,7 +41,7 @@ pub fn block(session: &Session, kernel: &Kernel, module: &Module) -> String {
 }
 
 /// The time stamp as `lm t` and `lmv` print it.
-pub fn time_stamp(session: &Session, kernel: &Kernel, module: &Module) -> String {
+pub(super) fn time_stamp(session: &Session, kernel: &Kernel, module: &Module) -> String {
     let repro = Image::read(kernel.space(), module.base).is_ok_and(|image| reproducible(&image));
     stamp(session, module.time_stamp, repro)
 }

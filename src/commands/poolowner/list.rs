@@ -2,12 +2,12 @@
 
 use super::request::Request;
 use super::row::{OwnerRow, pool_word};
-use crate::analysis::owners::{Answer, Question, Suspect};
-use crate::analysis::tags::api::Pool;
 use crate::command::Sink;
-use crate::error::Result;
-use crate::kernel::pool::TagUse;
 use crate::session::Session;
+use rkd_dump::error::Result;
+use rkd_kernel::owners::{Answer, Question, Suspect};
+use rkd_kernel::pool::TagUse;
+use rkd_pooltags::api::Pool;
 
 /// Owners that a line names before it only counts them.
 const NAMED: usize = 3;

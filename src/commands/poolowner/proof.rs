@@ -1,10 +1,10 @@
 //! Instructions that prove something, in kd's look.
 
-use crate::addr::Virt;
-use crate::analysis::owners::{Claim, Instruction, Suspect};
-use crate::analysis::tags::{Arch, tag_text};
-use crate::code::{Disassembler, Machine};
-use crate::kernel::Kernel;
+use rkd_code::{Disassembler, Machine};
+use rkd_dump::addr::Virt;
+use rkd_kernel::Kernel;
+use rkd_kernel::owners::{Claim, Instruction, Suspect};
+use rkd_pooltags::{Arch, tag_text};
 
 /// Columns that a line has before its remark.
 const REMARK: usize = 67;

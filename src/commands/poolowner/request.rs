@@ -1,10 +1,10 @@
 //! What is typed after `!poolowner`.
 
 use super::COMMAND;
-use crate::analysis::owners::Search;
 use crate::command::Args;
-use crate::error::{Error, Result};
-use crate::kernel::pool::{Tag, TagPattern};
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::owners::Search;
+use rkd_kernel::pool::{Tag, TagPattern};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 

@@ -1,13 +1,13 @@
 //! A driver that may own a tag, as a row.
 
 use super::proof;
-use crate::addr::Virt;
-use crate::analysis::owners::{Answer, Claim, Explains, Origin, Suspect};
-use crate::analysis::tags::Class;
-use crate::analysis::tags::api::{Kind, Pool};
 use crate::command::{Record, Row, Value};
-use crate::kernel::pool::{Tag, TagUse};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_kernel::owners::{Answer, Claim, Explains, Origin, Suspect};
+use rkd_kernel::pool::{Tag, TagUse};
+use rkd_pooltags::Class;
+use rkd_pooltags::api::{Kind, Pool};
 
 /// Sites that are shown of a driver unless all are asked for.
 const SITES: usize = 3;

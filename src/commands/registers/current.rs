@@ -1,11 +1,11 @@
 //! The instruction that a processor stands before, with what its operands lead to: the lines with which kd greets whoever opens
 //! a dump.
 
-use crate::addr::Virt;
-use crate::code::{Flow, Instruction, Operand};
-use crate::kernel::Kernel;
-use crate::kernel::context::Context;
 use iced_x86::ConditionCode;
+use rkd_code::{Flow, Instruction, Operand};
+use rkd_dump::addr::Virt;
+use rkd_kernel::Kernel;
+use rkd_kernel::context::Context;
 
 /// Where a processor stands: kd's label, and the instruction's line.
 pub struct Place {

@@ -1,15 +1,15 @@
 //! What `.reload` was asked for.
 
-use crate::addr::Virt;
 use crate::command::masm;
-use crate::error::{Error, Result};
-use crate::kernel::Module;
 use crate::session::Session;
-use crate::symbols::pe::Image;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Module;
+use rkd_symbols::pe::Image;
 
 /// What was typed behind `.reload`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Request {
+pub(super) struct Request {
     /// `/f`: the symbols are read now.
     pub now: bool,
     /// `/i`: those of another build do.
@@ -24,7 +24,7 @@ pub struct Request {
 
 /// A module that was named.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// kd's name or the image's, with wildcards.
     pub name: String,
     /// Where it is placed, as an expression, and how many bytes it has.
@@ -39,7 +39,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Error::Syntax`] for a switch that kd does not have.
-    pub fn parse(words: &[String]) -> Result<Request> {
+    pub(super) fn parse(words: &[String]) -> Result<Request> {
         let mut request = Request::default();
         for word in words {
             let Some(switch) = word.strip_prefix(['/', '-']) else {
@@ -93,7 +93,7 @@ impl Wanted {
     ///
     /// # Errors
     /// Those of the expressions; [`Error::Absent`] without a size.
-    pub fn placed(&self, session: &Session) -> Result<Option<Module>> {
+    pub(super) fn placed(&self, session: &Session) -> Result<Option<Module>> {
         let Some((at, size)) = &self.place else {
             return Ok(None);
         };

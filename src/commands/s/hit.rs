@@ -1,11 +1,11 @@
 //! A hit as a row: where it lies, and the memory from there on.
 
 use super::request::Kind;
-use crate::addr::Virt;
 use crate::command::{Record, Row, Value};
 use crate::commands::display;
-use crate::kernel::{Kernel, Module};
-use crate::symbols::pe::{Image, Section};
+use rkd_dump::addr::Virt;
+use rkd_kernel::{Kernel, Module};
+use rkd_symbols::pe::{Image, Section};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ pub(super) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub fn new(kernel: &'a Kernel) -> Places<'a> {
+    pub(super) fn new(kernel: &'a Kernel) -> Places<'a> {
         Places {
             kernel,
             sections: RefCell::default(),

@@ -1,12 +1,12 @@
 //! What is typed behind `s`: type and flags, range, pattern.
 
-use crate::addr::Virt;
 use crate::command::masm;
 use crate::command::range::Range;
-use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::scan::{Pattern, Regex, Span, Strings};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+use rkd_kernel::Kernel;
+use rkd_scan::{Pattern, Regex, Span, Strings};
 
 /// How many hits `s -[s]` keeps when nobody says.
 const KEPT: usize = 1024;
@@ -15,7 +15,7 @@ const SHORTEST: usize = 3;
 
 /// The type of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// `b`.
     Bytes,
     /// `w`.
@@ -44,7 +44,7 @@ impl Kind {
 
 /// What is looked for.
 #[derive(Clone, Debug)]
-pub enum What {
+pub(super) enum What {
     /// Patterns, each with the text that stands for it in a hit; never empty.
     Patterns(Vec<(Pattern, String)>),
     /// Every string of at least so many characters.
@@ -65,7 +65,7 @@ enum Form {
 
 /// Where to look.
 #[derive(Clone, Copy, Debug)]
-pub enum Area {
+pub(super) enum Area {
     /// So many bytes from an address on.
     Range(Virt, u64),
     /// All loaded modules: `*`.
@@ -74,7 +74,7 @@ pub enum Area {
 
 /// A search.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(super) struct Request {
     /// See [`Kind`].
     pub kind: Kind,
     /// See [`What`].
@@ -109,7 +109,7 @@ fn syntax(text: &str) -> Error {
 
 impl Request {
     /// The range, for the scanner. From 0 to the last address is one byte more than a length can say.
-    pub fn spans(&self, kernel: &Kernel) -> Vec<Span> {
+    pub(super) fn spans(&self, kernel: &Kernel) -> Vec<Span> {
         match self.area {
             Area::Range(Virt(0), u64::MAX) => Span::everything().to_vec(),
             Area::Range(start, length) => vec![Span::new(start, length)],
@@ -126,7 +126,7 @@ impl Request {
     ///
     /// # Errors
     /// kd's `Syntax error` and `Range error`, and those of expressions.
-    pub fn parse(session: &Session, text: &str) -> Result<Request> {
+    pub(super) fn parse(session: &Session, text: &str) -> Result<Request> {
         let (flags, kind, form, rest) = switches(text.trim())?;
         if flags.keep && flags.among_kept {
             return Err(Error::Syntax("the flags s and r exclude each other".into()));

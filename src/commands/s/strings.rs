@@ -2,12 +2,12 @@
 
 use super::request::Request;
 use super::{Kept, source};
-use crate::addr::Virt;
 use crate::command::{Record, Row, Sink};
-use crate::error::Result;
-use crate::kernel::Kernel;
-use crate::scan::{Coverage, Strings};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
+use rkd_kernel::Kernel;
+use rkd_scan::{Coverage, Strings};
 
 /// Lists the strings.
 pub(super) fn list(

@@ -1,10 +1,10 @@
 //! A call as a row.
 
-use crate::addr::Virt;
-use crate::code::unwind::How;
 use crate::command::{Record, Row, Value};
-use crate::kernel::Kernel;
-use crate::kernel::stack::Frame;
+use rkd_code::unwind::How;
+use rkd_dump::addr::Virt;
+use rkd_kernel::Kernel;
+use rkd_kernel::stack::Frame;
 
 /// What a member of the family shows of each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

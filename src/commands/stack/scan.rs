@@ -1,18 +1,18 @@
 //! What looks like a return address on a stack: rkd's own way when a stack cannot be unwound.
 
 use super::row::site;
-use crate::addr::Virt;
 use crate::command::sink::check;
 use crate::command::{Record, Row, Sink};
-use crate::error::Result;
-use crate::kernel::Kernel;
 use crate::session::Session;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::Result;
+use rkd_kernel::Kernel;
 
 /// Bytes of the largest kernel stack (a large one on x64).
 const LARGEST: u64 = 0x12000;
 
 /// Shows the numbers on the stack from `from` on that point behind a call.
-pub fn run(
+pub(super) fn run(
     session: &Session,
     kernel: &Kernel,
     from: Virt,

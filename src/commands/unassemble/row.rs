@@ -1,9 +1,9 @@
 //! An instruction as a row.
 
-use crate::addr::Virt;
-use crate::code::{Flow, Instruction};
 use crate::command::{Record, Row, Value};
-use crate::kernel::Kernel;
+use rkd_code::{Flow, Instruction};
+use rkd_dump::addr::Virt;
+use rkd_kernel::Kernel;
 
 /// An instruction of the target.
 pub struct Line {

@@ -1,10 +1,10 @@
 //! How kd writes a symbol: `nt!KeBugCheckEx (<no parameter info>)`, `nt!MmPfnDatabase = <no type information>`.
 
-use crate::addr::{Rva, Virt};
 use crate::commands::dt::{spelling, value_of};
-use crate::kernel::{Kernel, Module};
-use crate::symbols::pe::{Image, Section};
-use crate::symbols::{self, SymbolKind, SymbolTable, Type};
+use rkd_dump::addr::{Rva, Virt};
+use rkd_kernel::{Kernel, Module};
+use rkd_symbols::pe::{Image, Section};
+use rkd_symbols::{SymbolKind, SymbolTable, Type};
 
 /// Code can be run in a section with this flag.
 const EXECUTABLE: u32 = 0x2000_0000;
@@ -80,8 +80,8 @@ impl<'a> Describer<'a> {
     }
 
     /// A symbol of the module's table.
-    pub fn symbol(&self, symbol: symbols::Symbol<'a>) -> Symbol<'a> {
-        let symbols::Symbol { name, rva, info } = symbol;
+    pub fn symbol(&self, symbol: rkd_symbols::Symbol<'a>) -> Symbol<'a> {
+        let rkd_symbols::Symbol { name, rva, info } = symbol;
         let at = self.module.base + rva;
         let kind = match info.kind {
             SymbolKind::Function => Kind::Function,

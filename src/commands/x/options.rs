@@ -1,10 +1,10 @@
 //! What is typed behind `x`: options in front, and a pattern.
 
-use crate::error::{Error, Result};
+use rkd_dump::error::{Error, Result};
 
 /// What of a symbol is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Columns {
+pub(super) enum Columns {
     /// Everything.
     #[default]
     All,
@@ -18,7 +18,7 @@ pub enum Columns {
 
 /// By what symbols are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
+pub(super) enum Order {
     /// `/a`, `/A`, and unless said otherwise.
     #[default]
     Address,
@@ -30,7 +30,7 @@ pub enum Order {
 
 /// The options and the pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub(super) struct Options {
     /// See [`Columns`].
     pub columns: Columns,
     /// See [`Order`].
@@ -62,7 +62,7 @@ impl Options {
     ///
     /// # Errors
     /// A letter that is no option, or a size that is none.
-    pub fn parse(text: &str) -> Result<Options> {
+    pub(super) fn parse(text: &str) -> Result<Options> {
         let mut options = Options::default();
         let mut rest = text.trim();
         while let Some(after) = rest.strip_prefix('/') {

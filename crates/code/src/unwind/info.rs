@@ -1,0 +1,175 @@
+//! The unwind data of a function, decoded.
+
+use super::Memory;
+use rkd_dump::addr::{Rva, Virt};
+use rkd_dump::error::{Error, Result};
+
+/// An entry of `.pdata` (`RUNTIME_FUNCTION`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuntimeFunction {
+    /// The first byte.
+    pub begin: Rva,
+    /// One past the last byte.
+    pub end: Rva,
+    /// Its unwind data; an odd value leads to another entry of `.pdata`.
+    pub unwind: Rva,
+}
+
+impl RuntimeFunction {
+    /// Bytes of an entry.
+    pub const SIZE: usize = 12;
+
+    /// Decodes an entry.
+    pub fn parse(bytes: &[u8; RuntimeFunction::SIZE]) -> RuntimeFunction {
+        let word = |at: usize| {
+            let word = bytes.get(at..at + 4).and_then(|word| word.try_into().ok());
+            Rva(u32::from_le_bytes(word.unwrap_or_default()))
+        };
+        RuntimeFunction {
+            begin: word(0),
+            end: word(4),
+            unwind: word(8),
+        }
+    }
+
+    /// Whether it covers the place.
+    pub fn contains(&self, at: Rva) -> bool {
+        (self.begin..self.end).contains(&at)
+    }
+}
+
+/// What an instruction of the prologue does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Pushes a register.
+    Push(u8),
+    /// Takes bytes of the stack.
+    Allocate(u32),
+    /// Sets the frame register from rsp.
+    SetFrame,
+    /// Stores a register at a distance from the frame.
+    Save(u8, u32),
+    /// Stores a floating point register.
+    SaveXmm,
+    /// The processor pushed ss, rsp, flags, cs and rip, and for some exceptions an error code.
+    MachineFrame {
+        /// Whether there is an error code.
+        has_error_code: bool,
+    },
+    /// Says where an epilogue begins (version 2, since Windows 8).
+    Epilogue,
+}
+
+/// An operation, and the offset behind its instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnwindCode {
+    /// Bytes from the function's start to the end of the instruction.
+    pub offset: u8,
+    /// What it does.
+    pub operation: Operation,
+}
+
+/// `UNWIND_INFO`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnwindInfo {
+    /// 1, or 2 since Windows 8.
+    pub version: u8,
+    /// Bytes of the prologue.
+    pub prologue: u8,
+    /// The frame register, and how many bytes above rsp it points.
+    pub frame: Option<(u8, u32)>,
+    /// The operations, the last one first.
+    pub codes: Vec<UnwindCode>,
+    /// The entry whose operations come after these, for a function of several pieces.
+    pub chained: Option<RuntimeFunction>,
+}
+
+impl UnwindInfo {
+    /// Reads the unwind data at `rva` of the image at `base`.
+    ///
+    /// # Errors
+    /// [`Error::Fault`] when it is not there, [`Error::Corrupt`] when it is no unwind data.
+    pub fn read(memory: &dyn Memory, base: Virt, rva: Rva) -> Result<UnwindInfo> {
+        let mut rva = rva;
+        // An odd value leads to another entry of .pdata: once, because nobody needs more.
+        if rva.0 & 1 == 1 {
+            let mut entry = [0; RuntimeFunction::SIZE];
+            memory.read(base + Rva(rva.0 & !1), &mut entry)?;
+            rva = RuntimeFunction::parse(&entry).unwind;
+        }
+        let at = base + rva;
+        let corrupt = |why: String| Error::Corrupt {
+            what: format!("the unwind data at {at}"),
+            why,
+        };
+        let mut head = [0; 4];
+        memory.read(at, &mut head)?;
+        let [first, prologue, count, frame] = head;
+        let (version, flags) = (first & 7, first >> 3);
+        if !(1..=2).contains(&version) {
+            return Err(corrupt(format!("version {version} is not known")));
+        }
+        let mut slots = vec![0; usize::from(count) * 2];
+        memory.read(at + 4, &mut slots)?;
+        let codes = codes(&slots, (frame & 15, u32::from(frame >> 4) * 16))
+            .ok_or_else(|| corrupt("its operations are none".into()))?;
+        let chained = if flags & 4 == 0 {
+            None
+        } else {
+            let mut entry = [0; RuntimeFunction::SIZE];
+            // The list of operations is padded to an even number.
+            let behind = 4 + u64::from(count).next_multiple_of(2) * 2;
+            memory.read(at + behind, &mut entry)?;
+            Some(RuntimeFunction::parse(&entry))
+        };
+        Ok(UnwindInfo {
+            version,
+            prologue,
+            frame: (frame & 15 != 0).then_some((frame & 15, u32::from(frame >> 4) * 16)),
+            codes,
+            chained,
+        })
+    }
+}
+
+fn codes(slots: &[u8], frame: (u8, u32)) -> Option<Vec<UnwindCode>> {
+    let mut codes = Vec::new();
+    let (pairs, _) = slots.as_chunks::<2>();
+    let mut rest = pairs.iter();
+    while let Some([offset, operation]) = rest.next() {
+        let (operation, detail) = (operation & 15, operation >> 4);
+        let mut word = || rest.next().map(|word| u32::from(u16::from_le_bytes(*word)));
+        let operation = match (operation, detail) {
+            (0, register) => Operation::Push(register),
+            (1, 0) => Operation::Allocate(word()? * 8),
+            (1, 1) => Operation::Allocate(word()? | word()? << 16),
+            (2, units) => Operation::Allocate(u32::from(units) * 8 + 8),
+            (3, _) if frame.0 != 0 => Operation::SetFrame,
+            (4, register) => Operation::Save(register, word()? * 8),
+            (5, register) => Operation::Save(register, word()? | word()? << 16),
+            // Version 2; in version 1 the numbers 6 and 7 stood for what nobody used.
+            (6, _) => {
+                word()?;
+                Operation::Epilogue
+            }
+            (8, _) => {
+                word()?;
+                Operation::SaveXmm
+            }
+            (9, _) => {
+                word()?;
+                word()?;
+                Operation::SaveXmm
+            }
+            (10, 0 | 1) => Operation::MachineFrame {
+                has_error_code: detail == 1,
+            },
+            _ => return None,
+        };
+        codes.push(UnwindCode {
+            offset: *offset,
+            operation,
+        });
+    }
+    Some(codes)
+}

@@ -1,0 +1,170 @@
+//! Dumps with a bitmap (`DumpType` 5 and 6): one bit per page frame, and the pages whose bit is set, packed.
+//!
+//! The second header lies at 0x2000: `SDMP` or `FDMP`, then `DUMP`; at 0x20 the file offset of the first page, at 0x28
+//! how many pages there are, at 0x30 how many bits, at 0x38 the bits, lowest first.
+
+use crate::addr::{PAGE_SIZE, Pfn};
+use crate::bytes::{slice_at, u64_at};
+use crate::map::Map;
+use crate::physical::{PhysicalMemory, Run};
+use crate::rank::Rank;
+use std::sync::Arc;
+
+const HEADER: u64 = 0x2000;
+const BITS: u64 = HEADER + 0x38;
+
+/// Windows supports at most 2^48 bytes of memory. A bitmap that claims more is lying, and reading it takes for ever.
+const MOST_BITS: u64 = 1 << 36;
+
+/// The physical memory of a bitmap dump.
+pub(crate) struct Bitmap {
+    file: Arc<Map>,
+    rank: Rank,
+    bitmap_bytes: u64,
+    first_page: u64,
+    in_file: u64,
+}
+
+impl Bitmap {
+    /// Reads the second header and counts the bits once. `Err` says in words what is wrong.
+    pub(crate) fn open(file: Arc<Map>, notes: &mut Vec<String>) -> Result<Bitmap, String> {
+        let bytes = file.bytes();
+        let magic = slice_at(bytes, HEADER, 8).unwrap_or_default();
+        if magic != b"SDMPDUMP" && magic != b"FDMPDUMP" {
+            return Err(super::identify::second_header("SDMP or FDMP", magic));
+        }
+        let (Some(first_page), Some(total), Some(bits)) = (
+            u64_at(bytes, HEADER + 0x20),
+            u64_at(bytes, HEADER + 0x28),
+            u64_at(bytes, HEADER + 0x30),
+        ) else {
+            return Err(format!(
+                "the file ends after {} bytes, inside its bitmap header",
+                bytes.len()
+            ));
+        };
+        let len = bytes.len() as u64;
+        if len < first_page {
+            let missing = first_page.saturating_add(total.saturating_mul(PAGE_SIZE)) - len;
+            notes.push(format!(
+                "the file is cut short by {missing} bytes, inside its bitmap: all of its {total} pages are missing"
+            ));
+            let rank = Rank::build(&[], 0);
+            return Ok(Bitmap {
+                rank,
+                bitmap_bytes: 0,
+                first_page,
+                in_file: 0,
+                file: Arc::clone(&file),
+            });
+        }
+        // The pages begin after the bitmap, so it cannot reach past the first of them.
+        let room = first_page
+            .min(len)
+            .saturating_sub(BITS)
+            .saturating_mul(8)
+            .min(MOST_BITS);
+        if bits > room {
+            notes.push(format!(
+                "the bitmap should hold {bits} bits, but there is room for {room} only"
+            ));
+        }
+        let bits = bits.min(room);
+        let bitmap_bytes = bits.div_ceil(8);
+        let rank = Rank::build(
+            slice_at(bytes, BITS, bitmap_bytes).unwrap_or_default(),
+            bits,
+        );
+        if rank.ones() != total {
+            notes.push(format!(
+                "the header counts {total} pages, the bitmap {}: the bitmap is used",
+                rank.ones()
+            ));
+        }
+        let in_file = rank.ones().min(len.saturating_sub(first_page) / PAGE_SIZE);
+        let bitmap = Bitmap {
+            rank,
+            bitmap_bytes,
+            first_page,
+            in_file,
+            file: Arc::clone(&file),
+        };
+        bitmap.note_missing(notes);
+        Ok(bitmap)
+    }
+
+    fn bits(&self) -> &[u8] {
+        slice_at(self.file.bytes(), BITS, self.bitmap_bytes).unwrap_or_default()
+    }
+
+    fn note_missing(&self, notes: &mut Vec<String>) {
+        let ones = self.rank.ones();
+        let missing = ones - self.in_file;
+        if missing == 0 {
+            return;
+        }
+        let bytes = self
+            .end_of_pages()
+            .saturating_sub(self.file.bytes().len() as u64);
+        let first = self
+            .rank
+            .select(self.bits(), self.in_file)
+            .unwrap_or_default();
+        let last = self.rank.select(self.bits(), ones - 1).unwrap_or_default();
+        notes.push(super::missing::note(bytes, missing, ones, &[(first, last)]));
+    }
+}
+
+impl PhysicalMemory for Bitmap {
+    fn file(&self) -> &[u8] {
+        self.file.bytes()
+    }
+
+    fn locate(&self, pfn: Pfn, max_pages: u64) -> Option<Run> {
+        let bits = self.bits();
+        let rank = self.rank.rank_of_set(bits, pfn.0)?;
+        let left = self.in_file.checked_sub(rank).filter(|left| *left > 0)?;
+        let pages = match max_pages {
+            0 => return None,
+            1 => 1,
+            _ => self.rank.ones_from(bits, pfn.0, max_pages).min(left),
+        };
+        Some(Run {
+            first: pfn,
+            pages,
+            offset: self.first_page + rank * PAGE_SIZE,
+        })
+    }
+
+    fn next_present(&self, pfn: Pfn) -> Option<Pfn> {
+        let next = Pfn(self.rank.next_one(self.bits(), pfn.0)?);
+        self.locate(next, 1).map(|run| run.first)
+    }
+
+    fn runs(&self) -> Box<dyn Iterator<Item = Run> + '_> {
+        let bits = self.bits();
+        let (mut at, mut rank) = (0, 0);
+        Box::new(std::iter::from_fn(move || {
+            let left = self.in_file.checked_sub(rank).filter(|left| *left > 0)?;
+            let first = self.rank.next_one(bits, at)?;
+            let pages = self.rank.ones_from(bits, first, left);
+            let run = Run {
+                first: Pfn(first),
+                pages,
+                offset: self.first_page + rank * PAGE_SIZE,
+            };
+            at = first + pages;
+            rank += pages;
+            Some(run)
+        }))
+    }
+
+    fn present_pages(&self) -> u64 {
+        self.in_file
+    }
+
+    fn end_of_pages(&self) -> u64 {
+        self.first_page
+            .saturating_add(self.rank.ones().saturating_mul(PAGE_SIZE))
+    }
+}

@@ -1,0 +1,77 @@
+//! Dumps that a debugger writes (`DumpType` 8, 9 and 0xA): a list of frame ranges, their pages packed after it.
+//!
+//! The second header lies at 0x2000: 0x40, `RDMP`, `DUMP`; at 0x10 the size of the list with its header, at 0x18 the
+//! file offset of the first page. The ranges begin at 0x30 and end with one of frame 0, or where the list does.
+
+use crate::bytes::{slice_at, u32_at, u64_at};
+use crate::kind::Kind;
+use crate::map::Map;
+use crate::runs::RunTable;
+use std::sync::Arc;
+
+const HEADER: u64 = 0x2000;
+const RANGES: u64 = HEADER + 0x30;
+/// From the start of the second header's list to the first page: both counts must agree on it.
+const LIST: u64 = HEADER + 0x40;
+
+/// Reads the ranges. `Err` says in words what is wrong.
+pub(crate) fn open(
+    file: Arc<Map>,
+    kind: Kind,
+    notes: &mut Vec<String>,
+) -> Result<RunTable, String> {
+    let bytes = file.bytes();
+    let magic = slice_at(bytes, HEADER, 12).unwrap_or_default();
+    if magic != b"\x40\0\0\0RDMPDUMP" {
+        return Err(super::identify::second_header("40 00 00 00 RDMP", magic));
+    }
+    let (Some(metadata), Some(first_page), Some(count), Some(total)) = (
+        u64_at(bytes, HEADER + 0x10),
+        u64_at(bytes, HEADER + 0x18),
+        u32_at(bytes, HEADER + 0x20),
+        u64_at(bytes, HEADER + 0x28),
+    ) else {
+        return Err(format!(
+            "the file ends after {} bytes, inside its list of memory",
+            bytes.len()
+        ));
+    };
+    if first_page < LIST {
+        return Err(format!(
+            "the list of memory says that the first page lies at {first_page:#x}, inside the header"
+        ));
+    }
+    if metadata.wrapping_sub(0x20) != first_page.wrapping_sub(LIST) {
+        notes.push(format!(
+            "the list of memory is {metadata:#x} bytes long, which does not fit its first page at {first_page:#x}"
+        ));
+    }
+    let end = first_page.min(bytes.len() as u64);
+    // Only the full kind counts its pages; the others end with an empty range.
+    let counted = kind == Kind::RangeFull;
+    let mut left = if counted { total } else { u64::MAX };
+    let mut ended = false;
+    let mut listed = 0u64;
+    let ranges = (RANGES..end).step_by(16).map_while(|at| {
+        let (first, pages) = (u64_at(bytes, at)?, u64_at(bytes, at + 8)?);
+        if first == 0 || left == 0 || at + 16 > end {
+            ended = true;
+            return None;
+        }
+        let pages = pages.min(left);
+        left -= pages;
+        listed += 1;
+        Some((first, pages))
+    });
+    let table = RunTable::lay_out(Arc::clone(&file), first_page, ranges, notes);
+    if !ended && left > 0 && (bytes.len() as u64) < first_page {
+        notes.push("the list of memory has no end: the file ends inside it".to_string());
+    }
+    if counted && (listed != u64::from(count) || left > 0) {
+        notes.push(format!(
+            "the header counts {count} ranges and {total} pages, the list holds {listed} and {}",
+            total - left
+        ));
+    }
+    Ok(table)
+}

@@ -1,0 +1,152 @@
+//! Where the counters live in this kernel: four structures and the old variables.
+
+use crate::Kernel;
+use rkd_dump::addr::Virt;
+use rkd_dump::error::{Error, Result};
+
+/// `MiState` is at most this much larger than its PDB type says (0x40 on every kernel seen).
+const MOST_DRIFT: u64 = 0x1000;
+
+/// A place where some kernel keeps a counter.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// A field of `_MI_VISIBLE_STATE`.
+    Vs(&'static str),
+    /// A signed field of `_MI_VISIBLE_STATE`.
+    VsSigned(&'static str),
+    /// A field of `_MI_VISIBLE_PARTITION`.
+    Vp(&'static str),
+    /// A field of `_MI_PARTITION`.
+    Partition(&'static str),
+    /// A field of `_MI_SYSTEM_INFORMATION` behind the point where it outgrew its PDB type.
+    State(&'static str),
+    /// A 64-bit variable.
+    Variable(&'static str),
+    /// A 32-bit signed variable.
+    Variable32(&'static str),
+    /// Something that must be computed; `None` when this kernel has not what it takes.
+    Computed(fn(&View) -> Option<Result<u64>>),
+    /// kd prints a zero here on every kernel, because none has such a counter.
+    Zero,
+}
+
+/// The addresses of the structures, found once.
+pub(super) struct View<'a> {
+    /// The kernel.
+    pub kernel: &'a Kernel,
+    vs: Result<Virt, String>,
+    drift: u64,
+    partition: Result<Virt, String>,
+    state: Result<Virt, String>,
+    /// What was uncertain.
+    pub notes: Vec<String>,
+}
+
+const STATE: &str = "_MI_SYSTEM_INFORMATION";
+const VISIBLE_STATE: &str = "_MI_VISIBLE_STATE";
+const PARTITION: &str = "_MI_PARTITION";
+
+impl<'a> View<'a> {
+    /// Finds the structures.
+    ///
+    /// On 18362 to 22000 the real `MiState` is 0x40 bytes larger than its PDB type, and `Vs` lies 0x40 further back
+    /// (proved on a 19041.804 dump): so the base of `Vs` is what `nt!MiVisibleState` points at, and the PDB offset only
+    /// stands in when that pointer is not in the dump.
+    pub(super) fn new(kernel: &'a Kernel) -> View<'a> {
+        let state = kernel.symbol("MiState").map_err(|e| e.to_string());
+        let partition = kernel
+            .symbol("MiSystemPartition")
+            .map_err(|e| e.to_string());
+        let (mut drift, mut notes) = (0, Vec::new());
+        let by_type = state.clone().and_then(|at| {
+            kernel
+                .field_address(at, STATE, "Vs")
+                .map_err(|e| e.to_string())
+        });
+        let vs = by_type.and_then(|by_type| match kernel.global_virt("MiVisibleState") {
+            Ok(pointed) if pointed - by_type < MOST_DRIFT => {
+                drift = pointed - by_type;
+                Ok(pointed)
+            }
+            Ok(pointed) => Err(format!("nt!MiVisibleState points at {pointed}, which is not in nt!MiState")),
+            Err(error) => {
+                drift = kernel.table().ok().and_then(|table| table.mi_state_slack()).unwrap_or(0);
+                notes.push(format!("nt!MiVisibleState: {error}; the counters of MiState are read {drift:#x} bytes behind their place in the symbols"));
+                Ok(by_type + drift)
+            }
+        });
+        View {
+            kernel,
+            vs,
+            drift,
+            partition,
+            state,
+            notes,
+        }
+    }
+
+    /// Whether this kernel's symbols know the place.
+    pub(super) fn keeps(&self, place: Place) -> bool {
+        let symbol = |name| self.kernel.symbol(name).is_ok();
+        match place {
+            Place::Vs(path) | Place::VsSigned(path) => {
+                symbol("MiState") && self.kernel.has_field(VISIBLE_STATE, path)
+            }
+            Place::Vp(path) => {
+                symbol("MiSystemPartition") && self.kernel.has_field("_MI_VISIBLE_PARTITION", path)
+            }
+            Place::Partition(path) => {
+                symbol("MiSystemPartition") && self.kernel.has_field(PARTITION, path)
+            }
+            Place::State(path) => symbol("MiState") && self.kernel.has_field(STATE, path),
+            Place::Variable(name) | Place::Variable32(name) => symbol(name),
+            Place::Computed(compute) => compute(self).is_some(),
+            Place::Zero => true,
+        }
+    }
+
+    /// The value at the first place that this kernel keeps; `None` when it keeps none of them.
+    pub(super) fn first(&self, places: &[Place]) -> Option<Result<u64, String>> {
+        let place = places.iter().copied().find(|place| self.keeps(*place))?;
+        Some(self.read(place).map_err(|error| error.to_string()))
+    }
+
+    fn read(&self, place: Place) -> Result<u64> {
+        let kernel = self.kernel;
+        match place {
+            Place::Vs(path) => kernel.field_u64(self.vs()?, VISIBLE_STATE, path),
+            Place::VsSigned(path) => kernel
+                .field_i64(self.vs()?, VISIBLE_STATE, path)
+                .map(|v| v as u64),
+            Place::Vp(path) => {
+                kernel.field_u64(self.partition()?, PARTITION, &format!("Vp.{path}"))
+            }
+            Place::Partition(path) => kernel.field_u64(self.partition()?, PARTITION, path),
+            Place::State(path) => kernel.field_u64(self.state()? + self.drift, STATE, path),
+            Place::Variable(name) => kernel.global_u64(name),
+            Place::Variable32(name) => kernel.global_u32(name).map(|v| i64::from(v as i32) as u64),
+            Place::Computed(compute) => compute(self).unwrap_or(Ok(0)),
+            Place::Zero => Ok(0),
+        }
+    }
+
+    /// The address of `_MI_VISIBLE_STATE`.
+    pub(super) fn vs(&self) -> Result<Virt> {
+        self.vs.clone().map_err(Error::Absent)
+    }
+
+    /// The address of nt!MiSystemPartition.
+    pub(super) fn partition(&self) -> Result<Virt> {
+        self.partition.clone().map_err(Error::Absent)
+    }
+
+    /// The address of nt!MiState.
+    pub(super) fn state(&self) -> Result<Virt> {
+        self.state.clone().map_err(Error::Absent)
+    }
+
+    /// How much further back than their PDB offset the later fields of MiState lie, in bytes.
+    pub(super) fn drift(&self) -> u64 {
+        self.drift
+    }
+}
