@@ -4,7 +4,7 @@
 //! how many pages there are, at 0x30 how many bits, at 0x38 the bits, lowest first.
 
 use crate::addr::{PAGE_SIZE, Pfn};
-use crate::bytes::{slice_at, u64_at};
+use crate::bytes::ReadAt;
 use crate::map::Map;
 use crate::physical::{PhysicalMemory, Run};
 use crate::rank::Rank;
@@ -29,14 +29,14 @@ impl Bitmap {
     /// Reads the second header and counts the bits once. `Err` says in words what is wrong.
     pub(crate) fn open(file: Arc<Map>, notes: &mut Vec<String>) -> Result<Bitmap, String> {
         let bytes = file.bytes();
-        let magic = slice_at(bytes, HEADER, 8).unwrap_or_default();
+        let magic = bytes.slice_at(HEADER, 8).unwrap_or_default();
         if magic != b"SDMPDUMP" && magic != b"FDMPDUMP" {
             return Err(super::identify::second_header("SDMP or FDMP", magic));
         }
         let (Some(first_page), Some(total), Some(bits)) = (
-            u64_at(bytes, HEADER + 0x20),
-            u64_at(bytes, HEADER + 0x28),
-            u64_at(bytes, HEADER + 0x30),
+            bytes.u64_at(HEADER + 0x20),
+            bytes.u64_at(HEADER + 0x28),
+            bytes.u64_at(HEADER + 0x30),
         ) else {
             return Err(format!(
                 "the file ends after {} bytes, inside its bitmap header",
@@ -71,10 +71,7 @@ impl Bitmap {
         }
         let bits = bits.min(room);
         let bitmap_bytes = bits.div_ceil(8);
-        let rank = Rank::build(
-            slice_at(bytes, BITS, bitmap_bytes).unwrap_or_default(),
-            bits,
-        );
+        let rank = Rank::build(bytes.slice_at(BITS, bitmap_bytes).unwrap_or_default(), bits);
         if rank.ones() != total {
             notes.push(format!(
                 "the header counts {total} pages, the bitmap {}: the bitmap is used",
@@ -94,7 +91,10 @@ impl Bitmap {
     }
 
     fn bits(&self) -> &[u8] {
-        slice_at(self.file.bytes(), BITS, self.bitmap_bytes).unwrap_or_default()
+        self.file
+            .bytes()
+            .slice_at(BITS, self.bitmap_bytes)
+            .unwrap_or_default()
     }
 
     fn note_missing(&self, notes: &mut Vec<String>) {

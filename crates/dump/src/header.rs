@@ -4,7 +4,7 @@
 //! `PAGE` was never set. Such a field is `None` here, or zero where zero cannot be a value (addresses).
 
 use crate::addr::{Pfn, Virt};
-use crate::bytes::{slice_at, u16_at, u32_at, u64_at};
+use crate::bytes::ReadAt;
 
 /// Bytes of the header; the second header of the dump's own kind follows.
 pub const HEADER_SIZE: u64 = 0x2000;
@@ -109,8 +109,8 @@ pub struct Exception {
 impl Header {
     /// Reads the header; `None` if the file is shorter. The signature is not looked at.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Header> {
-        let bytes = slice_at(bytes, 0, HEADER_SIZE)?;
-        let (dword, qword) = (|at| u32_at(bytes, at), |at| u64_at(bytes, at));
+        let bytes = bytes.slice_at(0, HEADER_SIZE)?;
+        let (dword, qword) = (|at| bytes.u32_at(at), |at| bytes.u64_at(at));
         let set_dword = |at| dword(at).filter(|value| *value != FILLER_32);
         let set_qword = |at| qword(at).filter(|value| *value != FILLER_64);
         let address = |at| Virt(set_qword(at).unwrap_or_default());
@@ -126,7 +126,7 @@ impl Header {
             processors: dword(0x34)?,
             bugcheck_code: dword(0x38)?,
             bugcheck_parameters: [qword(0x40)?, qword(0x48)?, qword(0x50)?, qword(0x58)?],
-            version_user: text(slice_at(bytes, 0x60, 32)?),
+            version_user: text(bytes.slice_at(0x60, 32)?),
             kd_debugger_data_block: address(0x80),
             physical_runs: (0..u64::from(run_count.min(MOST_RUNS)))
                 .map_while(|index| {
@@ -139,14 +139,15 @@ impl Header {
                 .collect(),
             physical_run_count: run_count,
             physical_pages: set_qword(0x90),
-            context: slice_at(bytes, 0x348, 3000)
+            context: bytes
+                .slice_at(0x348, 3000)
                 .filter(|context| !context.starts_with(b"PAGEPAGE"))
                 .map(<[u8]>::to_vec),
             exception: exception(bytes, 0xf00),
             dump_type: dword(0xf98)?,
             required_dump_space: set_qword(0xfa0),
             system_time: set_qword(0xfa8),
-            comment: text(slice_at(bytes, 0xfb0, 128)?),
+            comment: text(bytes.slice_at(0xfb0, 128)?),
             system_up_time: set_qword(0x1030),
             mini_dump_fields: set_dword(0x1038),
             secondary_data_state: set_dword(0x103c),
@@ -166,30 +167,27 @@ impl Header {
 
 /// The exception at `at`, unless nothing was written there.
 fn exception(bytes: &[u8], at: u64) -> Option<Exception> {
-    let code = u32_at(bytes, at).filter(|code| *code != FILLER_32)?;
-    let count = u64::from(u32_at(bytes, at + 0x18)?.min(15));
+    let code = bytes.u32_at(at).filter(|code| *code != FILLER_32)?;
+    let count = u64::from(bytes.u32_at(at + 0x18)?.min(15));
     Some(Exception {
         code,
-        flags: u32_at(bytes, at + 4)?,
-        record: Virt(u64_at(bytes, at + 8)?),
-        address: Virt(u64_at(bytes, at + 0x10)?),
+        flags: bytes.u32_at(at + 4)?,
+        record: Virt(bytes.u64_at(at + 8)?),
+        address: Virt(bytes.u64_at(at + 0x10)?),
         parameters: (0..count)
-            .map_while(|index| u64_at(bytes, at + 0x20 + index * 8))
+            .map_while(|index| bytes.u64_at(at + 0x20 + index * 8))
             .collect(),
     })
 }
 
 /// A text field: up to its NUL, unless it is empty or was never set.
 fn text(field: &[u8]) -> Option<String> {
-    if field.starts_with(b"PAGE") && u16_at(field, 4) != Some(0) {
+    if field.starts_with(b"PAGE") && field.u16_at(4) != Some(0) {
         return None;
     }
-    let end = field
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(field.len());
-    let text = String::from_utf8_lossy(field.get(..end)?);
-    (!text.is_empty()).then(|| text.into_owned())
+    field
+        .text_at(0, field.len())
+        .filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

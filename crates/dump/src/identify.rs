@@ -1,6 +1,6 @@
 //! What a file is that cannot be opened as a dump, in one sentence, and what to do with it.
 
-use crate::bytes::{slice_at, u32_at};
+use crate::bytes::ReadAt;
 
 /// First bytes, what they belong to, and what to do.
 const MAGICS: &[(&[u8], &str)] = &[
@@ -114,7 +114,7 @@ pub(crate) fn not_a_dump(bytes: &[u8]) -> String {
     if bytes.starts_with(b"PAGEDUMP") {
         return format!(
             "a 32-bit kernel dump (x86, build {}), which is not supported yet; rkd opens 64-bit dumps",
-            u32_at(bytes, 0xc).unwrap_or_default()
+            bytes.u32_at(0xc).unwrap_or_default()
         );
     }
     if bytes.starts_with(b"PAGEDU64") {
@@ -127,7 +127,7 @@ pub(crate) fn not_a_dump(bytes: &[u8]) -> String {
         return format!("not a kernel dump but {what}");
     }
     let head = bytes.get(..bytes.len().min(512)).unwrap_or_default();
-    if slice_at(bytes, 0x101, 5) == Some(b"ustar") {
+    if bytes.slice_at(0x101, 5) == Some(b"ustar") {
         return "not a kernel dump but a tar archive: unpack it first".to_string();
     }
     if head.iter().all(|byte| *byte == 0) {

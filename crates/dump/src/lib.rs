@@ -7,7 +7,7 @@
 
 pub mod addr;
 mod bitmap;
-mod bytes;
+pub mod bytes;
 pub mod error;
 mod full;
 mod header;
@@ -30,8 +30,6 @@ pub use physical::{PhysicalMemory, Run};
 pub use secondary::{Blob, Guid};
 pub use triage::{Triage, VirtualBlock};
 pub use triage_lists::{TriageDriver, TriageUnloaded};
-
-pub(crate) use bytes::{slice_at, u64_at};
 
 use crate::error::{Error, Result};
 use map::Map;

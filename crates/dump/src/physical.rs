@@ -1,7 +1,7 @@
 //! What every dump of physical memory can do, whatever its format: find a page in the file.
 
 use crate::addr::{PAGE_SIZE, Pfn};
-use crate::bytes::slice_at;
+use crate::bytes::ReadAt;
 
 /// Pages that follow each other both in physical memory and in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +42,13 @@ pub trait PhysicalMemory: Send + Sync {
     /// One page.
     fn page(&self, pfn: Pfn) -> Option<&[u8; 4096]> {
         let run = self.locate(pfn, 1)?;
-        slice_at(self.file(), run.offset, PAGE_SIZE)?
-            .try_into()
-            .ok()
+        self.file().array_at(run.offset)
     }
 
     /// The bytes from `pfn` on that are contiguous in the file: whole pages, at least one, at most `max_pages`.
     fn run_at(&self, pfn: Pfn, max_pages: u64) -> Option<&[u8]> {
         let run = self.locate(pfn, max_pages)?;
-        slice_at(self.file(), run.offset, run.pages.checked_mul(PAGE_SIZE)?)
+        self.file()
+            .slice_at(run.offset, run.pages.checked_mul(PAGE_SIZE)?)
     }
 }

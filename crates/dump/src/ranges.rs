@@ -3,7 +3,7 @@
 //! The second header lies at 0x2000: 0x40, `RDMP`, `DUMP`; at 0x10 the size of the list with its header, at 0x18 the
 //! file offset of the first page. The ranges begin at 0x30 and end with one of frame 0, or where the list does.
 
-use crate::bytes::{slice_at, u32_at, u64_at};
+use crate::bytes::ReadAt;
 use crate::kind::Kind;
 use crate::map::Map;
 use crate::runs::RunTable;
@@ -21,15 +21,15 @@ pub(crate) fn open(
     notes: &mut Vec<String>,
 ) -> Result<RunTable, String> {
     let bytes = file.bytes();
-    let magic = slice_at(bytes, HEADER, 12).unwrap_or_default();
+    let magic = bytes.slice_at(HEADER, 12).unwrap_or_default();
     if magic != b"\x40\0\0\0RDMPDUMP" {
         return Err(super::identify::second_header("40 00 00 00 RDMP", magic));
     }
     let (Some(metadata), Some(first_page), Some(count), Some(total)) = (
-        u64_at(bytes, HEADER + 0x10),
-        u64_at(bytes, HEADER + 0x18),
-        u32_at(bytes, HEADER + 0x20),
-        u64_at(bytes, HEADER + 0x28),
+        bytes.u64_at(HEADER + 0x10),
+        bytes.u64_at(HEADER + 0x18),
+        bytes.u32_at(HEADER + 0x20),
+        bytes.u64_at(HEADER + 0x28),
     ) else {
         return Err(format!(
             "the file ends after {} bytes, inside its list of memory",
@@ -53,7 +53,7 @@ pub(crate) fn open(
     let mut ended = false;
     let mut listed = 0u64;
     let ranges = (RANGES..end).step_by(16).map_while(|at| {
-        let (first, pages) = (u64_at(bytes, at)?, u64_at(bytes, at + 8)?);
+        let (first, pages) = (bytes.u64_at(at)?, bytes.u64_at(at + 8)?);
         if first == 0 || left == 0 || at + 16 > end {
             ended = true;
             return None;

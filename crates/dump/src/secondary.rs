@@ -3,7 +3,7 @@
 //! The list begins right after the primary dump with `DumpBlob`, the size of that header and the build; then blobs,
 //! each {header size, GUID, data size, padding before, padding after}, until something that is no blob.
 
-use crate::bytes::{slice_at, u16_at, u32_at};
+use crate::bytes::ReadAt;
 use std::fmt;
 
 /// One driver's data.
@@ -23,7 +23,7 @@ pub struct Guid(pub [u8; 16]);
 
 impl fmt::Display for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (first, second, third) = (u32_at(&self.0, 0), u16_at(&self.0, 4), u16_at(&self.0, 6));
+        let (first, second, third) = (self.0.u32_at(0), self.0.u16_at(4), self.0.u16_at(6));
         write!(
             f,
             "{:08x}-{:04x}-{:04x}-",
@@ -44,10 +44,11 @@ const MOST: usize = 65536;
 /// The blobs of the list at `start`. It ends silently at the first entry that does not fit into the file.
 pub(crate) fn blobs(bytes: &[u8], start: u64) -> Vec<Blob> {
     let mut found = Vec::new();
-    if slice_at(bytes, start, 8) != Some(b"DumpBlob") {
+    if bytes.slice_at(start, 8) != Some(b"DumpBlob") {
         return found;
     }
-    let mut next = u32_at(bytes, start.saturating_add(8))
+    let mut next = bytes
+        .u32_at(start.saturating_add(8))
         .and_then(|size| start.checked_add(u64::from(size.max(0x10))));
     while let Some(at) = next.filter(|_| found.len() < MOST) {
         let Some((blob, after)) = blob(bytes, at) else {
@@ -61,15 +62,15 @@ pub(crate) fn blobs(bytes: &[u8], start: u64) -> Vec<Blob> {
 
 /// The blob at `at`, and where the next one begins: always further on.
 fn blob(bytes: &[u8], at: u64) -> Option<(Blob, u64)> {
-    let number = |offset| u32_at(bytes, at.checked_add(offset)?).map(u64::from);
+    let number = |offset| bytes.u32_at(at.checked_add(offset)?).map(u64::from);
     let header = number(0)?;
     if !(0x20..0x1000).contains(&header) {
         return None;
     }
-    let guid = Guid(slice_at(bytes, at.checked_add(4)?, 16)?.try_into().ok()?);
+    let guid = Guid(*bytes.array_at(at.checked_add(4)?)?);
     let (size, before, behind) = (number(0x14)?, number(0x18)?, number(0x1c)?);
     let offset = at.checked_add(header + before)?;
-    slice_at(bytes, offset, size)?;
+    bytes.slice_at(offset, size)?;
     Some((Blob { guid, offset, size }, offset + size + behind))
 }
 
@@ -102,7 +103,7 @@ mod tests {
             .map(|blob| {
                 (
                     blob.guid.0[0],
-                    slice_at(&bytes, blob.offset, blob.size).unwrap(),
+                    bytes.slice_at(blob.offset, blob.size).unwrap(),
                 )
             })
             .collect();

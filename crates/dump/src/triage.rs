@@ -2,7 +2,7 @@
 //! wanted structures, each found by an offset in the second header at 0x2000.
 
 use crate::addr::Virt;
-use crate::bytes::{slice_at, u16_at, u32_at, u64_at};
+use crate::bytes::ReadAt;
 use crate::header::Header;
 use crate::map::Map;
 use crate::triage_lists::{self, TriageDriver, TriageUnloaded};
@@ -48,18 +48,18 @@ impl Triage {
         notes: &mut Vec<String>,
     ) -> Result<Triage, String> {
         let bytes = file.bytes();
-        if slice_at(bytes, HEADER, HEADER_LEN).is_none() {
+        if bytes.slice_at(HEADER, HEADER_LEN).is_none() {
             return Err(format!(
                 "a triage dump that ends after {} bytes, inside its header",
                 bytes.len()
             ));
         }
-        let number = |offset| u32_at(bytes, HEADER + offset).unwrap_or_default();
+        let number = |offset| bytes.u32_at(HEADER + offset).unwrap_or_default();
         let triage = Triage {
             service_pack_build: number(0),
             size_of_dump: number(4),
             options: Some(number(0x44)).filter(|options| *options != u32::MAX),
-            top_of_stack: Virt(u64_at(bytes, HEADER + 0x48).unwrap_or_default()),
+            top_of_stack: Virt(bytes.u64_at(HEADER + 0x48).unwrap_or_default()),
             debugger_data_block: header.kd_debugger_data_block,
             file: Arc::clone(&file),
         };
@@ -77,7 +77,7 @@ impl Triage {
             ));
         }
         let valid = u64::from(self.number(8));
-        match slice_at(self.bytes(), valid, 4) {
+        match self.bytes().slice_at(valid, 4) {
             Some(b"TRGD") => {}
             Some(_) => notes.push(format!(
                 "the mark TRGD is not at {valid:#x}, where a complete triage dump has it"
@@ -118,7 +118,7 @@ impl Triage {
     }
 
     fn number(&self, offset: u64) -> u32 {
-        u32_at(self.bytes(), HEADER + offset).unwrap_or_default()
+        self.bytes().u32_at(HEADER + offset).unwrap_or_default()
     }
 
     /// Whether Windows had to leave things out for want of room.
@@ -131,13 +131,15 @@ impl Triage {
         let (start, count) = (u64::from(self.number(0x78)), u64::from(self.number(0x7c)));
         (0..count).map_while(move |index| {
             let at = start + index * 16;
-            let va = Virt(u64_at(self.bytes(), at)?);
+            let va = Virt(self.bytes().u64_at(at)?);
             let (offset, size) = (
-                u64::from(u32_at(self.bytes(), at + 8)?),
-                u64::from(u32_at(self.bytes(), at + 12)?),
+                u64::from(self.bytes().u32_at(at + 8)?),
+                u64::from(self.bytes().u32_at(at + 12)?),
             );
             let there = (self.bytes().len() as u64).saturating_sub(offset).min(size);
-            let bytes = slice_at(self.bytes(), offset, there)
+            let bytes = self
+                .bytes()
+                .slice_at(offset, there)
                 .filter(|bytes| !bytes.is_empty() || size == 0);
             Some((va, bytes.map(|bytes| VirtualBlock { va, bytes })))
         })
@@ -166,7 +168,7 @@ impl Triage {
     /// One page which the bug check thought worth keeping.
     pub fn data_page(&self) -> Option<VirtualBlock<'_>> {
         self.block(
-            Virt(u64_at(self.bytes(), HEADER + 0x60)?),
+            Virt(self.bytes().u64_at(HEADER + 0x60)?),
             self.number(0x68),
             self.number(0x6c),
         )
@@ -190,7 +192,7 @@ impl Triage {
         if offset == 0 || size == 0 {
             return None;
         }
-        slice_at(self.bytes(), u64::from(offset), size)
+        self.bytes().slice_at(u64::from(offset), size)
     }
 
     /// A decoded copy of `KDDEBUGGER_DATA64`.
@@ -202,7 +204,7 @@ impl Triage {
     fn structure(&self, offset: u64, size: u64) -> Option<&[u8]> {
         self.part(
             self.number(offset),
-            u64::from(u16_at(self.debugger_data()?, size)?),
+            u64::from(self.debugger_data()?.u16_at(size)?),
         )
     }
 

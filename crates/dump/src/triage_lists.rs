@@ -1,7 +1,7 @@
 //! The two lists of a triage dump: the loaded drivers, and those that were unloaded last.
 
 use crate::addr::Virt;
-use crate::bytes::{slice_at, u16_at, u32_at, u64_at};
+use crate::bytes::ReadAt;
 
 /// A loaded driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,24 +32,20 @@ pub struct TriageUnloaded {
 }
 
 /// Bytes of an entry: the name's offset, padding, and the loader's entry of Windows XP, which is what the format froze.
-const DRIVER: u64 = 0x90;
+const DRIVER: usize = 0x90;
 /// A list beyond this is a damaged file; the largest machines have some 500 drivers.
 const MOST_DRIVERS: u32 = 0x4000;
 /// `MI_UNLOADED_DRIVERS` is 50.
-const UNLOADED: u64 = 0x38;
+const UNLOADED: usize = 0x38;
 const MOST_UNLOADED: u64 = 0x1000;
 /// A path has at most 32767 letters, and one in a dump never more than some 100.
 const MOST_LETTERS: u32 = 0x1000;
 
 /// The drivers, as many as the file holds.
 pub(crate) fn drivers(bytes: &[u8], offset: u32, count: u32) -> Vec<TriageDriver> {
-    (0..u64::from(count.min(MOST_DRIVERS)))
-        .map_while(|index| {
-            driver(
-                slice_at(bytes, u64::from(offset) + index * DRIVER, DRIVER)?,
-                bytes,
-            )
-        })
+    bytes
+        .records_at(offset, count.min(MOST_DRIVERS), DRIVER)
+        .map_while(|entry| driver(entry, bytes))
         .collect()
 }
 
@@ -57,13 +53,13 @@ fn driver(entry: &[u8], bytes: &[u8]) -> Option<TriageDriver> {
     /// Where the loader's entry begins.
     const KLDR: u64 = 8;
     Some(TriageDriver {
-        name: counted_string(bytes, u64::from(u32_at(entry, 0)?)).unwrap_or_default(),
-        base: Virt(u64_at(entry, KLDR + 0x30)?),
-        entry_point: Virt(u64_at(entry, KLDR + 0x38)?),
-        size: u32_at(entry, KLDR + 0x40)?,
-        checksum: u32_at(entry, KLDR + 0x78)?,
+        name: counted_string(bytes, u64::from(entry.u32_at(0)?)).unwrap_or_default(),
+        base: Virt(entry.u64_at(KLDR + 0x30)?),
+        entry_point: Virt(entry.u64_at(KLDR + 0x38)?),
+        size: entry.u32_at(KLDR + 0x40)?,
+        checksum: entry.u32_at(KLDR + 0x78)?,
         // Live entries of today have it at 0x9c; the triage form never moved.
-        time_stamp: u32_at(entry, KLDR + 0x80)?,
+        time_stamp: entry.u32_at(KLDR + 0x80)?,
     })
 }
 
@@ -73,16 +69,15 @@ pub(crate) fn unloaded(bytes: &[u8], offset: u32) -> Vec<TriageUnloaded> {
     if start == 0 {
         return Vec::new();
     }
-    let count = u64_at(bytes, start).unwrap_or_default().min(MOST_UNLOADED);
-    (0..count)
-        .map_while(|index| {
-            let entry = slice_at(bytes, start + 8 + index * UNLOADED, UNLOADED)?;
+    let count = bytes.u64_at(start).unwrap_or_default().min(MOST_UNLOADED);
+    bytes
+        .records_at(start + 8, count, UNLOADED)
+        .map_while(|entry| {
             // The UNICODE_STRING counts the whole name, of which twelve letters are here.
-            let letters = u64::from(u16_at(entry, 0)? / 2).min(12);
             Some(TriageUnloaded {
-                name: utf16(slice_at(entry, 0x10, letters * 2)?),
-                start: Virt(u64_at(entry, 0x28)?),
-                end: Virt(u64_at(entry, 0x30)?),
+                name: entry.utf16_at(0x10, (entry.u16_at(0)? / 2).min(12))?,
+                start: Virt(entry.u64_at(0x28)?),
+                end: Virt(entry.u64_at(0x30)?),
             })
         })
         .collect()
@@ -90,28 +85,11 @@ pub(crate) fn unloaded(bytes: &[u8], offset: u32) -> Vec<TriageUnloaded> {
 
 /// A string of the pool: how many letters (not bytes), then the letters.
 pub(crate) fn counted_string(bytes: &[u8], at: u64) -> Option<String> {
-    let letters = u32_at(bytes, at)?;
+    let letters = bytes.u32_at(at)?;
     if letters > MOST_LETTERS {
         return None;
     }
-    Some(utf16(slice_at(
-        bytes,
-        at.checked_add(4)?,
-        u64::from(letters) * 2,
-    )?))
-}
-
-/// UTF-16 up to its NUL; what is no letter becomes U+FFFD.
-fn utf16(bytes: &[u8]) -> String {
-    let units = bytes
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|pair| u16::from_le_bytes(*pair))
-        .take_while(|unit| *unit != 0);
-    char::decode_utf16(units)
-        .map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect()
+    bytes.utf16_at(at.checked_add(4)?, letters)
 }
 
 #[cfg(test)]
@@ -129,8 +107,6 @@ mod tests {
         assert_eq!(counted_string(&bytes, 0).as_deref(), Some("nt.sy"));
         assert_eq!(counted_string(&bytes, 1), None);
         assert_eq!(counted_string(&bytes[..13], 0), None);
-        assert_eq!(utf16(b"a\0\0\0b\0"), "a");
-        assert_eq!(utf16(b"\x00\xd8a\0"), "\u{fffd}a");
     }
 
     #[test]

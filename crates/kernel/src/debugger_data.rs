@@ -2,6 +2,7 @@
 //! because a running kernel keeps the block scrambled.
 
 use rkd_dump::addr::Virt;
+use rkd_dump::bytes::ReadAt;
 use rkd_dump::error::{Error, Result};
 use rkd_dump::memory::AddressSpace;
 
@@ -62,10 +63,10 @@ impl DebuggerData {
             what: "the debugger data block".into(),
             why,
         };
-        if bytes.get(0x10..0x14) != Some(b"KDBG") {
+        if bytes.slice_at(0x10, 4) != Some(b"KDBG") {
             return Err(corrupt("its tag is not KDBG".into()));
         }
-        let size = u32_at(bytes, 0x14).map_or(0, |s| s as usize);
+        let size = bytes.u32_at(0x14).map_or(0, |size| size as usize);
         if !(SMALLEST..=LARGEST).contains(&size) {
             return Err(corrupt(format!(
                 "its size {size:#x} is none that a kernel writes"
@@ -109,15 +110,13 @@ impl DebuggerData {
 
     /// The address at byte `offset` of the block; `None` when it is zero or past the block's end.
     pub fn virt(&self, offset: usize) -> Option<Virt> {
-        let bytes = self.bytes.get(offset..offset.checked_add(8)?)?;
-        let value = u64::from_le_bytes(bytes.try_into().ok()?);
+        let value = self.bytes.u64_at(offset)?;
         (value != 0).then_some(Virt(value))
     }
 
     /// The 16-bit value at byte `offset`: structure offsets such as `OffsetPrcbProcStateContext`.
     pub fn u16(&self, offset: usize) -> Option<u16> {
-        let bytes = self.bytes.get(offset..offset.checked_add(2)?)?;
-        Some(u16::from_le_bytes(bytes.try_into().ok()?))
+        self.bytes.u16_at(offset)
     }
 
     /// The address that the block gives for one of [`SYMBOL_FIELDS`].
@@ -153,20 +152,13 @@ impl DebuggerData {
 ///
 /// Every kernel from 7601 to 22000 has the four symbols that this needs; 7601 simply never sets the flag.
 fn decode(raw: &[u8], key: Key) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(raw.len());
-    for chunk in raw.chunks_exact(8) {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        let rotated =
-            (u64::from_le_bytes(word) ^ key.wait_never).rotate_left((key.wait_never & 0x3f) as u32);
-        let value = (rotated ^ key.encoded_flag.0).swap_bytes() ^ key.wait_always;
-        plain.extend_from_slice(&value.to_le_bytes());
-    }
-    plain
-}
-
-fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(
-        bytes.get(offset..offset.checked_add(4)?)?.try_into().ok()?,
-    ))
+    let words = raw.as_chunks::<8>().0.iter();
+    words
+        .flat_map(|word| {
+            let rotated = (u64::from_le_bytes(*word) ^ key.wait_never)
+                .rotate_left((key.wait_never & 0x3f) as u32);
+            let value = (rotated ^ key.encoded_flag.0).swap_bytes() ^ key.wait_always;
+            value.to_le_bytes()
+        })
+        .collect()
 }

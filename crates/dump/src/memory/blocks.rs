@@ -1,7 +1,8 @@
 //! An address space that is a handful of blocks: what a triage dump has, and what tests make.
 
 use crate::addr::Virt;
-use crate::{Dump, VirtualBlock, slice_at};
+use crate::bytes::ReadAt;
+use crate::{Dump, VirtualBlock};
 use std::sync::Arc;
 
 /// Blocks that may overlap, cut into segments that do not.
@@ -98,11 +99,9 @@ impl Blocks {
         }
         let segment = segment.from(start);
         // A segment is never longer than the store, so the length cannot wrap.
-        let bytes = slice_at(
-            self.store(),
-            segment.offset,
-            segment.last.min(last) - start + 1,
-        )?;
+        let bytes = self
+            .store()
+            .slice_at(segment.offset, segment.last.min(last) - start + 1)?;
         Some((Virt(start), bytes))
     }
 }

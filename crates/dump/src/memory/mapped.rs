@@ -1,11 +1,12 @@
 //! What of a range is there at all. Holes are skipped by whole table entries, so a range of terabytes that holds
 //! nothing costs no more than one that holds a page.
 
+use crate::PhysicalMemory;
 use crate::addr::{PAGE_SIZE, Pfn, Virt};
+use crate::bytes::ReadAt;
 use crate::memory::blocks::Blocks;
 use crate::memory::paged::{Next, Paged, shift};
 use crate::memory::pte::Entry;
-use crate::{PhysicalMemory, slice_at, u64_at};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -211,7 +212,7 @@ impl<'a> Tables<'a> {
     }
 
     fn hand_out(&self, extent: Extent) -> Option<Piece<'a>> {
-        let bytes = slice_at(self.memory.file(), extent.offset, extent.len)?;
+        let bytes = self.memory.file().slice_at(extent.offset, extent.len)?;
         Some(Piece {
             va: Virt(extent.va),
             bytes,
@@ -233,7 +234,7 @@ impl<'a> Tables<'a> {
                 break;
             };
             let index = (va >> shift(depth)) & 0x1ff;
-            let entry = Entry(u64_at(bytes, index * 8).unwrap_or_default());
+            let entry = Entry(bytes.u64_at(index * 8).unwrap_or_default());
             if entry.0 == 0 {
                 return Look::HoleUntil(after(va, shift(depth), zeroes(bytes, index)));
             }

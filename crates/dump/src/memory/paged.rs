@@ -1,9 +1,10 @@
 //! The x64 walk: from a virtual address through four tables to a frame, or to the reason why there is none.
 
 use crate::addr::{PAGE_SIZE, Pfn, Phys, Virt};
+use crate::bytes::ReadAt;
 use crate::error::{Fault, Level, Why};
 use crate::memory::pte::{Entry, PteRules, Soft, State};
-use crate::{Dump, PhysicalMemory, u64_at};
+use crate::{Dump, PhysicalMemory};
 use std::sync::Arc;
 
 /// `KUSER_SHARED_DATA`, at one address in every 64-bit Windows.
@@ -164,7 +165,7 @@ impl Paged {
             else {
                 return false;
             };
-            u64_at(page, KUSER_NT_MAJOR_VERSION)
+            page.u64_at(KUSER_NT_MAJOR_VERSION)
                 .is_some_and(|version| matches!(version & 0xffff_ffff, 6..=10))
         };
         if is_shared_page(self) {
@@ -172,7 +173,7 @@ impl Paged {
         }
         let last = self
             .table(self.root)
-            .and_then(|table| u64_at(table, 511 * 8))
+            .and_then(|table| table.u64_at(511 * 8))
             .map(Entry);
         last.is_some_and(|entry| entry.valid() && is_shared_page(&self.clone().with_root(entry.0)))
     }
@@ -208,7 +209,7 @@ impl Paged {
             let slot = index(va, depth) * 8;
             let raw = self
                 .table(table)
-                .and_then(|table| u64_at(table, slot))
+                .and_then(|table| table.u64_at(slot))
                 .ok_or(missing)?;
             steps.push(Step {
                 level,
@@ -287,7 +288,8 @@ impl Paged {
             return None;
         }
         let found = self.walk(at, false).1.ok()?;
-        u64_at(self.table(found.phys.pfn())?, found.phys.page_offset())
+        self.table(found.phys.pfn())?
+            .u64_at(found.phys.page_offset())
     }
 }
 

@@ -5,6 +5,7 @@
 use super::Tag;
 use crate::Kernel;
 use rkd_dump::addr::{PAGE_SIZE, Virt};
+use rkd_dump::bytes::ReadAt;
 use rkd_dump::error::{Error, Fault, Result};
 use rkd_symbols::Type;
 
@@ -166,27 +167,17 @@ impl BigTable {
     /// Bit 0 of the address marks a free slot; an address or a key of zero one that was never used. Other low bits of the
     /// address carry flags on some kernels.
     fn block(&self, entry: &[u8]) -> Option<BigBlock> {
-        let u64_at = |at: u64| {
-            Some(u64::from_le_bytes(
-                entry.get(at as usize..at as usize + 8)?.try_into().ok()?,
-            ))
-        };
-        let u32_at = |at: u64| {
-            Some(u32::from_le_bytes(
-                entry.get(at as usize..at as usize + 4)?.try_into().ok()?,
-            ))
-        };
-        let (va, key) = (u64_at(self.va)?, u32_at(self.key)?);
+        let (va, key) = (entry.u64_at(self.va)?, entry.u32_at(self.key)?);
         if va & 1 != 0 || va == 0 || key == 0 {
             return None;
         }
         let (offset, shift, mask) = self.pool_type;
-        let pool_type = u64::from(u32_at(offset)?) >> shift & mask;
+        let pool_type = u64::from(entry.u32_at(offset)?) >> shift & mask;
         Some(BigBlock {
             va: Virt(va).page(),
             tag: Tag::from_u32(key),
             pool_type,
-            bytes: u64_at(self.bytes)?,
+            bytes: entry.u64_at(self.bytes)?,
         })
     }
 }
