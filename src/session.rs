@@ -152,11 +152,11 @@ impl Session {
     /// Refuses a command that opens files, when it was called by a script that must not.
     ///
     /// # Errors
-    /// [`Error::Absent`], with what to do about it.
+    /// [`Error::Forbidden`], with what to do about it.
     pub fn check_files(&self) -> Result<()> {
         match self.may_touch_files {
             true => Ok(()),
-            false => Err(Error::Absent(
+            false => Err(Error::Forbidden(
                 "A script may not open files: type the command at the prompt, or start rkd with --allow."
                     .into(),
             )),

@@ -124,10 +124,7 @@ impl Folder {
     fn new() -> Result<Folder> {
         let path = std::env::temp_dir().join(format!("rkd-demo-{}", std::process::id()));
         // Somebody else's folder of that name is not taken over: it could hold a link to anywhere.
-        std::fs::create_dir(&path).map_err(|source| Error::Open {
-            path: path.clone(),
-            source,
-        })?;
+        std::fs::create_dir(&path).map_err(|source| Error::open(&path, source))?;
         Ok(Folder(path))
     }
 }

@@ -160,7 +160,7 @@ pub(super) fn scenario(name: &str) -> Result<&'static Scenario> {
             .iter()
             .map(|scenario| scenario.name)
             .collect();
-        Error::Absent(format!(
+        Error::NotFound(format!(
             "there is no scenario {name}; there are: {}",
             names.join(", ")
         ))
@@ -184,7 +184,7 @@ pub(super) fn builtin(version: &str) -> Result<SymbolTable> {
         let builds = builtin_facts().builds();
         let known = builds.iter().map(|(version, _)| *version).filter(|version| !version.is_empty());
         let (first, last) = (known.clone().next().unwrap_or("?"), known.clone().next_back().unwrap_or("?"));
-        Error::Absent(format!(
+        Error::NotFound(format!(
             "no kernel {version} is built in (there are {}, from {first} to {last}); --isf FILE takes any other",
             known.count()
         ))

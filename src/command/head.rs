@@ -33,7 +33,7 @@ pub fn find(table: &Table, line: &str) -> Result<(&'static Command, Args)> {
     Err(match suggest(table, word) {
         Some(name) => Error::Refused {
             text,
-            why: Box::new(Error::Absent(format!("did you mean {name} ?"))),
+            why: Box::new(Error::NotFound(format!("did you mean {name} ?"))),
         },
         None => Error::Syntax(text),
     })

@@ -98,7 +98,7 @@ fn call(
         args.text = text;
         return match rhai_call(command, &args) {
             Some(call) => sink.row(&RhaiCall(call)),
-            None => Err(Error::Absent(format!(
+            None => Err(Error::NotSupported(format!(
                 "{} has no counterpart in Rhai",
                 command.name
             ))),

@@ -41,7 +41,7 @@ impl Range {
         ends_are_meant: bool,
     ) -> Result<(Range, &'t str)> {
         let (start, rest) = masm::evaluate_prefix(scope, text)?;
-        let error = || Error::Syntax(format!("Range error in '{text}'"));
+        let error = || Error::Range(text.to_string());
         let (start, length, unlimited, rest) = if let Some(after) = rest.strip_prefix(['L', 'l']) {
             let after = after.trim_start();
             if let Some(after) = after.strip_prefix('?') {
@@ -104,7 +104,7 @@ impl Range {
                 },
                 rest,
             ) => Ok((start, length, rest)),
-            _ => Err(Error::Syntax(format!("Range error in '{text}'"))),
+            _ => Err(Error::Range(text.to_string())),
         }
     }
 }

@@ -59,11 +59,9 @@ impl Scope for Session {
             "frame" => Ok(0),
             "exp" => Ok(self.last_value),
             "p" => Ok(self.cursor.last),
-            "dbgtime" => {
-                kernel.dump().header().system_time.ok_or_else(|| {
-                    Error::Absent("the dump does not say when it was written".into())
-                })
-            }
+            "dbgtime" => kernel.dump().header().system_time.ok_or_else(|| {
+                Error::NotInDump("the dump does not say when it was written".into())
+            }),
             "ra" => self.return_address(),
             _ => return None,
         })
@@ -100,7 +98,7 @@ impl Scope for Session {
         let space = self.kernel.space();
         let headers = base + u64::from(space.read_u32(base + 0x3c)?);
         if space.read_u32(headers)? != u32::from_le_bytes(*b"PE\0\0") {
-            return Err(Error::Absent(format!("there is no image at {base}")));
+            return Err(Error::NotInDump(format!("there is no image at {base}")));
         }
         Ok(base + u64::from(space.read_u32(headers + 0x28)?))
     }
@@ -114,7 +112,7 @@ impl Session {
         match (stack.frames.first(), stack.stopped) {
             (_, Some(why)) => Err(why),
             (Some(frame), None) => Ok(frame.ret.0),
-            (None, None) => Err(Error::Absent("the stack is empty".into())),
+            (None, None) => Err(Error::NotInDump("the stack is empty".into())),
         }
     }
 
@@ -125,12 +123,12 @@ impl Session {
     pub fn physical_byte(&self, at: Phys) -> Result<u8> {
         let memory = self.kernel.dump().physical();
         let memory = memory.ok_or_else(|| {
-            Error::Absent("a triage dump holds blocks of virtual memory only".into())
+            Error::NotInDump("a triage dump holds blocks of virtual memory only".into())
         })?;
         let page = memory
             .page(at.pfn())
             .and_then(|page| page.get(at.page_offset() as usize));
         page.copied()
-            .ok_or_else(|| Error::Absent(format!("page {} is not in the dump", at.pfn())))
+            .ok_or_else(|| Error::NotInDump(format!("page {} is not in the dump", at.pfn())))
     }
 }

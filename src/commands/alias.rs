@@ -41,7 +41,7 @@ fn define(session: &mut Session, text: &str) -> Result<()> {
         None => (false, text),
     };
     if text.starts_with('/') {
-        return Err(Error::Absent(
+        return Err(Error::NotSupported(
             "Of the switches of as only /x is done.".into(),
         ));
     }
@@ -67,7 +67,7 @@ fn delete(session: &mut Session, name: &str) -> Result<()> {
     }
     match session.aliases.remove(name) {
         Some(_) => Ok(()),
-        None => Err(Error::Absent(format!("There is no alias {name}."))),
+        None => Err(Error::NotFound(format!("There is no alias {name}."))),
     }
 }
 

@@ -131,7 +131,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         }
     };
     if code == 0 {
-        return Err(Error::Absent(
+        return Err(Error::NotInDump(
             "There is nothing to analyze: the dump was taken of a running system, without a bug check.".into(),
         ));
     }

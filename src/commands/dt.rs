@@ -179,7 +179,7 @@ fn nameless(session: &Session, options: &Options, out: &mut dyn Sink) -> Result<
         }
         None => Err(Error::Refused {
             text: format!("Symbol not found at address {at:016x}."),
-            why: Box::new(Error::Absent(
+            why: Box::new(Error::NeedsSymbols(
                 "no symbol says of what type the variable there is, if there is one: name the type"
                     .into(),
             )),

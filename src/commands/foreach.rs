@@ -106,7 +106,7 @@ impl Options {
                 options.from_text = true;
                 rest = after.trim_start();
             } else if rest.starts_with("/f") {
-                return Err(Error::Absent(
+                return Err(Error::NotSupported(
                     "The words of a file (/f) are left to Rhai.".into(),
                 ));
             } else {

@@ -42,7 +42,7 @@ fn run(_: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         [] => list(out),
         [name, ..] => match find(name) {
             Some(command) => out.row(&Help(command)),
-            None => Err(Error::Absent(match head::suggest(table(), name) {
+            None => Err(Error::NotFound(match head::suggest(table(), name) {
                 Some(guess) => format!("There is no command {name}; did you mean {guess} ?"),
                 None => format!("There is no command {name}; help lists them."),
             })),

@@ -84,7 +84,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         None => None,
         Some(tag) => match used(tag, &books.tags) {
             Some(usage) => Some(*usage),
-            None => return Err(Error::Absent(nothing_under(tag, &books.tags))),
+            None => return Err(Error::NotFound(nothing_under(tag, &books.tags))),
         },
     };
     let finding = leak::weigh(&books, asked.as_ref());

@@ -80,7 +80,7 @@ pub(super) fn module_of<'a>(
     let at = Virt(masm::evaluate(session, text).map_err(refused)?);
     kernel
         .module_at(at)
-        .ok_or_else(|| refused(Error::Absent(format!("{at} lies in no loaded module"))))
+        .ok_or_else(|| refused(Error::NotFound(format!("{at} lies in no loaded module"))))
 }
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {

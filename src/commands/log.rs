@@ -43,10 +43,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         ".logappend" => options.append(true),
         _ => options.write(true).truncate(true),
     };
-    let file: File = options.open(&path).map_err(|source| Error::Open {
-        path: path.clone(),
-        source,
-    })?;
+    let file: File = options
+        .open(&path)
+        .map_err(|source| Error::open(&path, source))?;
     // The file begins with this very line, as kd's logs do.
     *session.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     session.log_name = path.display().to_string();
@@ -78,7 +77,7 @@ fn path(session: &Session, args: &Args) -> Result<PathBuf> {
             "/t" => stamped = true,
             "/d" => named = Some(session.kernel.dump().path().with_extension("log")),
             "/u" => {
-                return Err(Error::Absent(
+                return Err(Error::NotSupported(
                     "A log in UTF-16 (/u) is not done: the log is UTF-8.".into(),
                 ));
             }

@@ -133,10 +133,7 @@ pub fn other_look(session: &Session, path: &Path, near: &Look) -> Result<Look> {
     if is_dump {
         return look(&Kernel::open(Dump::open(path)?, &session.options()));
     }
-    let bytes = std::fs::read(path).map_err(|source| Error::Open {
-        path: path.to_path_buf(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(|source| Error::open(path, source))?;
     logs::read(&bytes, near).map_err(|error| Error::File {
         path: path.to_path_buf(),
         reason: format!("neither a dump nor a list of pool tags: {error}"),

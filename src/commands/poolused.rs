@@ -99,7 +99,7 @@ impl Request {
         }
         let flags = flags.unwrap_or(0);
         if flags & 8 != 0 {
-            return Err(Error::Absent("session pool (flag 8) is booked in each session's own space, which rkd does not read yet".into()));
+            return Err(Error::NotSupported("session pool (flag 8) is booked in each session's own space, which rkd does not read yet".into()));
         }
         if flags & !7 != 0 {
             return Err(usage(format!(

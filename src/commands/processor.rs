@@ -65,7 +65,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     };
     let processors = session.kernel.processors();
     if number >= processors {
-        return Err(Error::Absent(format!(
+        return Err(Error::NotFound(format!(
             "There is no processor {number}: this machine has {processors}, numbered from 0."
         )));
     }

@@ -104,7 +104,7 @@ fn set(session: &mut Session, name: &str, expression: &str, bad: impl Fn() -> Er
         .filter(|slot| *slot < session.pseudo.len());
     let Some(slot) = slot else {
         return Err(match Context::is_register(&name) {
-            true => Error::Absent(format!(
+            true => Error::Forbidden(format!(
                 "{name} belongs to the dump and cannot be set; $t0 to $t19 can."
             )),
             false => bad(),

@@ -111,7 +111,7 @@ fn source(kernel: &Kernel, request: &Request) -> Result<Source> {
         return Ok(Source::Virtual(space));
     }
     if space.root().is_none() {
-        return Err(Error::Absent("this dump has no page tables, which say what may be written to: search without the flag w".into()));
+        return Err(Error::NotInDump("this dump has no page tables, which say what may be written to: search without the flag w".into()));
     }
     Ok(Source::Writable(space))
 }
@@ -242,7 +242,7 @@ fn account(
     if session.depth <= 1 {
         session.searched = (0, 0);
         if coverage.read == 0 && coverage.asked > 0 && !stopped {
-            return Err(Error::Absent(format!(
+            return Err(Error::NotInDump(format!(
                 "nothing of this range can be searched: {coverage}"
             )));
         }

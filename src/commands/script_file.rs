@@ -79,7 +79,7 @@ fn read(path: PathBuf) -> Result<String> {
     let length =
         std::fs::metadata(&path).map(|meta| if meta.is_file() { meta.len() } else { u64::MAX });
     match length {
-        Err(source) => Err(Error::Open { path, source }),
+        Err(source) => Err(Error::open(&path, source)),
         Ok(u64::MAX) => Err(Error::File {
             path,
             reason: "it is not a file".into(),
@@ -88,7 +88,7 @@ fn read(path: PathBuf) -> Result<String> {
             Some(reason) => Err(Error::File { path, reason }),
             None => match std::fs::read(&path) {
                 Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-                Err(source) => Err(Error::Open { path, source }),
+                Err(source) => Err(Error::open(&path, source)),
             },
         },
     }

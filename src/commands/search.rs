@@ -44,7 +44,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::parse(session, &args.text)?;
     let kernel = session.kernel.clone();
     let Some(memory) = kernel.dump().physical() else {
-        return Err(Error::Absent(
+        return Err(Error::NotInDump(
             "There is no physical memory in this dump: it holds blocks of virtual memory only."
                 .into(),
         ));

@@ -139,7 +139,7 @@ fn count_of(session: &Session, text: &str) -> Result<usize> {
     }
     let count = masm::evaluate(session, text)?;
     match count {
-        0 => Err(Error::Syntax(format!("Range error in '{text}'"))),
+        0 => Err(Error::Range(text.to_string())),
         count => Ok(usize::try_from(count).unwrap_or(stack::MOST)),
     }
 }

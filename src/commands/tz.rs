@@ -49,7 +49,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 /// A zone by what a person calls it.
 ///
 /// # Errors
-/// [`Error::Absent`] for a name that this machine's list of zones does not hold.
+/// [`Error::NotFound`] for a name that this machine's list of zones does not hold.
 pub fn parse(text: &str) -> Result<TimeZone> {
     if text.eq_ignore_ascii_case("local") {
         return Ok(TimeZone::system());
@@ -58,7 +58,7 @@ pub fn parse(text: &str) -> Result<TimeZone> {
         return Ok(TimeZone::fixed(seconds));
     }
     TimeZone::get(text).map_err(|_| {
-        Error::Absent(format!(
+        Error::NotFound(format!(
             "There is no time zone '{text}': try Asia/Shanghai, UTC, +8, -5:30 or local."
         ))
     })

@@ -104,7 +104,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
                 out.text(&unreadable(request.start))?;
                 let why = kernel.instruction_at(request.start).err();
                 return Err(failed(why.unwrap_or_else(|| {
-                    Error::Absent("no run of instructions ends there".into())
+                    Error::NotFound("no run of instructions ends there".into())
                 })));
             }
             session.next_code = lines.first().map(|line| line.va);
@@ -138,7 +138,7 @@ impl Request {
             _ => session
                 .register("rip")
                 .unwrap_or_else(|| {
-                    Err(Error::Absent(
+                    Err(Error::NotInDump(
                         "the processor's registers are not known".into(),
                     ))
                 })
@@ -158,7 +158,7 @@ impl Request {
             true => (default()?.0, text),
             false => masm::evaluate_prefix(session, text)?,
         };
-        let range_error = || Error::Syntax(format!("Range error in '{} {text}'", args.name));
+        let range_error = || Error::Range(format!("{} {text}", args.name));
         let (end, rest) = match rest.strip_prefix(['L', 'l']) {
             Some(count) => {
                 let count = count.trim_start().trim_start_matches('?');

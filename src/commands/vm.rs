@@ -95,7 +95,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 }
 
 /// kd's column rule: the count ends at column 33, after a label of at least 19 columns; a longer number makes the line longer.
-fn line(label: &str, pages: Result<u64, &str>) -> String {
+fn line(label: &str, pages: Result<u64, &Error>) -> String {
     let label = format!("{label:<19}");
     let width = 33usize.saturating_sub(label.len());
     match pages {
@@ -163,7 +163,7 @@ impl Row for PageFile {
 struct Line<'a> {
     key: &'static str,
     label: &'a str,
-    pages: Result<u64, &'a str>,
+    pages: Result<u64, &'a Error>,
 }
 
 impl<'a> Line<'a> {
@@ -171,11 +171,7 @@ impl<'a> Line<'a> {
         Line {
             key: counter.key,
             label: counter.label,
-            pages: counter
-                .pages
-                .as_ref()
-                .map(|pages| *pages)
-                .map_err(String::as_str),
+            pages: counter.pages.as_ref().copied(),
         }
     }
 }
@@ -248,8 +244,8 @@ fn failures(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
 
 fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
     let sum = vm.sum_system_commit();
-    let [sum, private, committed, limit] = [&sum, &vm.private, &vm.committed, &vm.limit]
-        .map(|v| v.as_ref().map(|pages| *pages).map_err(String::as_str));
+    let [sum, private, committed, limit] =
+        [&sum, &vm.private, &vm.committed, &vm.limit].map(|v| v.as_ref().copied());
     out.row(&Line {
         key: "sum_system_commit_pages",
         label: "Sum System Commit:",
@@ -330,12 +326,12 @@ impl Row for Process {
 
 /// One note for each reason, with all the lines that it concerns.
 fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
-    let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut unknown: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut left_out = Vec::new();
     for counter in &vm.counters {
         if let Err(why) = &counter.pages {
             let label = counter.label.trim_end_matches(':');
-            unknown.entry(reason(why)).or_default().push(label);
+            unknown.entry(why.reason()).or_default().push(label);
             if counter.summed && !counter.kept {
                 left_out.push(label);
             }
@@ -348,12 +344,12 @@ fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
     ];
     for (label, value) in totals {
         if let Err(why) = value {
-            unknown.entry(reason(why)).or_default().push(label);
+            unknown.entry(why.reason()).or_default().push(label);
         }
     }
     if let Err(why) = &vm.page_files {
         unknown
-            .entry(reason(why))
+            .entry(why.reason())
             .or_default()
             .push("the page files");
     }
@@ -374,17 +370,6 @@ fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
         ))?;
     }
     Ok(())
-}
-
-/// Many counters are missing for one reason, each at its own address: the reason is told once.
-fn reason(why: &str) -> &str {
-    match why
-        .strip_prefix("cannot read ")
-        .and_then(|rest| rest.split_once(": "))
-    {
-        Some((_, reason)) => reason,
-        None => why,
-    }
 }
 
 #[cfg(test)]

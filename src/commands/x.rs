@@ -59,10 +59,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     if options.module.is_empty() {
         return Err(match options.name.as_str() {
             "" => Error::Syntax(format!("Usage: {}", COMMAND.usage)),
-            "*" => Error::Absent(
+            "*" => Error::NeedsSymbols(
                 "x * lists local variables, which take private symbols: x nt!* lists the symbols of nt".into(),
             ),
-            name => Error::Absent(format!(
+            name => Error::NeedsSymbols(format!(
                 "{name} could only be a local variable, which takes private symbols: x *!{name} looks in all modules"
             )),
         });
@@ -77,7 +77,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     if modules.is_empty() {
         return Err(Error::Refused {
             text: format!("Couldn't resolve 'x {}'", args.text.trim()),
-            why: Box::new(Error::Absent(format!(
+            why: Box::new(Error::NotFound(format!(
                 "no module {} is loaded",
                 options.module
             ))),

@@ -140,17 +140,14 @@ mod tests {
     #[test]
     fn reasons_are_told_once() {
         let source = std::io::Error::other("disk on fire");
-        let told = Error::Open {
-            path: "x".into(),
-            source,
-        };
+        let told = Error::open("x".as_ref(), source);
         assert_eq!(told.to_string(), "cannot open x: disk on fire");
         assert_eq!(reasons(&told), Vec::<String>::new());
         #[derive(Debug, thiserror::Error)]
         #[error("No export vmm found")]
         struct Refused(#[source] Error);
         assert_eq!(
-            reasons(&Refused(Error::Absent("did you mean !vm ?".into()))),
+            reasons(&Refused(Error::NotFound("did you mean !vm ?".into()))),
             ["did you mean !vm ?"]
         );
     }
@@ -161,7 +158,7 @@ mod tests {
         assert!(matches!(Outcome::from(&done), Outcome::Done));
         let stopped: Result<u8> = Err(Error::Stopped);
         assert!(matches!(Outcome::from(&stopped), Outcome::Stopped));
-        let failed: Result<u8> = Err(Error::Absent("x".into()));
+        let failed: Result<u8> = Err(Error::NotFound("x".into()));
         assert!(
             matches!(Outcome::from(&failed), Outcome::Failed(error) if error.to_string() == "x")
         );

@@ -113,7 +113,7 @@ impl Host {
                 Err(why) => {
                     *self.link() = None;
                     (
-                        Err(Failure::Outside(Error::Absent(format!(
+                        Err(Failure::Outside(Error::Failed(format!(
                             "cannot start the script: {why}"
                         )))),
                         Ok(()),
@@ -296,7 +296,7 @@ pub(super) fn refused(error: Error) -> Box<rhai::EvalAltResult> {
 
 /// The script's thread panicked: a defect of ours or of Rhai. The session is whole, since it was never there.
 fn broken() -> Failure {
-    Failure::Outside(Error::Absent(
+    Failure::Outside(Error::Failed(
         "the script engine failed; the session goes on".into(),
     ))
 }

@@ -52,7 +52,7 @@ impl StructObject {
                 Dynamic::from_blob(cell.bytes()?)
             }
             Type::Array(_, count) if *count > LONGEST => {
-                return Err(Error::Absent(format!(
+                return Err(Error::TooLarge(format!(
                     "an array of {count} elements is too long for a script: use address_of()"
                 )));
             }

@@ -1,7 +1,8 @@
 //! What can go wrong, as data: where, and why. The text is made at the edge, by `Display`.
 
 use crate::addr::{Pfn, Virt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The result of everything that can fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -114,7 +115,7 @@ pub enum Level {
 }
 
 /// Everything else that can go wrong.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The file could not be opened or read.
@@ -123,7 +124,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// The file is not a kernel dump, or one of a kind that is not understood.
     #[error("{}: {reason}", path.display())]
@@ -158,12 +159,36 @@ pub enum Error {
         /// The contradiction.
         why: String,
     },
-    /// What was asked for can never be had from this dump; the text says which part and why.
+    /// This dump, or a dump of its kind, does not hold it: the text says what, why, and which dump would.
     #[error("{0}")]
-    Absent(String),
+    NotInDump(String),
+    /// It takes symbols that are not there: the text says whose, and how to get them.
+    #[error("{0}")]
+    NeedsSymbols(String),
+    /// What a person named – a module, a processor, a tag, a scenario – does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// kd, or a file format, has this and rkd does not.
+    #[error("{0}")]
+    NotSupported(String),
+    /// Permission is missing: the text says whose, and how it is given.
+    #[error("{0}")]
+    Forbidden(String),
+    /// A value of another type than the operation takes.
+    #[error("{0}")]
+    WrongType(String),
+    /// More than a limit allows.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The machine that rkd runs on would not do its part.
+    #[error("{0}")]
+    Failed(String),
     /// A line that cannot be understood; the text is kd's where kd has one.
     #[error("{0}")]
     Syntax(String),
+    /// A range whose end lies before its start, or that is none: kd's text.
+    #[error("Range error in '{0}'")]
+    Range(String),
     /// A line that is understood and cannot be done: kd's text, and behind it (as the error's source) the reason that kd keeps to itself.
     #[error("{text}")]
     Refused {
@@ -184,4 +209,22 @@ pub enum Error {
     /// Ctrl-C, or a reader that wants no more.
     #[error("stopped")]
     Stopped,
+}
+
+impl Error {
+    /// The file at `path` could not be opened or read.
+    pub fn open(path: &Path, source: std::io::Error) -> Error {
+        Error::Open {
+            path: path.to_path_buf(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// The reason alone: of a fault without its address, so that many faults for one reason are told once.
+    pub fn reason(&self) -> String {
+        match self {
+            Error::Fault(fault) => fault.why.to_string(),
+            other => other.to_string(),
+        }
+    }
 }

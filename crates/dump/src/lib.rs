@@ -59,10 +59,7 @@ impl Dump {
     /// [`Error::Open`] if the file cannot be read, [`Error::NotADump`] if it is something else or too damaged; the
     /// sentence says what it is and what to do.
     pub fn open(path: &Path) -> Result<Dump> {
-        let map = Map::open(path).map_err(|source| Error::Open {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let map = Map::open(path).map_err(|source| Error::open(path, source))?;
         Dump::new(path.to_path_buf(), map)
     }
 

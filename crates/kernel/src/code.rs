@@ -60,7 +60,7 @@ impl Kernel {
         match disassembler.one(at, bytes, &|at| self.code_name(at)) {
             Some(instruction) => Ok(instruction),
             None => Err(fault.map_or_else(
-                || Error::Absent(format!("there is no instruction at {at}")),
+                || Error::NotFound(format!("there is no instruction at {at}")),
                 Error::Fault,
             )),
         }

@@ -176,7 +176,7 @@ impl Kernel {
         let mut bytes = [0; NEEDED];
         self.space().read(at, &mut bytes)?;
         Context::parse(&bytes)
-            .ok_or_else(|| Error::Absent(format!("processor {processor} saved no registers")))
+            .ok_or_else(|| Error::NotInDump(format!("processor {processor} saved no registers")))
     }
 
     /// The `CONTEXT` record at an address.
@@ -187,7 +187,7 @@ impl Kernel {
         let mut bytes = [0; NEEDED];
         self.space().read(at, &mut bytes)?;
         Context::parse(&bytes)
-            .ok_or_else(|| Error::Absent(format!("there is no context record at {at}")))
+            .ok_or_else(|| Error::NotInDump(format!("there is no context record at {at}")))
     }
 
     /// The address of a processor's control block (`_KPRCB`).
@@ -196,7 +196,7 @@ impl Kernel {
     /// A processor that is not there, missing symbols, a fault.
     pub fn processor_block(&self, processor: u32) -> Result<Virt> {
         if processor >= self.processors() {
-            return Err(Error::Absent(format!(
+            return Err(Error::NotFound(format!(
                 "there is no processor {processor}: this machine has {}",
                 self.processors()
             )));
@@ -207,7 +207,7 @@ impl Kernel {
         if block.is_kernel() {
             Ok(block)
         } else {
-            Err(Error::Absent(format!(
+            Err(Error::NotInDump(format!(
                 "processor {processor} has no control block"
             )))
         }

@@ -65,25 +65,25 @@ impl Kernel {
     /// Where nt was loaded.
     ///
     /// # Errors
-    /// [`Error::Absent`] when nothing in the dump says so.
+    /// [`Error::NotInDump`] when nothing in the dump says so.
     pub fn base(&self) -> Result<Virt> {
         self.base.ok_or_else(|| {
-            Error::Absent("where the kernel was loaded cannot be told from this dump: it holds neither the module list nor the debugger data block".into())
+            Error::NotInDump("where the kernel was loaded cannot be told from this dump: it holds neither the module list nor the debugger data block".into())
         })
     }
 
     /// nt's symbols and types.
     ///
     /// # Errors
-    /// [`Error::Absent`] when there are none, with what to do about it.
+    /// [`Error::NotInDump`] when there are none, with what to do about it.
     pub fn table(&self) -> Result<&SymbolTable> {
         self.table.as_deref().ok_or_else(|| match self.base() {
-            Ok(_) => Error::Absent(
+            Ok(_) => Error::NeedsSymbols(
                 "nt's symbols are missing, and this kernel is not among the built-in ones: give its PDB or \
                  symbol table with -y, or fetch it (.symfix, .reload)"
                     .into(),
             ),
-            Err(why) => Error::Absent(format!("nt's symbols are missing: {why}")),
+            Err(why) => Error::NeedsSymbols(format!("nt's symbols are missing: {why}")),
         })
     }
 
@@ -105,10 +105,10 @@ impl Kernel {
     /// The same, for whoever has nothing to do without them.
     ///
     /// # Errors
-    /// [`Error::Absent`] when their list is not in the dump: nt itself is always loaded.
+    /// [`Error::NotInDump`] when their list is not in the dump: nt itself is always loaded.
     pub fn loaded_modules(&self) -> Result<&[Module]> {
         match self.modules.as_slice() {
-            [] => Err(Error::Absent(
+            [] => Err(Error::NotInDump(
                 "the list of modules is not in this dump".into(),
             )),
             modules => Ok(modules),
@@ -140,7 +140,7 @@ impl Kernel {
     /// The address of one of nt's symbols.
     ///
     /// # Errors
-    /// [`Error::NoSymbol`], or [`Error::Absent`] without a symbol table.
+    /// [`Error::NoSymbol`], or [`Error::NotInDump`] without a symbol table.
     pub fn symbol(&self, name: &str) -> Result<Virt> {
         let base = self.base()?;
         match self.table() {

@@ -139,7 +139,7 @@ impl Kernel {
         match (debug.value.pdb, debug.missing) {
             (Some(id), _) => Ok(id),
             (None, Some(why)) => Err(why),
-            (None, None) => Err(Error::Absent("the image names no PDB".into())),
+            (None, None) => Err(Error::NotFound("the image names no PDB".into())),
         }
     }
 

@@ -116,7 +116,7 @@ impl Kernel {
             // A call through a bad pointer ends here with the caller's address on top of the stack. Further out it is nonsense.
             return match is_first || !at.is_kernel() {
                 true => unwind::leaf(&self.space, registers),
-                false => Err(Error::Absent(format!("{at} lies in no module"))),
+                false => Err(Error::NotFound(format!("{at} lies in no module"))),
             };
         };
         let by_data = match self.function_entry(module, at) {
@@ -134,7 +134,10 @@ impl Kernel {
         };
         by_data.or_else(|why| {
             // Unwind data that is there and lies would lead astray again; what is not there can be worked out.
-            let is_missing = matches!(why, Error::Absent(_) | Error::Fault(_));
+            let is_missing = matches!(
+                why,
+                Error::NotInDump(_) | Error::NotFound(_) | Error::Fault(_)
+            );
             let returns = |to: Virt| self.is_behind_call(to) != Some(false);
             is_missing
                 .then(|| unwind::by_code(&self.space, is_first, &returns, registers))
@@ -170,7 +173,7 @@ impl Kernel {
 /// Says what was wanted of a place that is not there.
 fn missing(why: Error, module: &str) -> Error {
     match why {
-        Error::Fault(fault) => Error::Absent(format!(
+        Error::Fault(fault) => Error::NotInDump(format!(
             "the function table (.pdata) of {module} cannot be had from the dump: {fault}"
         )),
         why => why,

@@ -50,10 +50,7 @@ impl Body {
     /// # Errors
     /// [`Error::Open`].
     pub fn of_file(path: &Path) -> Result<Body> {
-        let failed = |source| Error::Open {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| Error::open(path, source);
         let file = File::open(path).map_err(failed)?;
         let pages = file.metadata().map_err(failed)?.len().div_ceil(PAGE_SIZE);
         let file = Mutex::new(file);

@@ -99,10 +99,7 @@ pub fn make_file(
 ) -> Result<Made> {
     // first the machine: no half-made file is left behind when the symbols are of no use
     let ready = build(scenario, table, options)?;
-    let file = File::create(path).map_err(|source| Error::Open {
-        path: path.to_owned(),
-        source,
-    })?;
+    let file = File::create(path).map_err(|source| Error::open(path, source))?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let made = ready
         .write(&mut out)

@@ -15,7 +15,7 @@ pub struct Memory {
 
 impl From<Full> for Error {
     fn from(Full: Full) -> Error {
-        Error::Absent(
+        Error::TooLarge(
             "the practice machine has no memory left: the scenario is too big for it".to_string(),
         )
     }

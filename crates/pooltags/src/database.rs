@@ -77,10 +77,7 @@ impl Database {
     /// [`Error::Open`] if it cannot be read, [`Error::File`] if it is no tag database or one of a later version. A line
     /// that is broken costs only itself, see [`Database::complaints`].
     pub fn open(path: &Path) -> Result<Database> {
-        let file = std::fs::File::open(path).map_err(|source| Error::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = std::fs::File::open(path).map_err(|source| Error::open(path, source))?;
         Database::read(std::io::BufReader::new(file)).map_err(|error| match error {
             Error::Corrupt { why, .. } => Error::File {
                 path: path.to_owned(),

@@ -166,10 +166,7 @@ impl TagImage {
     /// # Errors
     /// [`Error::Open`] if it cannot be read, and those of [`TagImage::from_file_bytes`].
     pub fn open(path: &Path) -> Result<TagImage> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = std::fs::read(path).map_err(|source| Error::open(path, source))?;
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
         TagImage::from_file_bytes(&name.unwrap_or_default(), &bytes)
     }
@@ -177,7 +174,7 @@ impl TagImage {
     /// Lays out an image file as the loader would.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if it is no image, [`Error::Absent`] if it is one of a processor that is not known.
+    /// [`Error::Corrupt`] if it is no image, [`Error::NotSupported`] if it is one of a processor that is not known.
     pub fn from_file_bytes(name: &str, file: &[u8]) -> Result<TagImage> {
         let pe = pe::Image::parse_file(file)?;
         let header = pe.headers();
@@ -217,7 +214,7 @@ impl TagImage {
     /// `name_of` names imported functions whose names went away with a discarded section: it gets the pointer from the slot.
     ///
     /// # Errors
-    /// [`Error::Fault`] if the headers are missing, [`Error::Corrupt`] if they are none, [`Error::Absent`] if they are those of an
+    /// [`Error::Fault`] if the headers are missing, [`Error::Corrupt`] if they are none, [`Error::NotSupported`] if they are those of an
     /// image of a processor that is not known.
     pub fn from_memory(
         name: &str,
@@ -260,7 +257,7 @@ impl TagImage {
                     0x0200 => "Itanium, ",
                     _ => "",
                 };
-                return Err(Error::Absent(format!(
+                return Err(Error::NotSupported(format!(
                     "{name} is for a processor whose code is not understood ({known}{machine:#06x}); x64, x86 and ARM64 are"
                 )));
             }

@@ -27,10 +27,7 @@ pub fn open_through(
     path: &Path,
     wanted: Option<&PdbId>,
 ) -> Result<SymbolTable> {
-    let map = Map::open(path).map_err(|source| Error::Open {
-        path: path.to_owned(),
-        source,
-    })?;
+    let map = Map::open(path).map_err(|source| Error::open(path, source))?;
     let is_small = (map.bytes().len() as u64) < cache::SMALL;
     let stamped = cache
         .filter(|_| !is_small)

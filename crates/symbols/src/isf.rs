@@ -30,10 +30,7 @@ const DICTIONARY_LIMIT: u64 = 96 << 20;
 /// [`Error::Open`] when the file cannot be read, [`Error::File`] when it is not an ISF file of a known version, is cut short,
 /// or unpacks to more than [`LIMIT`].
 pub fn open(path: &Path) -> Result<SymbolTable> {
-    let cannot_open = |source| Error::Open {
-        path: path.to_owned(),
-        source,
-    };
+    let cannot_open = |source| Error::open(path, source);
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(cannot_open)?;
     file.take(LIMIT + 1)

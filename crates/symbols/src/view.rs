@@ -135,7 +135,7 @@ impl<'a> Cell<'a> {
     /// structures that are no larger than a number (`_LARGE_INTEGER`, `_EX_FAST_REF`).
     ///
     /// # Errors
-    /// [`Error::Fault`]; [`Error::Absent`] for what is not a number.
+    /// [`Error::Fault`]; [`Error::WrongType`] for what is not a number.
     pub fn u64(&self) -> Result<u64> {
         let (value, bits) = self.raw()?;
         Ok(value & mask(bits))
@@ -165,7 +165,7 @@ impl<'a> Cell<'a> {
     /// What the pointer that lies there points at. A null pointer is followed too: reading will say what it says.
     ///
     /// # Errors
-    /// [`Error::Fault`]; [`Error::Absent`] if it is not a pointer.
+    /// [`Error::Fault`]; [`Error::WrongType`] if it is not a pointer.
     pub fn target(&self) -> Result<Cell<'a>> {
         match self.ty {
             Type::Pointer(to) => Ok(Cell {
@@ -180,7 +180,7 @@ impl<'a> Cell<'a> {
     /// The structure that lies there.
     ///
     /// # Errors
-    /// [`Error::Absent`] if it is not a structure or union, [`Error::NoType`] if it is an unknown one.
+    /// [`Error::WrongType`] if it is not a structure or union, [`Error::NoType`] if it is an unknown one.
     pub fn as_struct(&self) -> Result<Struct<'a>> {
         match self.ty {
             Type::Udt(name) => Struct::new(self.space, self.table, name, self.at),
@@ -199,7 +199,7 @@ impl<'a> Cell<'a> {
     /// An element of the array that lies there. An array declared with one element or none may have any number.
     ///
     /// # Errors
-    /// [`Error::Absent`] if it is not an array or does not have so many elements.
+    /// [`Error::WrongType`] if it is not an array or does not have so many elements.
     pub fn index(&self, i: u64) -> Result<Cell<'a>> {
         match self.ty {
             Type::Array(of, count) if i < *count || *count <= 1 => {
@@ -210,7 +210,7 @@ impl<'a> Cell<'a> {
                     ..*self
                 })
             }
-            Type::Array(_, count) => Err(Error::Absent(format!(
+            Type::Array(_, count) => Err(Error::NotFound(format!(
                 "element {i} of {count} does not exist"
             ))),
             _ => Err(self.is_not("an array")),
@@ -243,7 +243,7 @@ impl<'a> Cell<'a> {
     }
 
     fn is_not(&self, what: &str) -> Error {
-        Error::Absent(format!("{} at {} is not {what}", self.ty, self.at))
+        Error::WrongType(format!("{} at {} is not {what}", self.ty, self.at))
     }
 
     /// The bits, and how many of them belong to the value. Those above may be anything.

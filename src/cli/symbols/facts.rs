@@ -42,7 +42,7 @@ pub(super) fn run(world: &World<'_>, arguments: &AddFacts) -> Result<u8> {
 
 fn place(arguments: &AddFacts) -> Result<PathBuf> {
     arguments.into.clone().or_else(home::facts).ok_or_else(|| {
-        Error::Absent("there is no place for facts of your own on this machine: say --into FILE, and set RKD_FACTS to it".into())
+        Error::NotFound("there is no place for facts of your own on this machine: say --into FILE, and set RKD_FACTS to it".into())
     })
 }
 

@@ -34,7 +34,7 @@ pub(super) fn run(world: &World<'_>, arguments: &Import) -> Result<u8> {
         rows.push(row(&path, filed));
     }
     if rows.is_empty() {
-        return Err(Error::Absent(
+        return Err(Error::NotFound(
             "no symbol files there (PDBs, .pd_, ISF files)".into(),
         ));
     }
@@ -54,7 +54,7 @@ fn store(world: &World<'_>, arguments: &Import) -> Result<PathBuf> {
         Place::Chain(levels) => levels.iter().find_map(Level::folder).cloned(),
     });
     on_path.or_else(home::symbols).ok_or_else(|| {
-        Error::Absent("there is no default cache on this machine: say --into FOLDER".into())
+        Error::NotFound("there is no default cache on this machine: say --into FOLDER".into())
     })
 }
 

@@ -63,7 +63,7 @@ pub(super) fn run(world: &World<'_>, arguments: &List) -> Result<u8> {
         .map(|module| need(&kernel, module, &path, server))
         .collect();
     if needs.is_empty() {
-        return Err(Error::Absent(match arguments.only.as_slice() {
+        return Err(Error::NotFound(match arguments.only.as_slice() {
             [] => "the dump holds no list of modules: what it needs cannot be told".into(),
             names => format!("no module of the dump is called {}", names.join(", ")),
         }));

@@ -46,7 +46,7 @@ fn folder(path: &Path, depth: usize, found: &mut Found) {
         Ok(entries) => entries,
         Err(source) => {
             let path = path.to_owned();
-            found.troubles.push(Error::Open { path, source });
+            found.troubles.push(Error::open(&path, source));
             return;
         }
     };

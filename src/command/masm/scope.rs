@@ -75,7 +75,7 @@ pub struct Numbers {
 }
 
 fn no_target<T>() -> Result<T> {
-    Err(Error::Absent("there is no target".into()))
+    Err(Error::NotFound("there is no target".into()))
 }
 
 impl Scope for Numbers {

@@ -50,7 +50,9 @@ impl Scope for World {
         match name {
             "rax" => Some(Ok(0x1234)),
             "rcx" => Some(Ok(0x5678)),
-            "efl" => Some(Err(Error::Absent("the context is not in the dump".into()))),
+            "efl" => Some(Err(Error::NotInDump(
+                "the context is not in the dump".into(),
+            ))),
             _ => None,
         }
     }
@@ -58,7 +60,7 @@ impl Scope for World {
         match name {
             "t0" => Some(Ok(0x10)),
             "ip" => Some(Ok(NT + 0x20)),
-            "proc" => Some(Err(Error::Absent("no process".into()))),
+            "proc" => Some(Err(Error::NotFound("no process".into()))),
             _ => None,
         }
     }
@@ -78,7 +80,7 @@ impl Scope for World {
         if base.0 == NT {
             Ok(Virt(NT + 0x9000))
         } else {
-            Err(Error::Absent("no image there".into()))
+            Err(Error::NotFound("no image there".into()))
         }
     }
 }

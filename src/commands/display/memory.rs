@@ -33,7 +33,7 @@ impl<'a> Memory<'a> {
                 physical: Some(physical),
                 fault: None,
             }),
-            None => Err(Error::Absent(
+            None => Err(Error::NotInDump(
                 "There is no physical memory in this dump: it holds blocks of virtual memory only."
                     .into(),
             )),

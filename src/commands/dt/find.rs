@@ -122,7 +122,7 @@ pub fn find<'a>(kernel: &'a Kernel, name: &str) -> Result<Found<'a>> {
     }
     Err(Error::Refused {
         text: format!("Symbol {name} not found."),
-        why: Box::new(Error::Absent(why_not(kernel, &modules, module, bare))),
+        why: Box::new(Error::NotFound(why_not(kernel, &modules, module, bare))),
     })
 }
 

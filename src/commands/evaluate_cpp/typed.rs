@@ -228,7 +228,7 @@ impl<'a> Parser<'a> {
                 self.expect(")")?;
                 let size = table.size_of(&ty);
                 let size = size.ok_or_else(|| {
-                    Error::Absent(format!("the symbols do not say how large {ty} is"))
+                    Error::NeedsSymbols(format!("the symbols do not say how large {ty} is"))
                 })?;
                 Ok(cast(size_type(), table, size))
             }

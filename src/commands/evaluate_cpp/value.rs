@@ -40,7 +40,8 @@ impl<'a> Typed<'a> {
         let is_signed = |ty: &Type| matches!(ty, Type::Base(base) if base.signed);
         let read = |size: Option<u64>| -> Result<u64> {
             let size = size.filter(|size| (1..=8).contains(size));
-            let size = size.ok_or_else(|| Error::Absent(format!("{ty} at {at} is no number")))?;
+            let size =
+                size.ok_or_else(|| Error::WrongType(format!("{ty} at {at} is no number")))?;
             let mut bytes = [0; 8];
             let part = bytes.get_mut(..size as usize).unwrap_or_default();
             kernel.space().read(at, part)?;

@@ -4,6 +4,7 @@ use super::{pool_of, sentence};
 use crate::command::{Record, Row, Value};
 use crate::commands::poolowner::row::pool_word;
 use crate::session::Session;
+use rkd_dump::error::Error;
 use rkd_kernel::leak::{self, Books, Finding, Holder, PoolBooks, books::human};
 use rkd_kernel::owners::Answer;
 
@@ -41,7 +42,7 @@ impl Row for PoolRow {
     fn text(&self) -> String {
         let PoolRow(pool) = self;
         let size =
-            |bytes: &Result<u64, String>| bytes.as_ref().map_or("-".to_owned(), |b| human(*b));
+            |bytes: &Result<u64, Error>| bytes.as_ref().map_or("-".to_owned(), |b| human(*b));
         let share = pool
             .share
             .map_or("-".to_owned(), |share| format!("{:.1} %", share * 100.0));

@@ -92,7 +92,7 @@ impl Wanted {
     /// The module at its place; a size that was left out is that of the image's header.
     ///
     /// # Errors
-    /// Those of the expressions; [`Error::Absent`] without a size.
+    /// Those of the expressions; [`Error::NotFound`] without a size.
     pub(super) fn placed(&self, session: &Session) -> Result<Option<Module>> {
         let Some((at, size)) = &self.place else {
             return Ok(None);
@@ -103,7 +103,7 @@ impl Wanted {
             None => match Image::read(session.kernel.space(), base) {
                 Ok(image) => u64::from(image.headers().size_of_image),
                 Err(why) => {
-                    return Err(Error::Absent(format!(
+                    return Err(Error::NotFound(format!(
                         "{}: how large is it? Say {}={at},SIZE ({why})",
                         self.name, self.name
                     )));

@@ -213,13 +213,13 @@ fn texts(text: &str, kind: Kind, any_case: bool) -> Result<What> {
 
 /// kd quotes the whole command when a range is refused, and does not say why.
 fn range_error(error: Error, text: &str) -> Error {
-    if !error.to_string().starts_with("Range error") {
+    if !matches!(error, Error::Range(_)) {
         return error;
     }
     let why = "a range is addr L n, addr L?n (above 256 MB), addr L-n or two addresses, the second not before the first";
     Error::Refused {
         text: format!("    ^ Range error in 's {}'", text.trim()),
-        why: Box::new(Error::Absent(why.into())),
+        why: Box::new(Error::Syntax(why.into())),
     }
 }
 
@@ -253,7 +253,7 @@ fn switches(text: &str) -> Result<(Flags, Kind, Form, &str)> {
         "m" => (Kind::Bytes, Form::Mask),
         "re" => (Kind::Bytes, Form::Regex),
         "v" => {
-            return Err(Error::Absent(
+            return Err(Error::NeedsSymbols(
                 "s -v needs the private types of a program, which no dump has".into(),
             ));
         }

@@ -4,7 +4,7 @@
 use crate::Kernel;
 use crate::pool::tracker::tracker;
 use crate::pool::{BigTable, TagUse};
-use crate::vm::{Vm, vm};
+use crate::vm::{Vm, no_counter, vm};
 use rkd_dump::error::Result;
 use rkd_pooltags::api::Pool;
 
@@ -24,11 +24,11 @@ pub struct PoolBooks {
     /// The pool.
     pub pool: Pool,
     /// Pages that the memory manager counts.
-    pub pages: Result<u64, String>,
+    pub pages: Result<u64>,
     /// The sum of the tags.
     pub tags: u64,
     /// The sum of the large blocks.
-    pub large: Result<u64, String>,
+    pub large: Result<u64>,
     /// The part of the memory that the pool is, 0 to 1.
     pub share: Option<f64>,
 }
@@ -109,7 +109,7 @@ impl Books {
     /// Reads all three.
     ///
     /// # Errors
-    /// Without the tracker there is no telling which tag holds what: [`Error::Absent`](rkd_dump::error::Error::Absent) in triage
+    /// Without the tracker there is no telling which tag holds what: [`Error::NotInDump`](rkd_dump::error::Error::NotInDump) in triage
     /// dumps, without nt's symbols and where no table of it is in the dump.
     pub fn read(kernel: &Kernel) -> Result<Books> {
         let tracker = tracker(kernel)?;
@@ -123,7 +123,7 @@ impl Books {
         let pool = |pool: Pool| {
             let pages = match &vm {
                 Ok(vm) => pages(vm, pool),
-                Err(why) => Err(why.to_string()),
+                Err(why) => Err(why.clone()),
             };
             let sum = |usage: &TagUse| match pool {
                 Pool::Nonpaged => usage.nonpaged.bytes,
@@ -167,14 +167,14 @@ impl Books {
     }
 }
 
-fn counter(vm: &Vm, key: &str) -> Result<u64, String> {
+fn counter(vm: &Vm, key: &str) -> Result<u64> {
     match vm.counter(key) {
         Some(counter) => counter.pages.clone(),
-        None => Err("this kernel keeps no such counter".to_owned()),
+        None => Err(no_counter()),
     }
 }
 
-fn pages(vm: &Vm, pool: Pool) -> Result<u64, String> {
+fn pages(vm: &Vm, pool: Pool) -> Result<u64> {
     match pool {
         Pool::Paged => counter(vm, "paged_pool_pages"),
         // Windows 8 and later count executable and non-executable nonpaged pool apart.
@@ -185,8 +185,8 @@ fn pages(vm: &Vm, pool: Pool) -> Result<u64, String> {
     }
 }
 
-fn large(kernel: &Kernel, notes: &mut Vec<String>) -> Result<(u64, u64), String> {
-    let table = BigTable::of(kernel).map_err(|why| why.to_string())?;
+fn large(kernel: &Kernel, notes: &mut Vec<String>) -> Result<(u64, u64)> {
+    let table = BigTable::of(kernel)?;
     let (mut nonpaged, mut paged, mut missing) = (0u64, 0u64, 0u64);
     let mut why = None;
     for batch in table.batches(kernel) {
@@ -231,8 +231,9 @@ pub fn human(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rkd_dump::error::Error;
 
-    fn books(pages: Result<u64, String>, tags: u64, large: u64, share: Option<f64>) -> PoolBooks {
+    fn books(pages: Result<u64>, tags: u64, large: u64, share: Option<f64>) -> PoolBooks {
         PoolBooks {
             pool: Pool::Nonpaged,
             pages,
@@ -255,7 +256,13 @@ mod tests {
         );
         let wrong = books(Ok(100 << 20), 150 << 20, 190 << 20, None).differences();
         assert_eq!(wrong.len(), 2, "{wrong:?}");
-        let missing = books(Err("its page is missing".into()), 1, 0, None).differences();
+        let missing = books(
+            Err(Error::NotInDump("its page is missing".into())),
+            1,
+            0,
+            None,
+        )
+        .differences();
         assert_eq!(
             missing,
             ["!vm's figure of nonpaged pool is missing: its page is missing"]
@@ -267,7 +274,7 @@ mod tests {
         assert!(books(Ok(1 << 30), 0, 0, Some(0.11)).is_abnormal());
         assert!(!books(Ok(5 << 30), 0, 0, Some(0.09)).is_abnormal());
         assert!(books(Ok(5 << 30), 0, 0, None).is_abnormal());
-        assert!(!books(Err(String::new()), 1 << 30, 0, None).is_abnormal());
+        assert!(!books(Err(no_counter()), 1 << 30, 0, None).is_abnormal());
     }
 
     #[test]

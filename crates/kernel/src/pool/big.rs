@@ -91,7 +91,7 @@ impl BigTable {
     /// Without nt's symbols, or when the table's variables are not in the dump.
     pub fn of(kernel: &Kernel) -> Result<BigTable> {
         if kernel.dump().triage().is_some() {
-            return Err(Error::Absent(
+            return Err(Error::NotInDump(
                 "this is a triage (\"small memory\") dump, which never holds the big-page table: ask for a kernel, automatic, active or \
                  complete memory dump"
                     .into(),

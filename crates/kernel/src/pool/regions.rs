@@ -37,7 +37,7 @@ pub fn regions(kernel: &Kernel) -> Result<Vec<Region>> {
         _ => fixed(kernel),
     };
     if found.is_empty() {
-        return Err(Error::Absent(
+        return Err(Error::NotInDump(
             "where pool lies in this kernel's address space cannot be told from the dump".into(),
         ));
     }

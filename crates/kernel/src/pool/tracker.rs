@@ -163,11 +163,11 @@ fn read(entry: &[u8], column: Column) -> u64 {
 /// Sums the tracker.
 ///
 /// # Errors
-/// [`Error::Absent`] for a dump that never holds the tables, [`Error::NoSymbol`] or [`Error::NoType`] without the kernel's
+/// [`Error::NotInDump`] for a dump that never holds the tables, [`Error::NoSymbol`] or [`Error::NoType`] without the kernel's
 /// symbols, a fault when not even one table can be read. Whatever is missing besides is in [`Tracker::notes`].
 pub fn tracker(kernel: &Kernel) -> Result<Tracker> {
     if kernel.dump().triage().is_some() {
-        return Err(Error::Absent(
+        return Err(Error::NotInDump(
             "this is a triage (\"small memory\") dump, which never holds the pool tables: ask for a kernel, automatic, active or \
              complete memory dump, or a live kernel dump from Task Manager"
                 .into(),
@@ -250,7 +250,7 @@ impl<'a> Sum<'a> {
             let bytes = self.bytes_of(at, entries, &what);
             if cpu == 0 && bytes.is_empty() {
                 return Err(self.kernel.space().read_u8(at).err().map_or_else(
-                    || Error::Absent("the pool tracker is empty".into()),
+                    || Error::NotInDump("the pool tracker is empty".into()),
                     Error::from,
                 ));
             }

@@ -82,7 +82,7 @@ pub(super) fn vad_bitmaps(view: &View) -> Option<Result<u64>> {
     if !view.keeps(Vs("VadBitmapPages")) {
         return None;
     }
-    let read = |place| view.first(&[place]).unwrap_or(Ok(0)).map_err(Error::Absent);
+    let read = |place| view.first(&[place]).unwrap_or(Ok(0));
     Some(
         read(Vs("VadBitmapPages"))
             .and_then(|vad| Ok(vad.wrapping_add(read(Vp("PageTableBitmapPages"))?))),
@@ -150,7 +150,7 @@ fn system_pte_region(view: &View, vs: Virt, info: Virt) -> Result<u64> {
             return Ok(bytes);
         }
     }
-    Err(Error::Absent(
+    Err(Error::NotInDump(
         "the region of system PTEs is not in the list of regions".into(),
     ))
 }

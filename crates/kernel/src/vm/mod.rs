@@ -17,7 +17,7 @@ use super::Kernel;
 use super::processes::{Process, kernel_stack_pages, processes};
 use lines::{LINES, Shown};
 use rkd_dump::addr::Virt;
-use rkd_dump::error::Result;
+use rkd_dump::error::{Error, Result};
 use view::View;
 
 /// A counter, in pages.
@@ -28,7 +28,7 @@ pub struct Counter {
     /// kd's label, with its colon.
     pub label: &'static str,
     /// The value in pages, or why there is none.
-    pub pages: Result<u64, String>,
+    pub pages: Result<u64>,
     /// Whether it is part of `Sum System Commit`.
     pub summed: bool,
     /// Whether the kernel keeps such a counter at all: one that it keeps and that is not in the dump makes the sum unknown.
@@ -39,7 +39,7 @@ pub struct Counter {
 #[derive(Debug)]
 pub struct Vm {
     /// The paging files.
-    pub page_files: Result<Vec<PageFile>, String>,
+    pub page_files: Result<Vec<PageFile>>,
     /// The counters in kd's order, from `Physical Memory:` to `Pagefile Hash Pages:`.
     pub counters: Vec<Counter>,
     /// The nodes' shares of the nonpaged pool: kd lists them when there is more than one node.
@@ -51,11 +51,11 @@ pub struct Vm {
     /// The processes, by commit charge, the largest first.
     pub processes: Vec<Process>,
     /// The sum of the processes' commit charges.
-    pub private: Result<u64, String>,
+    pub private: Result<u64>,
     /// `Committed pages:`.
-    pub committed: Result<u64, String>,
+    pub committed: Result<u64>,
     /// `Commit limit:`.
-    pub limit: Result<u64, String>,
+    pub limit: Result<u64>,
     /// What is uncertain, and why.
     pub notes: Vec<String>,
 }
@@ -70,13 +70,13 @@ impl Vm {
     ///
     /// # Errors
     /// When a counter that belongs to the sum is not in the dump.
-    pub fn sum_system_commit(&self) -> Result<u64, String> {
+    pub fn sum_system_commit(&self) -> Result<u64> {
         let mut sum = 0u64;
         for counter in self.counters.iter().filter(|counter| counter.summed) {
             match &counter.pages {
                 Ok(pages) => sum = sum.wrapping_add(*pages),
                 Err(_) if !counter.kept => {}
-                Err(_) => return Err("parts of it are not in the dump".into()),
+                Err(_) => return Err(Error::NotInDump("parts of it are not in the dump".into())),
             }
         }
         Ok(sum)
@@ -102,10 +102,10 @@ pub fn vm(kernel: &Kernel) -> Result<Vm> {
         None => Ok(listed
             .iter()
             .fold(0u64, |sum, process| sum.wrapping_add(process.commit))),
-        Some(error) => Err(format!(
+        Some(error) => Err(Error::NotInDump(format!(
             "the list of processes is incomplete after {} processes: {error}",
             listed.len()
-        )),
+        ))),
     };
     let pools = pools::pools(&view);
     let stacks = kernel_stacks(&view, &listed, walk_error.is_some());
@@ -125,7 +125,7 @@ pub fn vm(kernel: &Kernel) -> Result<Vm> {
                 Shown::If(condition) => condition(&view),
             };
             let kept = value.is_some();
-            let pages = value.unwrap_or_else(|| Err("this kernel keeps no such counter".into()));
+            let pages = value.unwrap_or_else(|| Err(no_counter()));
             let summed = line.summed
                 && !(line.key == "slab_allocator_pages" && lines::has_partition_line(&view));
             shown.then_some(Counter {
@@ -139,12 +139,9 @@ pub fn vm(kernel: &Kernel) -> Result<Vm> {
         .collect();
     notes.extend(pools.notes);
     listed.sort_by_key(|process| std::cmp::Reverse(process.commit));
-    let required = |places| {
-        view.first(places)
-            .unwrap_or_else(|| Err("this kernel keeps no such counter".into()))
-    };
+    let required = |places| view.first(places).unwrap_or_else(|| Err(no_counter()));
     Ok(Vm {
-        page_files: pagefiles::page_files(&view).map_err(|e| e.to_string()),
+        page_files: pagefiles::page_files(&view),
         counters,
         nodes: pools.nodes,
         stack_pte_failures: view.first(lines::STACK_PTE_FAILURES).and_then(Result::ok),
@@ -159,36 +156,41 @@ pub fn vm(kernel: &Kernel) -> Result<Vm> {
     })
 }
 
-fn all_processes(kernel: &Kernel) -> (Vec<Process>, Option<String>) {
+/// Kernels differ in what they count.
+pub(crate) fn no_counter() -> Error {
+    Error::NotInDump("this kernel keeps no such counter".into())
+}
+
+fn all_processes(kernel: &Kernel) -> (Vec<Process>, Option<Error>) {
     let walk = match processes(kernel) {
         Ok(walk) => walk,
-        Err(error) => return (Vec::new(), Some(error.to_string())),
+        Err(error) => return (Vec::new(), Some(error)),
     };
     let (mut listed, mut broken) = (Vec::new(), None);
     for process in walk {
         match process {
             Ok(process) => listed.push(process),
-            Err(error) => broken = broken.or(Some(error.to_string())),
+            Err(error) => broken = broken.or(Some(error)),
         }
     }
     (listed, broken)
 }
 
 /// `Kernel Stacks:` thread by thread, on kernels that do not count them.
-fn kernel_stacks(view: &View, processes: &[Process], incomplete: bool) -> Result<u64, String> {
+fn kernel_stacks(view: &View, processes: &[Process], incomplete: bool) -> Result<u64> {
     if incomplete {
-        return Err(
+        return Err(Error::NotInDump(
             "it is added up thread by thread, and the list of processes is incomplete".into(),
-        );
+        ));
     }
     let mut pages = 0u64;
     for process in processes {
         let own = kernel_stack_pages(view.kernel, process.at);
         pages = pages.wrapping_add(own.map_err(|e| {
-            format!(
+            Error::NotInDump(format!(
                 "it is added up thread by thread: process {:x}: {e}",
                 process.pid
-            )
+            ))
         })?);
     }
     Ok(pages)

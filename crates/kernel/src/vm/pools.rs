@@ -1,6 +1,7 @@
 //! How much nonpaged pool is in use, and how it divides into executable and NX pool: from the descriptors of the old
 //! allocator, or from the segment heaps that took its place (since 1809 beside it, since 19041 alone).
 
+use super::no_counter;
 use super::view::{Place, View};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
@@ -20,9 +21,9 @@ pub struct NodeUse {
 /// What was found.
 pub(super) struct Pools {
     /// `NonPagedPool Usage:`.
-    pub nonpaged: Result<u64, String>,
+    pub nonpaged: Result<u64>,
     /// `NonPagedPoolNx Usage:`; `None` before Windows 8.
-    pub nonpaged_nx: Option<Result<u64, String>>,
+    pub nonpaged_nx: Option<Result<u64>>,
     /// The nodes; empty unless there are heaps.
     pub nodes: Vec<NodeUse>,
     /// Doubts.
@@ -86,17 +87,14 @@ pub(super) fn pools(view: &View) -> Pools {
             let why = "the memory manager counts both kinds of nonpaged pool together: see NonPagedPool Usage";
             Pools {
                 nonpaged: Ok(pages),
-                nonpaged_nx: Some(Err(why.into())),
+                nonpaged_nx: Some(Err(Error::NotInDump(why.into()))),
                 nodes,
                 notes,
             }
         }
         (_, total, allocated) => {
-            let why = total
-                .err()
-                .map(|e| e.to_string())
-                .or_else(|| allocated.and_then(Result::err));
-            let why = why.unwrap_or_else(|| "this kernel keeps no such counter".into());
+            let why = total.err().or_else(|| allocated.and_then(Result::err));
+            let why = why.unwrap_or_else(no_counter);
             Pools {
                 nonpaged: Err(why.clone()),
                 nonpaged_nx: Some(Err(why)),
@@ -108,15 +106,13 @@ pub(super) fn pools(view: &View) -> Pools {
 }
 
 /// `MiState.Pools` lies in front of the point where MiState outgrew its type, so no drift applies.
-fn allocated_of(view: &View) -> Option<Result<u64, String>> {
+fn allocated_of(view: &View) -> Option<Result<u64>> {
     const PATH: &str = "Pools.AllocatedNonPagedPool";
     const TYPE: &str = "_MI_SYSTEM_INFORMATION";
     let state = view.state().ok()?;
-    view.kernel.has_field(TYPE, PATH).then(|| {
-        view.kernel
-            .field_u64(state, TYPE, PATH)
-            .map_err(|e| e.to_string())
-    })
+    view.kernel
+        .has_field(TYPE, PATH)
+        .then(|| view.kernel.field_u64(state, TYPE, PATH))
 }
 
 fn plus(a: NodeUse, b: NodeUse) -> NodeUse {

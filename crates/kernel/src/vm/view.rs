@@ -34,10 +34,10 @@ pub(super) enum Place {
 pub(super) struct View<'a> {
     /// The kernel.
     pub kernel: &'a Kernel,
-    vs: Result<Virt, String>,
+    vs: Result<Virt>,
     drift: u64,
-    partition: Result<Virt, String>,
-    state: Result<Virt, String>,
+    partition: Result<Virt>,
+    state: Result<Virt>,
     /// What was uncertain.
     pub notes: Vec<String>,
 }
@@ -53,22 +53,18 @@ impl<'a> View<'a> {
     /// (proved on a 19041.804 dump): so the base of `Vs` is what `nt!MiVisibleState` points at, and the PDB offset only
     /// stands in when that pointer is not in the dump.
     pub(super) fn new(kernel: &'a Kernel) -> View<'a> {
-        let state = kernel.symbol("MiState").map_err(|e| e.to_string());
-        let partition = kernel
-            .symbol("MiSystemPartition")
-            .map_err(|e| e.to_string());
+        let state = kernel.symbol("MiState");
+        let partition = kernel.symbol("MiSystemPartition");
         let (mut drift, mut notes) = (0, Vec::new());
-        let by_type = state.clone().and_then(|at| {
-            kernel
-                .field_address(at, STATE, "Vs")
-                .map_err(|e| e.to_string())
-        });
+        let by_type = state
+            .clone()
+            .and_then(|at| kernel.field_address(at, STATE, "Vs"));
         let vs = by_type.and_then(|by_type| match kernel.global_virt("MiVisibleState") {
             Ok(pointed) if pointed - by_type < MOST_DRIFT => {
                 drift = pointed - by_type;
                 Ok(pointed)
             }
-            Ok(pointed) => Err(format!("nt!MiVisibleState points at {pointed}, which is not in nt!MiState")),
+            Ok(pointed) => Err(Error::Corrupt { what: "nt!MiVisibleState".into(), why: format!("it points at {pointed}, which is not in nt!MiState") }),
             Err(error) => {
                 drift = kernel.table().ok().and_then(|table| table.mi_state_slack()).unwrap_or(0);
                 notes.push(format!("nt!MiVisibleState: {error}; the counters of MiState are read {drift:#x} bytes behind their place in the symbols"));
@@ -106,9 +102,9 @@ impl<'a> View<'a> {
     }
 
     /// The value at the first place that this kernel keeps; `None` when it keeps none of them.
-    pub(super) fn first(&self, places: &[Place]) -> Option<Result<u64, String>> {
+    pub(super) fn first(&self, places: &[Place]) -> Option<Result<u64>> {
         let place = places.iter().copied().find(|place| self.keeps(*place))?;
-        Some(self.read(place).map_err(|error| error.to_string()))
+        Some(self.read(place))
     }
 
     fn read(&self, place: Place) -> Result<u64> {
@@ -132,17 +128,17 @@ impl<'a> View<'a> {
 
     /// The address of `_MI_VISIBLE_STATE`.
     pub(super) fn vs(&self) -> Result<Virt> {
-        self.vs.clone().map_err(Error::Absent)
+        self.vs.clone()
     }
 
     /// The address of nt!MiSystemPartition.
     pub(super) fn partition(&self) -> Result<Virt> {
-        self.partition.clone().map_err(Error::Absent)
+        self.partition.clone()
     }
 
     /// The address of nt!MiState.
     pub(super) fn state(&self) -> Result<Virt> {
-        self.state.clone().map_err(Error::Absent)
+        self.state.clone()
     }
 
     /// How much further back than their PDB offset the later fields of MiState lie, in bytes.

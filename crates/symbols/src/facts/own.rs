@@ -58,10 +58,7 @@ fn read(path: &Path) -> Result<Facts> {
             ),
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Facts::default()),
-        Err(source) => Err(Error::Open {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(Error::open(path, source)),
     }
 }
 

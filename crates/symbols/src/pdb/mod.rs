@@ -36,10 +36,7 @@ type Pdb = PDB<'static, Pages>;
 /// # Errors
 /// [`Error::Open`] when the file cannot be read, [`Error::File`] when it is no PDB, is damaged, or belongs to another link.
 pub fn open(path: &Path, wanted: Option<&PdbId>) -> Result<SymbolTable> {
-    let map = Map::open(path).map_err(|source| Error::Open {
-        path: path.to_owned(),
-        source,
-    })?;
+    let map = Map::open(path).map_err(|source| Error::open(path, source))?;
     parse(path, Arc::new(map), wanted)
 }
 

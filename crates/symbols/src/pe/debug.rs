@@ -95,7 +95,7 @@ fn codeview(bytes: &Bytes, size: u32, rva: u32, offset: u32) -> Result<Option<(P
             Some(file.ok_or_else(|| corrupt("its debug record lies outside of the file"))?)
         }
         Bytes::Memory { .. } if rva == 0 => {
-            return Err(Error::Absent(
+            return Err(Error::NotInDump(
                 "the image's debug record was not mapped".into(),
             ));
         }

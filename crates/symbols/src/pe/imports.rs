@@ -62,7 +62,7 @@ pub(super) fn read(bytes: &Bytes, headers: &Headers) -> Partly<Vec<Import>> {
         // The loader overwrites the slots with addresses; without the other list the names are gone.
         let names = match lookup {
             0 if bytes.is_mapped() => {
-                imports.miss(Error::Absent(format!(
+                imports.miss(Error::NotInDump(format!(
                     "the names imported from {module} were overwritten by the loader"
                 )));
                 continue;
