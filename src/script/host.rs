@@ -287,8 +287,8 @@ impl Drop for HangUp<'_> {
 }
 
 /// An error of ours as one of Rhai's: a script can catch it, unless it is the end.
-pub(super) fn refused(error: Error) -> Box<rhai::EvalAltResult> {
-    match error {
+pub(super) fn refused(error: impl Into<Error>) -> Box<rhai::EvalAltResult> {
+    match error.into() {
         Error::Stopped => stopped(),
         error => fail(error.to_string()),
     }

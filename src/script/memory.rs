@@ -31,10 +31,7 @@ fn numbers(r: &mut Registry, host: &Arc<Host>) {
             r.engine
                 .register_fn($name, move |at: Dynamic| -> Answer<Dynamic> {
                     let at = address(&at)?;
-                    let value = from
-                        .space()?
-                        .$read(at)
-                        .map_err(|fault| refused(fault.into()))?;
+                    let value = from.space()?.$read(at).map_err(refused)?;
                     Ok(number(value.into()))
                 });
         };
@@ -52,9 +49,7 @@ fn numbers(r: &mut Registry, host: &Arc<Host>) {
     r.engine
         .register_fn("read_ptr", move |at: Dynamic| -> Answer<Virt> {
             let at = address(&at)?;
-            from.space()?
-                .read_virt(at)
-                .map_err(|fault| refused(fault.into()))
+            from.space()?.read_virt(at).map_err(refused)
         });
 }
 
@@ -157,9 +152,7 @@ fn length(value: INT) -> Answer<u64> {
 
 /// Bytes from the target, for `read_bytes` and `module.read`.
 pub(super) fn read_bytes(space: &AddressSpace, at: Virt, count: INT) -> Answer<Blob> {
-    space
-        .read_vec(at, length(count)? as usize)
-        .map_err(|fault| refused(fault.into()))
+    space.read_vec(at, length(count)? as usize).map_err(refused)
 }
 
 /// The first byte of a range that is missing.
@@ -231,9 +224,7 @@ fn up_to_zero(space: &AddressSpace, at: Virt, most: u64, width: usize) -> Answer
         let Some(cell) = character.get_mut(..width) else {
             break;
         };
-        space
-            .read(next, cell)
-            .map_err(|fault| refused(fault.into()))?;
+        space.read(next, cell).map_err(refused)?;
         if cell.iter().all(|&b| b == 0) {
             break;
         }
@@ -256,7 +247,5 @@ fn read_unicode_string(space: &AddressSpace, at: Virt) -> Answer<String> {
         }
         space.read_vec(buffer, usize::from(length))
     };
-    read()
-        .map(|bytes| utf16(&bytes))
-        .map_err(|fault| refused(fault.into()))
+    read().map(|bytes| utf16(&bytes)).map_err(refused)
 }

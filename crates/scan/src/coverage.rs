@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many holes' reasons are looked up for one span; page tables can have millions of holes.
-const MOST_REASONS: u32 = 100_000;
+const MAX_EXPLAINED_HOLES: u32 = 100_000;
 
 /// How much of a span was searched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,8 @@ impl Coverage {
         }
         let mut at = first;
         loop {
-            let (why, end) = if self.reasons < MOST_REASONS && !stop.load(Ordering::Relaxed) {
+            let (why, end) = if self.reasons < MAX_EXPLAINED_HOLES && !stop.load(Ordering::Relaxed)
+            {
                 source.explain(at)
             } else {
                 ("not looked into", u64::MAX)
@@ -66,7 +67,7 @@ impl Coverage {
     }
 
     /// The same when what was found at an address was not taken any more.
-    pub(super) fn heard_until(self, source: &Source, at: u64) -> Coverage {
+    pub(super) fn cut_at(self, source: &Source, at: u64) -> Coverage {
         Coverage {
             stopped_at: Some(source.name(at)),
             ..self

@@ -9,7 +9,7 @@ use rkd_dump::error::Result;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A place where a pattern was found, whole, within a span.
+/// Where a pattern was found, whole, within a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// The address of the first byte: virtual or physical, as the source's are.
@@ -128,13 +128,13 @@ impl Hits {
             .fold(0, u64::saturating_add);
         let here = self
             .walk
-            .place
+            .position
             .next
-            .map_or(0, |next| (self.walk.place.last - next).saturating_add(1));
+            .map_or(0, |next| (self.walk.position.last - next).saturating_add(1));
         (total.saturating_sub(ahead).saturating_sub(here), total)
     }
 
-    /// Hands over all hits, and after each wave the figures of [`Hits::progress`].
+    /// Hands over all hits, and after each chunk the figures of [`Hits::progress`].
     ///
     /// # Errors
     /// What the function answers; the search then stands where it was.
@@ -159,8 +159,8 @@ impl Hits {
             .or_else(|| self.found.next().map(|found| found.address));
         if !self.ended || next.is_some() {
             let at = next
-                .or(self.walk.place.next)
-                .unwrap_or(self.walk.place.last);
+                .or(self.walk.position.next)
+                .unwrap_or(self.walk.position.last);
             let name = self.walk.source.name(at);
             if let Some(coverage) = self.coverage.last_mut() {
                 coverage.stopped_at.get_or_insert(name);
@@ -179,12 +179,12 @@ impl Hits {
         })
     }
 
-    /// Searches one wave more, when nothing is [`ready`](Hits::ready) any longer; `false` at the end.
+    /// Searches one chunk more, when nothing is [`ready`](Hits::ready) any longer; `false` at the end.
     pub fn search(&mut self) -> bool {
         if self.found.len() > 0 {
             return true;
         }
-        while self.walk.place.next.is_none() && !self.ended {
+        while self.walk.position.next.is_none() && !self.ended {
             self.span += 1;
             self.begin();
         }
@@ -199,7 +199,7 @@ impl Hits {
         if let Some(coverage) = self.coverage.last_mut() {
             coverage.clone_from(&self.walk.coverage);
         }
-        if self.walk.coverage.read > self.walk.source.most() {
+        if self.walk.coverage.read > self.walk.source.max_span_bytes() {
             self.end_here(|coverage, _| coverage.gave_up = true);
         }
         true
@@ -220,7 +220,7 @@ impl Hits {
         let at = self
             .walk
             .source
-            .name(self.walk.place.next.unwrap_or(self.walk.place.last));
+            .name(self.walk.position.next.unwrap_or(self.walk.position.last));
         if let Some(coverage) = self.coverage.last_mut() {
             say(coverage, at);
         }

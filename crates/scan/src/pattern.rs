@@ -1,6 +1,6 @@
 //! What to look for: bytes under a mask. Text in either case, UTF-16, numbers and bytes with holes are all just that.
 
-use rkd_dump::error::{Error, Result};
+use super::error::PatternError;
 
 /// The longest pattern, in bytes. A pattern that lies across two pieces of memory is copied together, so its length must have an end.
 pub const MAX_LEN: usize = 0x1_0000;
@@ -46,14 +46,13 @@ impl Pattern {
     /// Bytes of which only the bits of `mask` count. Bits outside the mask are ignored in `bytes` too.
     ///
     /// # Errors
-    /// When the two differ in length.
-    pub fn masked(bytes: &[u8], mask: &[u8]) -> Result<Pattern> {
+    /// [`PatternError::MaskLength`] when the two differ in length.
+    pub fn masked(bytes: &[u8], mask: &[u8]) -> Result<Pattern, PatternError> {
         if bytes.len() != mask.len() {
-            return Err(Error::Syntax(format!(
-                "a pattern of {} bytes cannot have a mask of {}",
-                bytes.len(),
-                mask.len()
-            )));
+            return Err(PatternError::MaskLength {
+                bytes: bytes.len(),
+                mask: mask.len(),
+            });
         }
         let bytes = bytes.iter().zip(mask).map(|(b, m)| b & m).collect();
         Ok(Pattern {
@@ -67,15 +66,13 @@ impl Pattern {
     /// Bytes in hexadecimal, `?` for a half-byte that may be anything: `48 8b ?? 4? c3`. Blanks are optional.
     ///
     /// # Errors
-    /// When there is something else in the text, or half a byte.
-    pub fn hex(text: &str) -> Result<Pattern> {
+    /// [`PatternError::NoDigit`] when there is something else in the text, [`PatternError::HalfByte`].
+    pub fn hex(text: &str) -> Result<Pattern, PatternError> {
         let (mut bytes, mut mask) = (Vec::new(), Vec::new());
         let mut chars = text.chars().filter(|c| !c.is_whitespace());
         while let Some(high) = chars.next() {
             let Some(low) = chars.next() else {
-                return Err(Error::Syntax(format!(
-                    "half a byte at the end of the pattern '{text}'"
-                )));
+                return Err(PatternError::HalfByte(text.to_owned()));
             };
             let (mut byte, mut bits) = (0, 0);
             for c in [high, low] {
@@ -83,9 +80,10 @@ impl Pattern {
                     (_, Some(digit)) => (digit as u8, 0xf),
                     ('?', None) => (0, 0),
                     _ => {
-                        return Err(Error::Syntax(format!(
-                            "'{c}' is no digit in the pattern '{text}'"
-                        )));
+                        return Err(PatternError::NoDigit {
+                            digit: c,
+                            pattern: text.to_owned(),
+                        });
                     }
                 };
                 byte = byte << 4 | digit;
@@ -150,34 +148,27 @@ impl Pattern {
         self.may_be_anywhere() || address.is_multiple_of(self.align)
     }
 
-    /// Whether `hay` begins with it.
-    pub fn matches(&self, hay: &[u8]) -> bool {
-        hay.len() >= self.len()
+    /// Whether `haystack` begins with it.
+    pub fn matches(&self, haystack: &[u8]) -> bool {
+        haystack.len() >= self.len()
             && self
                 .bytes
                 .iter()
                 .zip(&self.mask)
-                .zip(hay)
-                .all(|((byte, mask), hay)| hay & mask == *byte)
+                .zip(haystack)
+                .all(|((byte, mask), haystack)| haystack & mask == *byte)
     }
 
     /// What is wrong with it, for [`super::Patterns::new`].
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<(), PatternError> {
         if self.bytes.is_empty() {
-            return Err(Error::Syntax(
-                "an empty pattern would match everywhere: give at least one byte".into(),
-            ));
+            return Err(PatternError::Empty);
         }
         if self.mask.iter().all(|&m| m == 0) {
-            return Err(Error::Syntax(
-                "a pattern without one fixed bit would match everywhere".into(),
-            ));
+            return Err(PatternError::NoFixedBit);
         }
         if self.len() > MAX_LEN {
-            return Err(Error::Syntax(format!(
-                "a pattern of {} bytes is too long: at most {MAX_LEN} bytes can be searched for",
-                self.len()
-            )));
+            return Err(PatternError::TooLong(self.len()));
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! Regular expressions on bytes, over memory that is in pieces.
 
 use super::coverage::Coverage;
+use super::error::PatternError;
 use super::serial::{Step, walk};
 use super::source::Source;
 use super::span::Span;
 use ::regex::bytes::RegexBuilder;
-use rkd_dump::error::{Error, Result};
+use rkd_dump::error::Result;
 use std::sync::atomic::AtomicBool;
 
 /// Every match up to this length, in bytes, is found whole; a longer one may be cut.
@@ -20,17 +21,14 @@ impl Regex {
     /// Reads an expression.
     ///
     /// # Errors
-    /// What is wrong with it, and one that matches nothing at all, which would match everywhere.
-    pub fn new(text: &str) -> Result<Regex> {
+    /// [`PatternError::Regex`] when it is none, [`PatternError::MatchesNothing`] when it would match everywhere.
+    pub fn new(text: &str) -> Result<Regex, PatternError> {
         let regex = RegexBuilder::new(text)
             .unicode(false)
             .dot_matches_new_line(true)
-            .build()
-            .map_err(|error| Error::Syntax(error.to_string()))?;
+            .build()?;
         if regex.is_match(b"") {
-            return Err(Error::Syntax(format!(
-                "the expression '{text}' matches nothing at all, and so everywhere: let it match at least one byte"
-            )));
+            return Err(PatternError::MatchesNothing(text.to_owned()));
         }
         Ok(Regex(regex))
     }
@@ -42,7 +40,7 @@ impl Regex {
 
     /// Hands over the address and the bytes of every match, in order; a match begins where the one before has ended, or later.
     ///
-    /// When the flag is set, or `take` answers [`Error::Stopped`], the account says where that was.
+    /// When the flag is set, or `take` answers [`Error::Stopped`](rkd_dump::error::Error::Stopped), the account says where that was.
     ///
     /// # Errors
     /// Whatever else `take` answers.
@@ -78,7 +76,7 @@ impl Regex {
             run.matches(&self.0, false, &mut take)
         })?;
         Ok(match refused {
-            Some(at) => coverage.heard_until(source, at),
+            Some(at) => coverage.cut_at(source, at),
             None => coverage,
         })
     }

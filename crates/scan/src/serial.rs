@@ -86,7 +86,7 @@ fn walk_span(
             follows = true;
         }
         next = va.checked_add(bytes.len() as u64);
-        if coverage.read > source.most() {
+        if coverage.read > source.max_span_bytes() {
             coverage.gave_up = true;
             return Ok(());
         }

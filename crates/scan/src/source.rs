@@ -19,8 +19,8 @@ pub enum Source {
 }
 
 /// A damaged table can map the same memory again and again. Above this many times the size of the dump nobody is served.
-const MOST_TIMES: u64 = 64;
-const MOST_AT_LEAST: u64 = 256 << 20;
+const MAX_TIMES_MAPPED: u64 = 64;
+const MIN_SPAN_LIMIT: u64 = 256 << 20;
 
 impl Source {
     /// What there is of `len` bytes from `start` on: addresses and bytes, ascending, never empty. When the flag is set they
@@ -99,11 +99,11 @@ impl Source {
     }
 
     /// More bytes than this in one span can only come from damaged tables.
-    pub(super) fn most(&self) -> u64 {
+    pub(super) fn max_span_bytes(&self) -> u64 {
         match self {
             Source::Virtual(space) | Source::Writable(space) => (space.store_len() as u64)
-                .saturating_mul(MOST_TIMES)
-                .max(MOST_AT_LEAST),
+                .saturating_mul(MAX_TIMES_MAPPED)
+                .max(MIN_SPAN_LIMIT),
             Source::Physical(_) => u64::MAX,
         }
     }

@@ -70,7 +70,7 @@ impl Strings {
             Ok(())
         })?;
         Ok(match refused {
-            Some(at) => coverage.heard_until(source, at),
+            Some(at) => coverage.cut_at(source, at),
             None => coverage,
         })
     }

@@ -1,22 +1,22 @@
 //! A few exact patterns through Aho-Corasick, for processors on which it has a vector search and [`super::simd`] has none.
 
 use super::super::pattern::Pattern;
-use super::{Ask, Found};
-use aho_corasick::{AhoCorasick, Input, MatchKind};
+use super::{Found, Input};
+use aho_corasick::{AhoCorasick, MatchKind};
 
-/// Above this many patterns `aho-corasick` has no vector search, and falls behind the scalar filter.
-const MOST: usize = 64;
+/// Above this many patterns `aho-corasick` has no vector search, and falls behind the scalar prefilter.
+const MAX_SIMD_PATTERNS: usize = 64;
 
-/// An automaton that stops at the first place where any pattern begins.
+/// An automaton that stops at the first position where any pattern begins.
 pub(super) struct Automaton {
     automaton: AhoCorasick,
     longest: usize,
 }
 
 impl Automaton {
-    /// `None` when the filter serves better: too many patterns, or one with a mask.
+    /// `None` when [`super::multi::Multi`] serves better: too many patterns, or one with a mask.
     pub(super) fn new(patterns: &[Pattern]) -> Option<Automaton> {
-        if patterns.len() > MOST || !patterns.iter().all(Pattern::is_exact) {
+        if patterns.len() > MAX_SIMD_PATTERNS || !patterns.iter().all(Pattern::is_exact) {
             return None;
         }
         // The default match kind switches the vector search off and runs ten times slower.
@@ -31,17 +31,22 @@ impl Automaton {
     }
 
     /// Adds every occurrence, by address and then by pattern.
-    pub(super) fn find(&self, ask: &Ask<'_>, out: &mut Vec<Found>) {
-        let end = ask.hay.len().min(ask.starts.end + self.longest - 1);
-        let mut at = ask.starts.start;
-        while at < ask.starts.end.min(end)
-            && out.len() <= ask.enough
-            && let Some(found) = self.automaton.find(Input::new(ask.hay).range(at..end))
-            && found.start() < ask.starts.end
+    pub(super) fn find(&self, input: &Input<'_>, out: &mut Vec<Found>) {
+        let end = input
+            .haystack
+            .len()
+            .min(input.starts.end + self.longest - 1);
+        let mut at = input.starts.start;
+        while at < input.starts.end.min(end)
+            && out.len() <= input.limit
+            && let Some(found) = self
+                .automaton
+                .find(aho_corasick::Input::new(input.haystack).range(at..end))
+            && found.start() < input.starts.end
         {
-            // One match hides the others at the same place, and those that overlap it: ask all patterns, go on one byte later.
-            (0..ask.patterns.len() as u32)
-                .for_each(|number| ask.confirm(found.start(), number, out));
+            // One match hides the others at the same position, and those that overlap it: verify all patterns, go on one byte later.
+            (0..input.patterns.len() as u32)
+                .for_each(|number| input.verify(found.start(), number, out));
             at = found.start() + 1;
         }
     }

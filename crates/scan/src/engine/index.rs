@@ -9,8 +9,8 @@ pub(super) struct Entry {
     pub pattern: u32,
     /// Where in the pattern the window begins.
     pub offset: u32,
-    /// Whether the value is proof enough: the window is the whole pattern.
-    pub sure: bool,
+    /// Whether the window is the whole pattern: its value is proof enough.
+    pub is_whole: bool,
 }
 
 /// Windows by value.
@@ -27,26 +27,26 @@ pub(super) struct Index {
     values: Vec<u32>,
 }
 
-/// A value, and who has it.
+/// A value, and the patterns that have it.
 #[derive(Clone, Copy)]
 struct Slot {
     value: u32,
-    /// [`EMPTY`], a pattern under [`ALONE`], or where the value begins in the entries.
-    who: u32,
+    /// [`EMPTY`], a pattern under [`SINGLE`], or where the value begins in the entries.
+    target: u32,
 }
 
 const EMPTY: u32 = u32::MAX;
 /// The value is the whole of one pattern and no other has it: nearly all tags. What is found is told without a second look
 /// into memory, which for a hundred thousand tags is in no near cache.
-const ALONE: u32 = 1 << 31;
+const SINGLE: u32 = 1 << 31;
 
-/// Who has a value.
-pub(super) enum Holders<'a> {
-    /// Nobody.
-    None,
-    /// This pattern, of which the value is the whole.
-    Whole(u32),
-    /// The windows that have it.
+/// The patterns that have a value.
+pub(super) enum Lookup<'a> {
+    /// None.
+    Absent,
+    /// This one alone, and the value is the whole of it.
+    Pattern(u32),
+    /// Those of these windows.
     Windows(&'a [Entry]),
 }
 
@@ -56,7 +56,7 @@ impl Index {
         entries.sort_unstable();
         let mut values: Vec<u32> = entries.iter().map(|e| e.value).collect();
         values.dedup();
-        // 16 bits a value let one place in 16 of those that pass the sieve through; from 2^15 bits (4 KiB) to 2^24 (2 MiB).
+        // 16 bits a value let one position in 16 of those that pass the prefilter through; from 2^15 bits (4 KiB) to 2^24 (2 MiB).
         // A larger bitmap lets less through and fits less well into the nearer caches: it takes as long.
         let bits = (values.len().max(1) * 16)
             .next_power_of_two()
@@ -67,7 +67,7 @@ impl Index {
             .trailing_zeros();
         let empty = Slot {
             value: 0,
-            who: EMPTY,
+            target: EMPTY,
         };
         let mut index = Index {
             bitmap: vec![0; 1 << (bits - 6)],
@@ -83,13 +83,13 @@ impl Index {
             let bit = (hash >> index.bitmap_shift) as usize;
             index.bitmap[bit / 64] |= 1 << (bit % 64);
             let mut slot = (hash >> index.slot_shift) as usize;
-            while index.slots[slot].who != EMPTY {
+            while index.slots[slot].target != EMPTY {
                 slot = (slot + 1) % index.slots.len();
             }
             index.slots[slot] = Slot {
                 value: run[0].value,
-                who: match run {
-                    [only] if only.sure => only.pattern | ALONE,
+                target: match run {
+                    [only] if only.is_whole => only.pattern | SINGLE,
                     _ => first,
                 },
             };
@@ -113,25 +113,28 @@ impl Index {
 
     /// The memory that [`Index::get`] looks at first.
     #[inline(always)]
-    pub(super) fn place(&self, value: u32) -> *const u8 {
+    pub(super) fn slot_address(&self, value: u32) -> *const u8 {
         let slot = (hash(value) >> self.slot_shift) as usize;
         (&raw const self.slots[slot & (self.slots.len() - 1)]).cast()
     }
 
-    /// Who has the value.
+    /// The patterns that have the value.
     #[inline(always)]
-    pub(super) fn get(&self, value: u32) -> Holders<'_> {
+    pub(super) fn get(&self, value: u32) -> Lookup<'_> {
         let last = self.slots.len() - 1;
         let mut slot = (hash(value) >> self.slot_shift) as usize;
         loop {
-            let Slot { value: here, who } = self.slots[slot & last];
-            if who == EMPTY {
-                return Holders::None;
+            let Slot {
+                value: here,
+                target,
+            } = self.slots[slot & last];
+            if target == EMPTY {
+                return Lookup::Absent;
             }
             if here == value {
-                return match who & ALONE {
-                    0 => Holders::Windows(self.run(who as usize)),
-                    _ => Holders::Whole(who & !ALONE),
+                return match target & SINGLE {
+                    0 => Lookup::Windows(self.run(target as usize)),
+                    _ => Lookup::Pattern(target & !SINGLE),
                 };
             }
             slot += 1;

@@ -4,21 +4,21 @@
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_mut))]
 
 mod automaton;
-mod filter;
 mod index;
+mod multi;
+mod prefilter;
 mod rarity;
-mod sieve;
 mod simd;
 #[cfg(test)]
 mod tests;
 mod window;
 
+use super::error::PatternError;
 use super::pattern::Pattern;
 use automaton::Automaton;
-use filter::Filter;
 use memchr::memmem;
-use rkd_dump::error::{Error, Result};
-pub(super) use simd::fetch;
+use multi::Multi;
+pub(super) use simd::prefetch_start;
 use std::ops::Range;
 
 /// The most patterns in a set.
@@ -33,7 +33,7 @@ const BLOCK: usize = 0x1_0000;
 pub struct Found {
     /// The address of the first byte.
     pub address: u64,
-    /// Which pattern, by its place in the list given to [`Patterns::new`].
+    /// Which pattern, by its index in the list given to [`Patterns::new`].
     pub pattern: u32,
 }
 
@@ -52,28 +52,29 @@ pub struct Patterns {
     engine: Engine,
 }
 
-/// What an engine is asked for: the occurrences in `hay`, which lies at `base`, that begin in `starts`.
-struct Ask<'a> {
-    hay: &'a [u8],
+/// What an engine is given: it finds the occurrences in `haystack`, which lies at `base`, that begin in `starts`.
+struct Input<'a> {
+    haystack: &'a [u8],
     base: u64,
     starts: Range<usize>,
     patterns: &'a [Pattern],
-    /// Enough: an engine may stop looking when `out` has become longer.
-    enough: usize,
+    /// An engine may stop when `out` has become longer than this.
+    limit: usize,
 }
 
-impl Ask<'_> {
+impl Input<'_> {
     fn address(&self, start: usize) -> u64 {
         self.base.wrapping_add(start as u64)
     }
 
-    /// Adds the pattern, if it is at the place.
-    fn confirm(&self, start: usize, number: u32, out: &mut Vec<Found>) {
+    /// Adds the pattern, if it is there.
+    fn verify(&self, start: usize, number: u32, out: &mut Vec<Found>) {
         let address = self.address(start);
-        if let (Some(pattern), Some(hay)) =
-            (self.patterns.get(number as usize), self.hay.get(start..))
-            && pattern.may_be_at(address)
-            && pattern.matches(hay)
+        if let (Some(pattern), Some(haystack)) = (
+            self.patterns.get(number as usize),
+            self.haystack.get(start..),
+        ) && pattern.may_be_at(address)
+            && pattern.matches(haystack)
         {
             out.push(Found {
                 address,
@@ -86,10 +87,10 @@ impl Ask<'_> {
 /// One way to search. Which is best depends on the number of patterns, and on the processor.
 enum Engine {
     /// A single exact pattern: nothing beats `memmem`.
-    Single(Box<memmem::Finder<'static>>),
+    Memmem(Box<memmem::Finder<'static>>),
     /// Everything else.
-    Filter(Box<Filter>),
-    /// A few exact patterns on a processor for which there is no SIMD filter here, but one in `aho-corasick`.
+    Multi(Box<Multi>),
+    /// A few exact patterns on a processor for which there is no SIMD prefilter here, but one in `aho-corasick`.
     Automaton(Automaton),
 }
 
@@ -98,27 +99,30 @@ impl Patterns {
     ///
     /// # Errors
     /// An empty set, an empty pattern, a pattern without a fixed bit, and more or longer patterns than [`MAX_PATTERNS`],
-    /// [`MAX_BYTES`] and [`super::pattern::MAX_LEN`] allow.
-    pub fn new(patterns: Vec<Pattern>) -> Result<Patterns> {
+    /// [`MAX_BYTES`] and [`super::MAX_LEN`] allow.
+    pub fn new(patterns: Vec<Pattern>) -> Result<Patterns, PatternError> {
         Patterns::with_simd(patterns, simd::Simd::detect())
     }
 
-    fn with_simd(patterns: Vec<Pattern>, simd: Option<simd::Simd>) -> Result<Patterns> {
+    fn with_simd(
+        patterns: Vec<Pattern>,
+        simd: Option<simd::Simd>,
+    ) -> Result<Patterns, PatternError> {
         if patterns.is_empty() {
-            return Err(Error::Syntax("there is no pattern to search for".into()));
+            return Err(PatternError::NoPattern);
         }
         for pattern in &patterns {
             pattern.check()?;
         }
         let bytes: usize = patterns.iter().map(Pattern::len).sum();
         if patterns.len() > MAX_PATTERNS || bytes > MAX_BYTES {
-            return Err(Error::Syntax(format!(
-                "{} patterns of {bytes} bytes together are too many: at most {MAX_PATTERNS} patterns of {MAX_BYTES} bytes",
-                patterns.len()
-            )));
+            return Err(PatternError::TooMany {
+                patterns: patterns.len(),
+                bytes,
+            });
         }
         let longest = patterns.iter().map(Pattern::len).max().unwrap_or(1);
-        let engine = engine(&patterns, simd);
+        let engine = choose_engine(&patterns, simd);
         Ok(Patterns {
             patterns,
             longest,
@@ -136,31 +140,31 @@ impl Patterns {
         self.longest
     }
 
-    /// Every occurrence in `hay`, which lies at `base`: overlapping ones too, by address and then by pattern.
-    pub fn find_all(&self, hay: &[u8], base: u64) -> Vec<Found> {
+    /// Every occurrence in `haystack`, which lies at `base`: overlapping ones too, by address and then by pattern.
+    pub fn find_all(&self, haystack: &[u8], base: u64) -> Vec<Found> {
         let mut all = Vec::new();
-        self.each(hay, base, |found| all.push(found));
+        self.each(haystack, base, |found| all.push(found));
         all
     }
 
-    /// Hands over every occurrence in `hay`, in the order of [`Patterns::find_all`], and keeps none.
-    pub fn each(&self, hay: &[u8], base: u64, mut take: impl FnMut(Found)) {
+    /// Hands over every occurrence in `haystack`, in the order of [`Patterns::find_all`], and keeps none.
+    pub fn each(&self, haystack: &[u8], base: u64, mut take: impl FnMut(Found)) {
         let mut block = Vec::new();
         let mut at = 0;
-        while at < hay.len() {
-            at = self.find(hay, base, at..hay.len(), usize::MAX, &mut block);
+        while at < haystack.len() {
+            at = self.find(haystack, base, at..haystack.len(), usize::MAX, &mut block);
             block.drain(..).for_each(&mut take);
         }
     }
 
-    /// Adds to `out` the occurrences that begin in the first block of `starts` and lie wholly in `hay`, and returns where the
+    /// Adds to `out` the occurrences that begin in the first block of `starts` and lie wholly in `haystack`, and returns where the
     /// next block begins (at most `starts.end`).
     ///
     /// A block that holds more than `limit` occurrences is cut down, so `out` grows by more than `limit` only where a single
     /// address has more.
     pub(super) fn find(
         &self,
-        hay: &[u8],
+        haystack: &[u8],
         base: u64,
         starts: Range<usize>,
         limit: usize,
@@ -170,24 +174,24 @@ impl Patterns {
         let mut block = starts.len().min(BLOCK);
         loop {
             let end = starts.start + block;
-            let enough = if block > 1 {
+            let out_limit = if block > 1 {
                 before.saturating_add(limit)
             } else {
                 usize::MAX
             };
-            let ask = Ask {
-                hay,
+            let input = Input {
+                haystack,
                 base,
                 starts: starts.start..end,
                 patterns: &self.patterns,
-                enough,
+                limit: out_limit,
             };
             match &self.engine {
-                Engine::Single(finder) => single(finder, &ask, out),
-                Engine::Filter(filter) => filter.find(&ask, out),
-                Engine::Automaton(automaton) => automaton.find(&ask, out),
+                Engine::Memmem(finder) => find_single(finder, &input, out),
+                Engine::Multi(filter) => filter.find(&input, out),
+                Engine::Automaton(automaton) => automaton.find(&input, out),
             }
-            if out.len() <= enough {
+            if out.len() <= out_limit {
                 let new = &mut out[before..];
                 if !new.is_sorted() {
                     new.sort_unstable();
@@ -200,18 +204,21 @@ impl Patterns {
     }
 }
 
-fn single(finder: &memmem::Finder<'_>, ask: &Ask<'_>, out: &mut Vec<Found>) {
-    let end = ask
-        .hay
+fn find_single(finder: &memmem::Finder<'_>, input: &Input<'_>, out: &mut Vec<Found>) {
+    let end = input
+        .haystack
         .len()
-        .min(ask.starts.end + finder.needle().len() - 1);
-    let mut at = ask.starts.start;
-    while out.len() <= ask.enough
-        && let Some(found) = ask.hay.get(at..end).and_then(|hay| finder.find(hay))
+        .min(input.starts.end + finder.needle().len() - 1);
+    let mut at = input.starts.start;
+    while out.len() <= input.limit
+        && let Some(found) = input
+            .haystack
+            .get(at..end)
+            .and_then(|haystack| finder.find(haystack))
     {
-        if ask.patterns[0].may_be_at(ask.address(at + found)) {
+        if input.patterns[0].may_be_at(input.address(at + found)) {
             out.push(Found {
-                address: ask.address(at + found),
+                address: input.address(at + found),
                 pattern: 0,
             });
         }
@@ -219,16 +226,16 @@ fn single(finder: &memmem::Finder<'_>, ask: &Ask<'_>, out: &mut Vec<Found>) {
     }
 }
 
-fn engine(patterns: &[Pattern], simd: Option<simd::Simd>) -> Engine {
+fn choose_engine(patterns: &[Pattern], simd: Option<simd::Simd>) -> Engine {
     if let [only] = patterns
         && only.is_exact()
     {
-        return Engine::Single(Box::new(memmem::Finder::new(only.value()).into_owned()));
+        return Engine::Memmem(Box::new(memmem::Finder::new(only.value()).into_owned()));
     }
     if simd.is_none()
         && let Some(automaton) = Automaton::new(patterns)
     {
         return Engine::Automaton(automaton);
     }
-    Engine::Filter(Box::new(Filter::new(patterns, simd)))
+    Engine::Multi(Box::new(Multi::new(patterns, simd)))
 }

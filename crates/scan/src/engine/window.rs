@@ -1,11 +1,11 @@
-//! Which four bytes of a pattern to watch for: the rarest, so that the filter stays silent over code, text and zeroes.
+//! Which four bytes of a pattern to watch for: the rarest, so that the prefilter stays silent over code, text and zeroes.
 
 use super::super::pattern::Pattern;
 use super::rarity::chance;
 use std::collections::HashMap;
 
 /// How far into a pattern a window may begin. More choice than this buys nothing and would widen every block.
-const REACH: usize = 64;
+const MAX_OFFSET: usize = 64;
 
 /// Up to four bytes of a pattern, and every value they can have.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Window {
 
 /// Chooses windows for one pattern after the other, and avoids windows that many patterns share already.
 pub(super) struct Chooser {
-    taken: HashMap<u32, u32>,
+    used: HashMap<u32, u32>,
     /// Bytes of which some bits are free are replaced by all their values: at most this many free bits in a window.
     free_bits: u32,
 }
@@ -29,7 +29,7 @@ impl Chooser {
     /// A chooser for a set of so many patterns. Large sets get fewer values each (four bits: a tag in either case).
     pub(super) fn new(patterns: usize) -> Chooser {
         Chooser {
-            taken: HashMap::new(),
+            used: HashMap::new(),
             free_bits: if patterns > 4096 { 4 } else { 8 },
         }
     }
@@ -38,15 +38,15 @@ impl Chooser {
     pub(super) fn choose(&mut self, pattern: &Pattern) -> Option<Window> {
         let first = pattern.mask().iter().position(|&m| m != 0)?;
         let (mut best, mut best_score) = (None, f32::INFINITY);
-        for offset in (first..pattern.len()).take(REACH) {
-            if let Some((score, shape, value)) = self.weigh(pattern, offset)
+        for offset in (first..pattern.len()).take(MAX_OFFSET) {
+            if let Some((score, shape, value)) = self.score(pattern, offset)
                 && score < best_score
             {
                 (best, best_score) = (Some((offset, shape, value)), score);
             }
         }
         let (offset, shape, value) = best?;
-        *self.taken.entry(value).or_default() += 1;
+        *self.used.entry(value).or_default() += 1;
         Some(Window {
             offset,
             shape,
@@ -55,7 +55,7 @@ impl Chooser {
     }
 
     /// How often the window at the offset would be met by chance, its shape, and one of its values.
-    fn weigh(&self, pattern: &Pattern, offset: usize) -> Option<(f32, u32, u32)> {
+    fn score(&self, pattern: &Pattern, offset: usize) -> Option<(f32, u32, u32)> {
         let (mut score, mut shape, mut value, mut free) = (1.0, 0, 0, 0);
         let bytes = pattern.value()[offset..]
             .iter()
@@ -73,8 +73,8 @@ impl Chooser {
             value |= u32::from(byte) << (8 * at);
             score *= chance(byte, mask);
         }
-        let crowd = self.taken.get(&value).copied().unwrap_or(0);
-        Some((score * (1 + crowd) as f32, shape, value))
+        let sharing = self.used.get(&value).copied().unwrap_or(0);
+        Some((score * (1 + sharing) as f32, shape, value))
     }
 }
 

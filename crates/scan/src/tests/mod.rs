@@ -128,7 +128,7 @@ fn one_text_in_every_layout() {
             check(&blocks, &[(BASE, all)], &patterns);
         }
     }
-    // Every span within the text, over seams: a hit lies wholly in its span.
+    // Every span within the text, over overlaps: a hit lies wholly in its span.
     let blocks = cut(text, 5);
     for from in 0..all {
         let spans: Vec<(u64, u64)> = (0..=all - from).map(|len| (BASE + from, len)).collect();
@@ -194,7 +194,7 @@ fn the_last_byte_of_the_address_space() {
     );
 }
 
-/// Over the borders of blocks, tasks and waves, in one piece and in many.
+/// Over the borders of blocks, tasks and chunks, in one piece and in many.
 #[test]
 fn borders_inside_large_pieces() {
     let mut memory = vec![b'.'; 5 << 20];

@@ -6,7 +6,7 @@ use rkd_dump::error::Error;
 use std::sync::atomic::AtomicBool;
 
 #[test]
-fn strings_go_over_seams_and_end_at_holes() {
+fn strings_go_over_borders_and_end_at_holes() {
     let list = |blocks: &[(u64, Vec<u8>)], len: u64, wide: bool| {
         let mut found = Vec::new();
         let strings = Strings { wide, shortest: 3 };
@@ -66,7 +66,7 @@ fn matches(blocks: &[(u64, Vec<u8>)], len: u64, regex: &str) -> Vec<(u64, Vec<u8
 }
 
 #[test]
-fn regular_expressions_go_over_seams_and_not_over_holes() {
+fn regular_expressions_go_over_borders_and_not_over_holes() {
     let text = b"Leak-1;leak22;\xff\xfe\0LEAK333. Leak4";
     let found = |list: &[(u64, &[u8])]| {
         list.iter()

@@ -1,29 +1,29 @@
-//! 32 places at once: the byte shuffle looks up the halves of each byte.
+//! 32 positions at once: the byte shuffle looks up the halves of each byte.
 
-use super::{Sieve, Suspects, rounds};
+use super::{Prefilter, Verifier, batch};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-/// See [`super::Simd::sift`].
+/// Does the work of [`super::Simd::find_candidates`]; `SEVEN_BIT` when no byte above 0x7f passes the prefilter.
 ///
 /// # Safety
-/// There are at least [`STEP`](super::STEP) places, and [`BEHIND`](super::BEHIND) bytes of the suspects' `hay` behind the last.
+/// There are at least [`STEP`](super::STEP) positions, and [`OVERLAP`](super::OVERLAP) bytes of the haystack after the last.
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-pub(super) unsafe fn sift<const SEVEN_BIT: bool>(
-    sieve: &Sieve,
-    places: Range<usize>,
-    suspects: &mut impl Suspects,
+pub(super) unsafe fn find_candidates<const SEVEN_BIT: bool>(
+    prefilter: &Prefilter,
+    positions: Range<usize>,
+    verifier: &mut impl Verifier,
 ) {
-    let hay = suspects.hay().as_ptr();
+    let haystack = verifier.haystack().as_ptr();
     let fifteen = _mm256_set1_epi8(15);
     let [low, high] =
-        [&sieve.low, &sieve.high].map(|half| half.each_ref().map(|digits| table(digits)));
+        [&prefilter.low, &prefilter.high].map(|half| half.each_ref().map(|digits| table(digits)));
     let misses = |at: usize| {
         let mut buckets = _mm256_set1_epi8(-1);
         for byte in 0..4 {
-            // SAFETY: the bytes read end at `at + byte + 32 <= at + 35`. A step's vectors begin at its first place and 32
-            // places later, so they end at most at that first place + `STEP` + 3, and a step ends where the places do at most.
-            let bytes = unsafe { _mm256_loadu_si256(hay.add(at + byte).cast()) };
+            // SAFETY: the bytes read end at `at + byte + 32 <= at + 35`. A step's vectors begin at its first position and
+            // 32 later, so they end at most at that first position + `STEP` + 3, and a step ends where the positions do at most.
+            let bytes = unsafe { _mm256_loadu_si256(haystack.add(at + byte).cast()) };
             // The shuffle looks at the lower half of each byte, and answers zero when the highest bit is set.
             let digits = if SEVEN_BIT {
                 bytes
@@ -41,7 +41,7 @@ pub(super) unsafe fn sift<const SEVEN_BIT: bool>(
     };
     let passes = |at| !(u64::from(misses(at)) | u64::from(misses(at + 32)) << 32);
     // SAFETY: passed on to the caller.
-    unsafe { rounds::run(places, passes, suspects) };
+    unsafe { batch::run(positions, passes, verifier) };
 }
 
 /// A table of sixteen bytes in both halves of a vector, because the shuffle works on each half alone.

@@ -1,21 +1,21 @@
-//! 64 places at once: the byte permutation looks up whole bytes, in tables of 128.
+//! 64 positions at once: the byte permutation looks up whole bytes, in tables of 128.
 
-use super::{Sieve, Suspects, rounds};
+use super::{Prefilter, Verifier, batch};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-/// See [`super::Simd::sift`].
+/// Does the work of [`super::Simd::find_candidates`]; `SEVEN_BIT` when no byte above 0x7f passes the prefilter.
 ///
 /// # Safety
-/// There are at least [`STEP`](super::STEP) places, and [`BEHIND`](super::BEHIND) bytes of the suspects' `hay` behind the last.
+/// There are at least [`STEP`](super::STEP) positions, and [`OVERLAP`](super::OVERLAP) bytes of the haystack after the last.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,bmi1,popcnt")]
-pub(super) unsafe fn sift<const SEVEN_BIT: bool>(
-    sieve: &Sieve,
-    places: Range<usize>,
-    suspects: &mut impl Suspects,
+pub(super) unsafe fn find_candidates<const SEVEN_BIT: bool>(
+    prefilter: &Prefilter,
+    positions: Range<usize>,
+    verifier: &mut impl Verifier,
 ) {
-    let hay = suspects.hay().as_ptr();
-    let tables = sieve.bytes.each_ref().map(|buckets| {
+    let haystack = verifier.haystack().as_ptr();
+    let tables = prefilter.bytes.each_ref().map(|buckets| {
         let quarters: [__m512i; 4] = std::array::from_fn(|quarter| {
             // SAFETY: a table has four times 64 bytes.
             unsafe { _mm512_loadu_si512(buckets.as_ptr().add(quarter * 64).cast()) }
@@ -32,9 +32,9 @@ pub(super) unsafe fn sift<const SEVEN_BIT: bool>(
         _mm512_mask_blend_epi8(_mm512_movepi8_mask(bytes), lower, upper)
     };
     let passes = |at: usize| {
-        // SAFETY: the bytes read end at `at + byte + 64 <= at + STEP + 3`, and a step ends where the places do at most.
+        // SAFETY: the bytes read end at `at + byte + 64 <= at + STEP + 3`, and a step ends where the positions do at most.
         let [b0, b1, b2, b3] =
-            [0, 1, 2, 3].map(|byte| unsafe { _mm512_loadu_si512(hay.add(at + byte).cast()) });
+            [0, 1, 2, 3].map(|byte| unsafe { _mm512_loadu_si512(haystack.add(at + byte).cast()) });
         let [t0, t1, t2, t3] = tables;
         let three =
             _mm512_ternarylogic_epi32::<AND>(look_up(t0, b0), look_up(t1, b1), look_up(t2, b2));
@@ -46,9 +46,9 @@ pub(super) unsafe fn sift<const SEVEN_BIT: bool>(
         word & !_mm512_movepi8_mask(any)
     };
     // SAFETY: passed on to the caller.
-    unsafe { rounds::run(places, passes, suspects) };
+    unsafe { batch::run(positions, passes, verifier) };
 }
 
-/// Truth tables of three bits: the one place where all are set, and all places but that where none is.
+/// Truth tables of three bits: the one row where all are set, and all rows but that where none is.
 const AND: i32 = 0x80;
 const OR: i32 = 0xfe;

@@ -1,4 +1,4 @@
-//! The sieve on many places at once. The only `unsafe` code of the search; without it everything works the same, scalar.
+//! The prefilter on many positions at once. The only `unsafe` code of the search; without it everything works the same, scalar.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -6,16 +6,16 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
-mod rounds;
+mod batch;
 
-use super::filter::Suspects;
-use super::sieve::Sieve;
+use super::multi::Verifier;
+use super::prefilter::Prefilter;
 use std::ops::Range;
 
-/// Places per step: one word of bits.
+/// Positions per step: one word of bits.
 const STEP: usize = 64;
-/// Bytes behind a place that belong to its window.
-const BEHIND: usize = 3;
+/// Bytes after a position that belong to its window.
+const OVERLAP: usize = 3;
 
 /// The proof that this processor can do it, and the way that it does it best.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +23,10 @@ pub(super) struct Simd(Kind);
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// 32 places at once, half-bytes looked up by the byte shuffle.
+    /// 32 positions at once, half-bytes looked up by the byte shuffle.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// 64 places at once, whole bytes looked up by the byte permutation: Intel since Ice Lake, AMD since Zen 4.
+    /// 64 positions at once, whole bytes looked up by the byte permutation: Intel since Ice Lake, AMD since Zen 4.
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
@@ -53,37 +53,47 @@ impl Simd {
         all
     }
 
-    /// Has the suspects look at every one of the `places` that passes the sieve and may be a window, ascending, and returns the
-    /// place where it had to stop, too near to the end for a whole vector: the rest is the caller's.
+    /// Hands every candidate among the `positions` to the verifier, ascending, and returns the position where it had to stop,
+    /// too near to the end for a whole vector: the rest is the caller's.
     #[inline]
-    pub(super) fn sift(
+    pub(super) fn find_candidates(
         self,
-        sieve: &Sieve,
-        places: Range<usize>,
-        suspects: &mut impl Suspects,
+        prefilter: &Prefilter,
+        positions: Range<usize>,
+        verifier: &mut impl Verifier,
     ) -> usize {
-        let end = suspects.hay().len().saturating_sub(BEHIND).min(places.end);
-        if places.start + STEP > end {
-            // Where two pages meet there are a few places only, and the tables of the vectors are not worth it.
-            return places.start;
+        let end = verifier
+            .haystack()
+            .len()
+            .saturating_sub(OVERLAP)
+            .min(positions.end);
+        if positions.start + STEP > end {
+            // The overlap of two pages has a few positions only, and loading the tables into vectors is not worth it.
+            return positions.start;
         }
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a `Simd` is only made after the features were detected that its kind stands for. There is a step at least,
-        // and `end` leaves three bytes behind it.
+        // and `end` leaves the overlap after it.
         return unsafe {
-            let places = places.start..end;
-            match (self.0, sieve.is_seven_bit) {
-                (Kind::Avx2, true) => avx2::sift::<true>(sieve, places, suspects),
-                (Kind::Avx2, false) => avx2::sift::<false>(sieve, places, suspects),
-                (Kind::Avx512, true) => avx512::sift::<true>(sieve, places, suspects),
-                (Kind::Avx512, false) => avx512::sift::<false>(sieve, places, suspects),
+            let positions = positions.start..end;
+            match (self.0, prefilter.is_seven_bit) {
+                (Kind::Avx2, true) => avx2::find_candidates::<true>(prefilter, positions, verifier),
+                (Kind::Avx2, false) => {
+                    avx2::find_candidates::<false>(prefilter, positions, verifier)
+                }
+                (Kind::Avx512, true) => {
+                    avx512::find_candidates::<true>(prefilter, positions, verifier)
+                }
+                (Kind::Avx512, false) => {
+                    avx512::find_candidates::<false>(prefilter, positions, verifier)
+                }
             }
             end
         };
         #[cfg(not(target_arch = "x86_64"))]
         {
-            let _ = sieve;
-            places.start
+            let _ = prefilter;
+            positions.start
         }
     }
 }
@@ -91,7 +101,7 @@ impl Simd {
 /// Asks the processor to fetch the start of what is searched next: pages that are neighbours only virtually are not guessed by
 /// its own means.
 #[inline]
-pub(crate) fn fetch(next: &[u8]) {
+pub(crate) fn prefetch_start(next: &[u8]) {
     next.chunks(64)
         .take(16)
         .for_each(|line| prefetch(line.as_ptr()));

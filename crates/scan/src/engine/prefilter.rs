@@ -1,10 +1,10 @@
-//! The coarse sieve: which windows share one of the eight buckets, so that as little as possible passes by chance.
+//! The tables of the prefilter: which windows share one of the eight buckets, so that as little as possible passes by chance.
 
 use super::rarity::chance;
 
-/// Which buckets have a window with which bytes: bit `b` is bucket `b`. A place passes when some bucket has all four bytes.
-pub(super) struct Sieve {
-    /// By the byte's place in the window, and the byte.
+/// Which buckets have a window with which bytes: bit `b` is bucket `b`. A position passes when some bucket has all four bytes.
+pub(super) struct Prefilter {
+    /// By the byte's offset in the window, and the byte.
     pub bytes: [[u8; 256]; 4],
     /// The same by the digit in which the byte ends. What passes the bytes passes their halves too.
     pub low: [[u8; 16]; 4],
@@ -14,33 +14,37 @@ pub(super) struct Sieve {
     pub is_seven_bit: bool,
 }
 
-/// Windows that are to share a bucket.
-struct Group {
+/// Windows that share a bit of the tables.
+struct Bucket {
     shape: u32,
     values: Vec<u32>,
-    /// How often a place passes by chance.
-    leak: f32,
+    /// How often a position passes by chance, of 1.
+    false_positives: f32,
 }
 
-impl Sieve {
-    /// A sieve for windows by shape: at most eight shapes, each with its values.
+impl Prefilter {
+    /// A prefilter for windows by shape: at most eight shapes, each with its values.
     ///
     /// Starts with one bucket for each shape, and halves the one that lets most through until there are eight.
-    pub(super) fn new<'a>(shapes: impl Iterator<Item = (u32, &'a [u32])>) -> Sieve {
-        let mut groups: Vec<Group> = shapes
-            .map(|(shape, values)| Group::new(shape, values.to_vec()))
+    pub(super) fn new<'a>(shapes: impl Iterator<Item = (u32, &'a [u32])>) -> Prefilter {
+        let mut buckets: Vec<Bucket> = shapes
+            .map(|(shape, values)| Bucket::new(shape, values.to_vec()))
             .collect();
-        while groups.len() < 8
-            && let Some(worst) = (0..groups.len())
-                .filter(|&i| groups[i].values.len() > 1)
-                .max_by(|&a, &b| groups[a].leak.total_cmp(&groups[b].leak))
+        while buckets.len() < 8
+            && let Some(worst) = (0..buckets.len())
+                .filter(|&i| buckets[i].values.len() > 1)
+                .max_by(|&a, &b| {
+                    buckets[a]
+                        .false_positives
+                        .total_cmp(&buckets[b].false_positives)
+                })
         {
-            let (one, other) = groups.swap_remove(worst).halve();
-            groups.extend([one, other]);
+            let (one, other) = buckets.swap_remove(worst).halve();
+            buckets.extend([one, other]);
         }
         let mut bytes = [[0; 256]; 4];
-        for (bucket, group) in groups.iter().enumerate() {
-            group.mark(1 << bucket, &mut bytes);
+        for (number, bucket) in buckets.iter().enumerate() {
+            bucket.mark(1 << number, &mut bytes);
         }
         let (mut low, mut high) = ([[0; 16]; 4], [[0; 16]; 4]);
         let mut upper = 0;
@@ -51,7 +55,7 @@ impl Sieve {
                 upper |= if byte < 0x80 { 0 } else { *buckets };
             }
         }
-        Sieve {
+        Prefilter {
             bytes,
             low,
             high,
@@ -60,19 +64,19 @@ impl Sieve {
     }
 }
 
-impl Group {
-    fn new(shape: u32, values: Vec<u32>) -> Group {
-        let mut group = Group {
+impl Bucket {
+    fn new(shape: u32, values: Vec<u32>) -> Bucket {
+        let mut new = Bucket {
             shape,
             values,
-            leak: 1.0,
+            false_positives: 1.0,
         };
-        group.leak = group
+        new.false_positives = new
             .digits()
             .iter()
             .map(|&(low, high)| share(low, high))
             .product();
-        group
+        new
     }
 
     /// Sets the bucket's bit for all bytes of the windows.
@@ -108,7 +112,7 @@ impl Group {
 
     /// Two halves, cut where they differ most: by whole bytes or by the upper digits first (capitals, small letters), from
     /// either end.
-    fn halve(self) -> (Group, Group) {
+    fn halve(self) -> (Bucket, Bucket) {
         let orders: [fn(&u32) -> u64; 4] = [
             |v| u64::from(v.swap_bytes()),
             |v| u64::from(*v),
@@ -126,15 +130,18 @@ impl Group {
             values.sort_unstable_by_key(order);
             let second = values.split_off(values.len() / 2);
             (
-                Group::new(self.shape, values),
-                Group::new(self.shape, second),
+                Bucket::new(self.shape, values),
+                Bucket::new(self.shape, second),
             )
         });
-        let best = halves.min_by(|a, b| (a.0.leak + a.1.leak).total_cmp(&(b.0.leak + b.1.leak)));
+        let best = halves.min_by(|a, b| {
+            (a.0.false_positives + a.1.false_positives)
+                .total_cmp(&(b.0.false_positives + b.1.false_positives))
+        });
         best.unwrap_or_else(|| {
             (
-                Group::new(self.shape, self.values.clone()),
-                Group::new(self.shape, Vec::new()),
+                Bucket::new(self.shape, self.values.clone()),
+                Bucket::new(self.shape, Vec::new()),
             )
         })
     }
