@@ -2,7 +2,7 @@
 //!
 //! # The house
 //!
-//! Data flows through the rooms in one direction, and `tests/layers.rs` holds it:
+//! Data flows through the rooms in one direction, and `tests/it/layers.rs` holds it:
 //!
 //! | room | what passes through it |
 //! |---|---|

@@ -41,7 +41,7 @@ pub struct Command {
     pub help: &'static str,
     /// What Tab offers after the name.
     pub completes: Completes,
-    /// Worked examples, run and compared whole by `tests/examples.rs`.
+    /// Worked examples, run and compared whole by `tests/it/examples.rs`.
     pub examples: &'static [Example],
     /// Does the work.
     pub run: fn(&mut Session, &Args, &mut dyn Sink) -> Result<()>,

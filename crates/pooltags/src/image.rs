@@ -154,7 +154,7 @@ pub struct TagImage {
     /// Addresses that the loader put into slots, ascending, and the slots; empty for a file.
     bound: Vec<(u64, u32)>,
     bytes: Vec<u8>,
-    pub(super) present: Vec<bool>,
+    present: Vec<bool>,
 }
 
 /// Finds the name of an exported function from its address, for slots whose names are gone.

@@ -96,6 +96,3 @@ pub fn analyse(image: &TagImage, options: &Options<'_>) -> Report {
         Arch::Arm64 => sites::report(&arm64::Arm64Machine, image, options),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,89 @@
+//! Every example of every command, run on the practice dump and compared to the letter.
+
+use jiff::tz::TimeZone;
+use rkd::command::{Collect, Command, Example, run_line};
+use rkd::session::Session;
+use rkd_dump::Dump;
+use rkd_dump::error::Error;
+use rkd_kernel::{Kernel, Options};
+use rkd_symbols::builtin_facts;
+use std::path::Path;
+
+fn practice_dump(path: &Path) {
+    let scenario = rkd_lab::scenario("notmyfault").expect("the scenario of the article");
+    let table = builtin_facts()
+        .by_version(scenario.version)
+        .expect("its kernel is built in");
+    rkd_lab::make_file(scenario, &table, &rkd_lab::Options::default(), path).unwrap();
+}
+
+fn session(path: &Path) -> Session {
+    let mut session = Session::new(Kernel::open(Dump::open(path).unwrap(), &Options::default()));
+    session.time_zone = TimeZone::get("Asia/Shanghai").expect("the zones come with the program");
+    session
+}
+
+/// What a line prints, without the newline at its end.
+fn output(session: &mut Session, line: &str) -> String {
+    let mut out = Collect::default();
+    match run_line(session, line, &mut out) {
+        Ok(_) => {}
+        Err(Error::Stopped) => out.screen.push_str("(stopped)"),
+        Err(error) => panic!("{line}: {error}"),
+    }
+    out.screen
+        .strip_suffix('\n')
+        .unwrap_or(&out.screen)
+        .to_string()
+}
+
+/// An expected output that ends in a line `...` gives the first lines only.
+fn fits(expected: &str, printed: &str) -> bool {
+    match expected.strip_suffix("...") {
+        Some(start) if start.is_empty() || start.ends_with('\n') => {
+            printed.starts_with(start) && printed.len() > start.len()
+        }
+        _ => printed == expected,
+    }
+}
+
+#[test]
+fn examples_print_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notmyfault.dmp");
+    practice_dump(&path);
+    let mut wrong = String::new();
+    let all = rkd::commands::ALL.iter().flat_map(|command| {
+        command
+            .examples
+            .iter()
+            .map(move |example| (*command, example))
+    });
+    for (command, example) in all {
+        let (
+            Command { name, .. },
+            Example {
+                line,
+                output: expected,
+                ..
+            },
+        ) = (command, example);
+        let printed = output(&mut session(&path), line);
+        if !fits(expected, &printed) {
+            wrong += &format!(
+                "=== {name}: {line}\n--- the example says\n{expected}\n--- printed\n{printed}\n\n"
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn three_dots_stand_for_the_rest() {
+    assert!(fits("a\n...", "a\nb"));
+    assert!(!fits("a\n...", "a\n"));
+    assert!(!fits("a...", "ab"));
+    assert!(fits("a...", "a..."));
+    assert!(fits("", ""));
+    assert!(!fits("...", ""));
+}

@@ -1,0 +1,5 @@
+//! What several tests need.
+
+pub mod drivers;
+pub mod image;
+pub mod writers;
