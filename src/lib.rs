@@ -49,6 +49,9 @@
 
 #![warn(unreachable_pub)]
 
+// The derived code of rows names the program as others do.
+extern crate self as rkd;
+
 pub mod cli;
 pub mod command;
 pub mod commands;

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::command::line::table;
-use crate::command::{Command, Topic};
+use crate::command::{Column, Command, Schema, Topic};
 use crate::commands::help::title;
 use rkd_dump::error::Result;
 
@@ -42,6 +42,7 @@ fn section(command: &Command) -> String {
         usage,
         help,
         examples,
+        rows,
         ..
     } = command;
     let code = |name: &str| format!("`{name}`");
@@ -55,11 +56,32 @@ fn section(command: &Command) -> String {
         name => format!("\nIn Rhai: `{name}()`.\n"),
     };
     text += &block(&format!("{usage}\n\n{help}"));
+    text.extend(rows.iter().map(|rows| columns(rows)));
     for example in *examples {
         text += &format!("\nExample: {}\n", example.shows);
         let output = example.output.trim_end();
         let gap = if output.is_empty() { "" } else { "\n" };
         text += &block(&format!("kd> {}{gap}{output}", example.line));
+    }
+    text
+}
+
+/// The columns of a kind of row. Where a value can be missing, JSON and Rhai say why.
+fn columns(rows: &Schema) -> String {
+    let mut text = format!(
+        "\nRows of the kind `{}`. {}\n\n| column | kind | unit | what it holds |\n|---|---|---|---|\n",
+        rows.kind, rows.doc
+    );
+    for column in rows.columns {
+        let Column {
+            name,
+            kind,
+            unit,
+            doc,
+            ..
+        } = column;
+        let missing = if column.is_optional { ", or none" } else { "" };
+        text += &format!("| `{name}` | {kind}{missing} | {unit} | {doc} |\n");
     }
     text
 }
@@ -81,7 +103,18 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Completes, Example};
+    use crate::command::{Completes, Example, Row};
+
+    /// A counter.
+    #[derive(Row)]
+    #[row(kind = "counter")]
+    struct Counter<'a> {
+        /// Its name.
+        #[row(line)]
+        name: &'a str,
+        /// What it counts.
+        pages: Option<u64>,
+    }
 
     #[test]
     fn a_page() {
@@ -106,6 +139,7 @@ mod tests {
                     output: "",
                 },
             ],
+            rows: &[Counter::SCHEMA],
             run: |_, _, _| Ok(()),
         };
         assert_eq!(
@@ -115,6 +149,8 @@ mod tests {
              \n### `!vm`\n\nWhat memory is used for.\n\
              \nAlso: `!vmm`.\nIn Rhai: `vm()`.\n\
              \n```text\n!vm [Flags]\n\nShows counters.\n\n  1   no processes\n```\n\
+             \nRows of the kind `counter`. A counter.\n\n| column | kind | unit | what it holds |\n|---|---|---|---|\n\
+             | `name` | text |  | Its name. |\n| `pages` | number, or none | pages | What it counts. |\n\
              \nExample: the counters\n\
              \n````text\nkd> !vm 1\nPhysical Memory: ```1\n...\n````\n\
              \nExample: nothing\n\

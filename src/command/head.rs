@@ -207,6 +207,7 @@ mod tests {
             help: "",
             completes: Completes::Nothing,
             examples: &[],
+            rows: &[],
             run,
         }
     }

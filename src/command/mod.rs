@@ -9,6 +9,7 @@ pub mod head;
 pub mod line;
 pub mod masm;
 pub mod range;
+pub mod schema;
 mod scope;
 pub mod sink;
 pub mod split;
@@ -18,10 +19,12 @@ pub mod wildcard;
 
 use crate::session::Session;
 pub use line::{Flow, is_command, run_command, run_line};
+pub use rkd_derive::{Record, Row};
 use rkd_dump::error::Result;
-pub use sink::{Collect, Kept, Row, Sink};
+pub use schema::{Cell, CellKind, Cells, Column, Schema};
+pub use sink::{Collect, KdLine, Kept, Row, Sink};
 pub use telling::tell;
-pub use value::{Record, Value};
+pub use value::{Name, Record, Value};
 
 /// A command, whole: how it is spelt, what it says of itself, and what it does.
 pub struct Command {
@@ -43,6 +46,8 @@ pub struct Command {
     pub completes: Completes,
     /// Worked examples, run and compared whole by `tests/it/examples.rs`.
     pub examples: &'static [Example],
+    /// The kinds of rows that it makes, the most important one first.
+    pub rows: &'static [&'static Schema],
     /// Does the work.
     pub run: fn(&mut Session, &Args, &mut dyn Sink) -> Result<()>,
 }

@@ -1,9 +1,12 @@
 //! Where a command's output goes. Commands never print, colour, page or format: they hand rows to a [`Sink`].
 
+use super::schema::Schema;
 use super::value::Record;
 use rkd_dump::error::{Error, Result};
 
 /// One thing that a command found: data, and the line that kd prints for it.
+///
+/// `#[derive(Row)]` makes it of a struct with a [`KdLine`].
 pub trait Row {
     /// What the row is, in one snake_case word (`module`, `hit`, `tag`); the same for all rows of one kind.
     fn kind(&self) -> &'static str;
@@ -13,6 +16,12 @@ pub trait Row {
     fn text(&self) -> String;
 }
 
+/// kd's line of a row whose data are derived.
+pub trait KdLine {
+    /// See [`Row::text`].
+    fn line(&self) -> String;
+}
+
 /// A consumer of output: the terminal, a JSON document, a Rhai array, a test.
 ///
 /// Every method may answer [`Error::Stopped`] (Ctrl-C, a closed pipe, a script that wants no more): pass it on at once,
@@ -20,6 +29,10 @@ pub trait Row {
 pub trait Sink {
     /// A row.
     fn row(&mut self, row: &dyn Row) -> Result<()>;
+    /// A list of such rows begins. It may turn out to be empty, which a table shows by its heading.
+    fn table(&mut self, _rows: &'static Schema) -> Result<()> {
+        Ok(())
+    }
     /// Text that only kd's look has: headings and blank lines. One or more lines, without a newline at the end.
     fn text(&mut self, text: &str) -> Result<()>;
     /// A remark for the person: coverage, a doubt, the reason for a missing value, the next step. Never part of kd's text.
@@ -55,6 +68,17 @@ pub struct Kept {
     pub text: String,
 }
 
+impl Kept {
+    /// Keeps a row.
+    pub fn of(row: &dyn Row) -> Kept {
+        Kept {
+            kind: row.kind(),
+            record: row.record(),
+            text: row.text(),
+        }
+    }
+}
+
 impl Row for Kept {
     fn kind(&self) -> &'static str {
         self.kind
@@ -80,16 +104,12 @@ pub struct Collect {
 
 impl Sink for Collect {
     fn row(&mut self, row: &dyn Row) -> Result<()> {
-        let text = row.text();
-        if !text.is_empty() {
-            self.screen.push_str(&text);
+        let row = Kept::of(row);
+        if !row.text.is_empty() {
+            self.screen.push_str(&row.text);
             self.screen.push('\n');
         }
-        self.rows.push(Kept {
-            kind: row.kind(),
-            record: row.record(),
-            text,
-        });
+        self.rows.push(row);
         Ok(())
     }
     fn text(&mut self, text: &str) -> Result<()> {

@@ -30,9 +30,20 @@ pub enum Value {
 
 /// Named values in the order in which they are shown. Names are snake_case and a promise:
 /// they are the JSON keys, the CSV headings and the Rhai properties.
-pub type Record = Vec<(&'static str, Value)>;
+pub type Record = Vec<(Name, Value)>;
+
+/// The name of a cell.
+pub type Name = &'static str;
 
 impl Value {
+    /// The value; where there is none, with this reason, unless it has one.
+    pub fn because(self, why: &str) -> Value {
+        match self {
+            Value::Absent(reason) if reason.is_empty() => Value::Absent(why.to_string()),
+            value => value,
+        }
+    }
+
     /// A value, or the reason why there is none.
     pub fn or_absent<T: Into<Value>, E: std::fmt::Display>(value: Result<T, E>) -> Value {
         match value {

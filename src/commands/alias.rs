@@ -1,6 +1,6 @@
 //! `as`, `aS`, `ad`, `al`: names that stand for text.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic, masm};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -24,6 +24,7 @@ ${/d:name} is 1 where the name exists and 0 otherwise, ${/f:name} is empty where
         shows: "a name for a range and a pattern",
         output: "  Alias            Value \n -------          ------- \n leak             L?0x9000 \"Leak\" ",
     }],
+    rows: &[Alias::SCHEMA],
     run,
 };
 
@@ -82,21 +83,18 @@ fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
         .try_for_each(|(name, value)| out.row(&Alias { name, value }))
 }
 
+/// A name that stands for other text.
+#[derive(Row)]
+#[row(kind = "alias")]
 struct Alias<'a> {
+    /// The name.
     name: &'a str,
+    /// What it is replaced by.
     value: &'a str,
 }
 
-impl Row for Alias<'_> {
-    fn kind(&self) -> &'static str {
-        "alias"
-    }
-
-    fn record(&self) -> Record {
-        vec![("name", self.name.into()), ("value", self.value.into())]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Alias<'_> {
+    fn line(&self) -> String {
         format!(" {:<16} {} ", self.name, self.value)
     }
 }

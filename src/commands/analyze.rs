@@ -106,6 +106,7 @@ Arg2: 0000000000000000, IRQL at that time
 Arg3: 0000000000000000, kind of access: 0 read, 1 write, 2 or 8 execute
 Arg4: 0000000000000000, address of the instruction that touched it" },
     ],
+    rows: &[],
     run,
 };
 

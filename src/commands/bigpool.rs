@@ -35,6 +35,7 @@ ffff910135333000 : tag Leak, size 0x2800000, Nonpaged pool
 ffff91010a9ea000 : tag Leak, size 0x2800000, Nonpaged pool
 ...",
     }],
+    rows: &[],
     run,
 };
 

@@ -21,6 +21,7 @@ block is reached, so that an alias can be used in the line that makes it.",
         shows: "an alias in the line that makes it",
         output: "one",
     }],
+    rows: &[],
     run,
 };
 

@@ -22,6 +22,7 @@ and there is no && or ||: write & and | between comparisons, or use Rhai, where 
         shows: "a question to the memory",
         output: "an image",
     }],
+    rows: &[],
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `.bugcheck`: why Windows stopped.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -20,49 +20,37 @@ the code is 0 or a code that stands for a live dump (161).",
     examples: &[Example { line: ".bugcheck", shows: "the bug check of the practice dump", output: "\
 Bugcheck code 000000E2
 Arguments 00000000`00000000 00000000`00000000 00000000`00000000 00000000`00000000" }],
+    rows: &[BugCheck::SCHEMA],
     run,
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
     let header = session.kernel.dump().header();
     out.row(&BugCheck {
-        code: header.bugcheck_code,
-        parameters: header.bugcheck_parameters,
+        number: header.bugcheck_code,
+        code: format!("{:#x}", header.bugcheck_code),
+        parameters: header.bugcheck_parameters.map(Virt),
     })
 }
 
+/// Why Windows stopped.
+#[derive(Row)]
+#[row(kind = "bugcheck")]
 struct BugCheck {
-    code: u32,
-    parameters: [u64; 4],
+    #[row(skip)]
+    number: u32,
+    /// The code, in hexadecimal.
+    code: String,
+    /// Its four parameters; what they mean depends on the code.
+    parameters: [Virt; 4],
 }
 
-impl Row for BugCheck {
-    fn kind(&self) -> &'static str {
-        "bugcheck"
-    }
-
-    fn record(&self) -> Record {
-        let parameters: Vec<Value> = self
-            .parameters
-            .iter()
-            .map(|value| Virt(*value).into())
-            .collect();
-        vec![
-            ("code", format!("{:#x}", self.code).into()),
-            ("parameters", parameters.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let parameters: Vec<String> = self
-            .parameters
-            .iter()
-            .map(|value| Virt(*value).to_string())
-            .collect();
+impl KdLine for BugCheck {
+    fn line(&self) -> String {
         format!(
             "Bugcheck code {:08X}\nArguments {}",
-            self.code,
-            parameters.join(" ")
+            self.number,
+            self.parameters.map(|value| value.to_string()).join(" ")
         )
     }
 }

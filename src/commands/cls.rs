@@ -19,6 +19,7 @@ pub static COMMAND: Command = Command {
         shows: "an empty screen",
         output: "",
     }],
+    rows: &[],
     run,
 };
 

@@ -55,6 +55,7 @@ SECTION HEADER #1
 SECTION HEADER #2
 ...",
     }],
+    rows: &[],
     run,
 };
 

@@ -89,6 +89,7 @@ dt nt!_LIST_ENTRY nt!PsActiveProcessHead. Without symbols rkd knows the types of
    +0x5a8 ImageFileName   : [15]  \"System\"",
         },
     ],
+    rows: &[],
     run,
 };
 

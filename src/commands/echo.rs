@@ -1,6 +1,6 @@
 //! `.echo`: a line of text.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 
@@ -20,6 +20,7 @@ Prints the text up to the next semicolon. In double quotes it may hold semicolon
         shows: "text with a semicolon",
         output: "one; two",
     }],
+    rows: &[Echo::SCHEMA],
     run,
 };
 
@@ -31,22 +32,15 @@ fn run(_: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     if text.is_empty() {
         out.text("")
     } else {
-        out.row(&Echo(text))
+        out.row(&Echo { text })
     }
 }
 
-struct Echo<'a>(&'a str);
-
-impl Row for Echo<'_> {
-    fn kind(&self) -> &'static str {
-        "echo"
-    }
-
-    fn record(&self) -> Record {
-        vec![("text", self.0.into())]
-    }
-
-    fn text(&self) -> String {
-        self.0.to_string()
-    }
+/// A line of text.
+#[derive(Row)]
+#[row(kind = "echo")]
+struct Echo<'a> {
+    /// The text.
+    #[row(line)]
+    text: &'a str,
 }

@@ -1,6 +1,6 @@
 //! `?`: what an expression comes to.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic, masm};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -52,6 +52,7 @@ All arithmetic is that of unsigned 64-bit numbers and wraps.",
             output: "Evaluate expression: 1 = 00000000`00000001",
         },
     ],
+    rows: &[Evaluated::SCHEMA],
     run,
 };
 
@@ -62,34 +63,26 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let value = masm::evaluate(session, &args.text)?;
     session.last_value = value;
     out.row(&Evaluated {
-        expression: args.text.trim().to_string(),
-        value,
+        expression: args.text.trim(),
+        value: Virt(value),
+        signed: value as i64,
     })
 }
 
-struct Evaluated {
-    expression: String,
-    value: u64,
+/// What an expression comes to.
+#[derive(Row)]
+#[row(kind = "value")]
+struct Evaluated<'a> {
+    /// The expression as it was typed.
+    expression: &'a str,
+    /// Its value.
+    value: Virt,
+    /// The same as a number with a sign.
+    signed: i64,
 }
 
-impl Row for Evaluated {
-    fn kind(&self) -> &'static str {
-        "value"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("expression", self.expression.as_str().into()),
-            ("value", Virt(self.value).into()),
-            ("signed", (self.value as i64).into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        format!(
-            "Evaluate expression: {} = {}",
-            self.value as i64,
-            Virt(self.value)
-        )
+impl KdLine for Evaluated<'_> {
+    fn line(&self) -> String {
+        format!("Evaluate expression: {} = {}", self.signed, self.value)
     }
 }

@@ -4,7 +4,7 @@ mod tokens;
 mod typed;
 mod value;
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
+use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, masm};
 use crate::commands::dt::{shown_value, spelling, structure_at};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
@@ -53,6 +53,7 @@ int64 where it does not; of a structure, and of what a pointer to one points at,
             output: "unsigned int64 0xfffff807`22600010",
         },
     ],
+    rows: &[Evaluated::SCHEMA],
     run,
 };
 
@@ -68,11 +69,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     let value = masm::evaluate_cpp(session, &args.text)?;
     session.last_value = value;
-    out.row(&Evaluated {
-        expression,
-        value,
-        shown: number(value),
-    })
+    out.row(&Evaluated::new(expression, value, number(value)))
 }
 
 /// A number that no type stands behind.
@@ -103,19 +100,11 @@ fn typed(session: &mut Session, expression: String, out: &mut dyn Sink) -> Resul
     else {
         let value = result.load(&kernel).map_err(refused)?;
         session.last_value = value;
-        return out.row(&Evaluated {
-            expression,
-            value,
-            shown: number(value),
-        });
+        return out.row(&Evaluated::new(expression, value, number(value)));
     };
     let spelt = spelling::long(table, ty);
     if let (Type::Udt(name), Some(at)) = (ty, at) {
-        out.row(&Evaluated {
-            expression,
-            value: at.0,
-            shown: spelt,
-        })?;
+        out.row(&Evaluated::new(expression, at.0, spelt))?;
         structure_at(session, &kernel, table, name, *at, out)?;
         session.last_value = at.0;
         return Ok(());
@@ -162,11 +151,7 @@ fn typed(session: &mut Session, expression: String, out: &mut dyn Sink) -> Resul
             None => format!("{spelt} {value:#x}"),
         },
     };
-    out.row(&Evaluated {
-        expression,
-        value,
-        shown,
-    })?;
+    out.row(&Evaluated::new(expression, value, shown))?;
     if let Type::Pointer(to) = ty
         && let Type::Udt(name) = &**to
         && value != 0
@@ -191,27 +176,28 @@ fn wide(shown: &str) -> String {
     }
 }
 
+/// What an expression of C++ comes to.
+#[derive(Row)]
+#[row(kind = "value")]
 struct Evaluated {
+    /// The expression as it was typed.
     expression: String,
-    value: u64,
+    /// Its value; of a structure, where it lies.
+    value: Virt,
+    /// The same as a number with a sign.
+    signed: i64,
+    /// The type and the value, as kd writes them.
+    #[row(line)]
     shown: String,
 }
 
-impl Row for Evaluated {
-    fn kind(&self) -> &'static str {
-        "value"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("expression", self.expression.as_str().into()),
-            ("value", Virt(self.value).into()),
-            ("signed", (self.value as i64).into()),
-            ("shown", self.shown.as_str().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        self.shown.clone()
+impl Evaluated {
+    fn new(expression: String, value: u64, shown: String) -> Evaluated {
+        Evaluated {
+            expression,
+            value: Virt(value),
+            signed: value as i64,
+            shown,
+        }
     }
 }

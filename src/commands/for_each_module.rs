@@ -42,6 +42,7 @@ fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3....
         output: "fffff807`47f50000  5a4d",
     },
     ],
+    rows: &[],
     run,
 };
 

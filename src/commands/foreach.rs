@@ -29,6 +29,7 @@ Rhai does the same with data instead of words:  for m in lm() { print(m.name) }"
         shows: "a loop over words",
         output: "<one>\n<two>\n<three>",
     }],
+    rows: &[],
     run,
 };
 

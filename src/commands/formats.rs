@@ -54,6 +54,7 @@ Evaluate expression:
   Double:  -1.#QNAN",
         },
     ],
+    rows: &[],
     run,
 };
 

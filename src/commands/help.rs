@@ -34,6 +34,7 @@ Leaves at once; the dump is never changed. q, qq and qd are the same here.
   q
     the end of the session",
     }],
+    rows: &[],
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `.exepath`: where the files of images are looked for.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_symbols::ImagePath;
@@ -31,6 +31,7 @@ Expanded Executable image search path is: /images
 Executable image search path is: /images;/more
 Expanded Executable image search path is: /images;/more",
     }],
+    rows: &[Path::SCHEMA],
     run,
 };
 
@@ -50,22 +51,22 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             ))?;
         }
     }
-    out.row(&Path(session.image_path.text()))
+    out.row(&Path {
+        path: session.image_path.text(),
+    })
 }
 
-struct Path<'a>(&'a str);
+/// Where the files of images are looked for.
+#[derive(Row)]
+#[row(kind = "image_path")]
+struct Path<'a> {
+    /// The path as it was given, its places divided by semicolons.
+    path: &'a str,
+}
 
-impl Row for Path<'_> {
-    fn kind(&self) -> &'static str {
-        "image_path"
-    }
-
-    fn record(&self) -> Record {
-        vec![("path", self.0.into())]
-    }
-
-    fn text(&self) -> String {
-        let path = self.0;
+impl KdLine for Path<'_> {
+    fn line(&self) -> String {
+        let path = self.path;
         format!(
             "Executable image search path is: {path}\nExpanded Executable image search path is: {path}"
         )

@@ -63,6 +63,7 @@ What to do next
 The verdict
   myfault.sys leaks nonpaged pool, proven: 119 allocations of 40.0 MiB with the tag Leak hold 4.6 GiB, 97.9 % of nonpaged pool; not one was freed since the start.",
     }],
+    rows: &[],
     run,
 };
 

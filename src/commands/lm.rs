@@ -6,7 +6,7 @@ mod verbose;
 
 pub use state::{SymbolState, symbol_state};
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use options::{Columns, Options, Which};
 use rkd_dump::addr::Virt;
@@ -51,6 +51,7 @@ Browse full module list
 start             end                 module name
 fffff807`47f50000 fffff807`47f59000   myfault    (deferred)             ",
     }],
+    rows: &[ModuleRow::SCHEMA, UnloadedRow::SCHEMA, NameOnly::SCHEMA],
     run,
 };
 
@@ -67,20 +68,20 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         false => modules.sort_by_key(|module| module.base),
     }
     if options.columns == Columns::NamesOnly {
+        out.table(NameOnly::SCHEMA)?;
         return modules
             .iter()
-            .try_for_each(|module| out.row(&NameOnly(module)));
+            .try_for_each(|module| out.row(&NameOnly { name: &module.name }));
     }
+    out.table(ModuleRow::SCHEMA)?;
     if options.narrowed() {
         out.text("Browse full module list")?;
     }
     out.text("start             end                 module name")?;
     for module in modules {
         out.row(&ModuleRow {
-            session,
-            kernel: &kernel,
-            module,
-            options: &options,
+            shown: Some((session, &options)),
+            ..ModuleRow::new(&kernel, module)
         })?;
     }
     if options.unloaded() {
@@ -102,143 +103,143 @@ fn unloaded(kernel: &Kernel, options: &Options, out: &mut dyn Sink) -> Result<()
     out.text("\nUnloaded modules:")?;
     wanted.try_for_each(|module| {
         out.row(&UnloadedRow {
-            module,
+            name: &module.name,
+            start: module.start,
+            end: module.end,
+            size_bytes: module.end.0.wrapping_sub(module.start.0),
+            unloaded_filetime: module.time,
             verbose: options.verbose,
         })
     })
 }
 
-/// A module's line, or its block with `v`.
-struct ModuleRow<'a> {
-    session: &'a Session,
+/// A loaded module.
+#[derive(Row)]
+#[row(kind = "module")]
+pub(crate) struct ModuleRow<'a> {
+    /// Its name in kd.
+    name: &'a str,
+    /// Where its image begins.
+    start: Virt,
+    /// Where its image ends: the first address behind it.
+    end: Virt,
+    /// The size of the image.
+    size_bytes: u64,
+    /// The name of the image's file.
+    image_name: &'a str,
+    /// The path of the image's file, as the loader has it.
+    image_path: &'a str,
+    /// When the image was linked, or a hash of its contents.
+    #[row(unit = "s since 1970", absent = "not in the dump")]
+    time_stamp: Option<u32>,
+    /// The checksum of the image's file.
+    #[row(absent = "not in the dump")]
+    checksum: Option<u32>,
+    /// What was done about its symbols.
+    symbols: &'a str,
+    /// The file of its symbols; empty where there is none.
+    symbol_file: String,
+    #[row(skip)]
+    sign: char,
+    #[row(skip)]
     kernel: &'a Kernel,
+    #[row(skip)]
     module: &'a Module,
-    options: &'a Options,
+    /// What of it was asked for; without it the line is that of `lm`.
+    #[row(skip)]
+    shown: Option<(&'a Session, &'a Options)>,
 }
 
-impl Row for ModuleRow<'_> {
-    fn kind(&self) -> &'static str {
-        "module"
+impl<'a> ModuleRow<'a> {
+    /// What `lm` says of a module without options.
+    pub(crate) fn new(kernel: &'a Kernel, module: &'a Module) -> ModuleRow<'a> {
+        let state = symbol_state(kernel, module);
+        ModuleRow {
+            name: &module.name,
+            start: module.base,
+            end: module.end(),
+            size_bytes: module.size,
+            image_name: &module.image_name,
+            image_path: &module.image_path,
+            time_stamp: module.time_stamp,
+            checksum: module.checksum,
+            symbols: state.words(),
+            symbol_file: state.file().to_string(),
+            sign: state.sign(kernel, module),
+            kernel,
+            module,
+            shown: None,
+        }
     }
 
-    fn record(&self) -> Record {
-        let state = symbol_state(self.kernel, self.module);
-        let hex =
-            |value: Option<u32>| value.map_or(Value::Absent("not in the dump".into()), Value::from);
-        vec![
-            ("name", self.module.name.as_str().into()),
-            ("start", self.module.base.into()),
-            ("end", self.module.end().into()),
-            ("size_bytes", self.module.size.into()),
-            ("image_name", self.module.image_name.as_str().into()),
-            ("image_path", self.module.image_path.as_str().into()),
-            ("time_stamp", hex(self.module.time_stamp)),
-            ("checksum", hex(self.module.checksum)),
-            ("symbols", state.words().trim_matches(['(', ')']).into()),
-            ("symbol_file", state.file().into()),
-        ]
+    fn with_symbols(&self) -> String {
+        let words = format!("({})", self.symbols);
+        format!("{} {words:<23}{}", self.sign, self.symbol_file)
     }
+}
 
-    fn text(&self) -> String {
-        let module = self.module;
-        let state = symbol_state(self.kernel, module);
-        let range = format!("{} {}   {:<8}", module.base, module.end(), module.name);
-        let first = match self.options.columns {
-            Columns::Symbols | Columns::NamesOnly => format!(
-                "{range} {} {:<23}{}",
-                state.sign(self.kernel, module),
-                state.words(),
-                state.file()
-            ),
-            Columns::ImageName => {
-                format!("{range} {:<12}{}", module.image_name, self.time_column())
-            }
-            Columns::ImagePath => {
-                format!("{range} {:<12}{}", module.image_path, self.time_column())
-            }
-            Columns::TimeStamp => format!(
-                "{range} {}",
-                verbose::time_stamp(self.session, self.kernel, module)
-            ),
+impl KdLine for ModuleRow<'_> {
+    fn line(&self) -> String {
+        let range = format!("{} {}   {:<8}", self.start, self.end, self.name);
+        let Some((session, options)) = self.shown else {
+            return format!("{range} {}", self.with_symbols());
         };
-        if self.options.verbose {
-            format!(
-                "{first}\n{}",
-                verbose::block(self.session, self.kernel, module)
-            )
-        } else {
-            first
+        let time = || verbose::time_stamp(session, self.kernel, self.module);
+        let image = |name: &str| match options.with_time {
+            true => format!("{name:<12} {}", time()),
+            false => format!("{name:<12}"),
+        };
+        let more = match options.columns {
+            Columns::Symbols | Columns::NamesOnly => self.with_symbols(),
+            Columns::ImageName => image(self.image_name),
+            Columns::ImagePath => image(self.image_path),
+            Columns::TimeStamp => time(),
+        };
+        match options.verbose {
+            true => format!(
+                "{range} {more}\n{}",
+                verbose::block(session, self.kernel, self.module)
+            ),
+            false => format!("{range} {more}"),
         }
     }
 }
 
-impl ModuleRow<'_> {
-    fn time_column(&self) -> String {
-        if self.options.with_time {
-            format!(
-                " {}",
-                verbose::time_stamp(self.session, self.kernel, self.module)
-            )
-        } else {
-            String::new()
-        }
-    }
+/// The name of a loaded module, for `lm 1m`.
+#[derive(Row)]
+#[row(kind = "module_name")]
+struct NameOnly<'a> {
+    /// Its name in kd.
+    #[row(line)]
+    name: &'a str,
 }
 
-/// A name, for `lm 1m`.
-struct NameOnly<'a>(&'a Module);
-
-impl Row for NameOnly<'_> {
-    fn kind(&self) -> &'static str {
-        "module_name"
-    }
-
-    fn record(&self) -> Record {
-        vec![("name", self.0.name.as_str().into())]
-    }
-
-    fn text(&self) -> String {
-        self.0.name.clone()
-    }
-}
-
-/// An unloaded module's line.
+/// A module that was unloaded.
+#[derive(Row)]
+#[row(kind = "unloaded_module")]
 struct UnloadedRow<'a> {
-    module: &'a Unloaded,
+    /// The name of its image's file.
+    name: &'a str,
+    /// Where its image began.
+    start: Virt,
+    /// Where its image ended.
+    end: Virt,
+    /// The size of the image.
+    size_bytes: u64,
+    /// When it was unloaded.
+    #[row(absent = "a triage dump does not say")]
+    unloaded_filetime: Option<u64>,
+    #[row(skip)]
     verbose: bool,
 }
 
-impl Row for UnloadedRow<'_> {
-    fn kind(&self) -> &'static str {
-        "unloaded_module"
-    }
-
-    fn record(&self) -> Record {
-        let Virt(start) = self.module.start;
-        vec![
-            ("name", self.module.name.as_str().into()),
-            ("start", self.module.start.into()),
-            ("end", self.module.end.into()),
-            ("size_bytes", (self.module.end.0.wrapping_sub(start)).into()),
-            (
-                "unloaded_filetime",
-                self.module.time.map_or(
-                    Value::Absent("a triage dump does not say".into()),
-                    Value::U64,
-                ),
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let line = format!(
-            "{} {}   {}",
-            self.module.start, self.module.end, self.module.name
-        );
+impl KdLine for UnloadedRow<'_> {
+    fn line(&self) -> String {
+        let line = format!("{} {}   {}", self.start, self.end, self.name);
         if !self.verbose {
             return line;
         }
-        let size = self.module.end - self.module.start;
+        let size = self.size_bytes;
         format!(
             "{line}\n    Timestamp: unavailable (00000000)\n    Checksum:  00000000\n    ImageSize:  {size:08X}"
         )

@@ -43,6 +43,7 @@ Debug Data Dirs: Type  Size     VA  Pointer
     Symbol Type: DEFERRED - No error - symbol load deferred
     Load Report: no symbols loaded",
     }],
+    rows: &[],
     run,
 };
 
@@ -166,10 +167,7 @@ impl Row for Info<'_> {
                 "pdb",
                 of_image(&|image| image.debug().value.pdb_path.map_or_else(absent, Value::Str)),
             ),
-            (
-                "symbols",
-                self.state.words().trim_matches(['(', ')']).into(),
-            ),
+            ("symbols", self.state.words().into()),
             ("symbol_file", self.state.file().into()),
         ]
     }

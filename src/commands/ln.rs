@@ -45,6 +45,7 @@ Set bu breakpoint
 (fffff807`47f50000)   myfault+0x1559",
         },
     ],
+    rows: &[],
     run,
 };
 

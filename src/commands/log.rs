@@ -27,6 +27,7 @@ directory.
 The log is text in UTF-8, as kd would print it, whatever the format on the screen. kd's /u (UTF-16) is not done.",
     completes: Completes::Files,
     examples: &[Example { line: ".logclose", shows: "without a log", output: "No log file open" }],
+    rows: &[],
     run,
 };
 

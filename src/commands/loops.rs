@@ -35,6 +35,7 @@ Evaluate expression: 1 = 00000000`00000001
 Evaluate expression: 3 = 00000000`00000003",
         },
     ],
+    rows: &[],
     run,
 };
 

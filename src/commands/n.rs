@@ -1,7 +1,7 @@
 //! `n`: the base of numbers without a prefix.
 
 use crate::command::masm::{Numbers, evaluate};
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -25,6 +25,7 @@ It is 16 at the start. Prefixes (0x, 0n, 0t, 0y) and output are not changed by i
             output: "base is 10\nEvaluate expression: 26 = 00000000`0000001a\nbase is 16",
         },
     ],
+    rows: &[Base::SCHEMA],
     run,
 };
 
@@ -41,21 +42,21 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             }
         };
     }
-    out.row(&Base(session.radix))
+    out.row(&Base {
+        base: session.radix,
+    })
 }
 
-struct Base(u32);
+/// The base of numbers without a prefix.
+#[derive(Row)]
+#[row(kind = "base")]
+struct Base {
+    /// 16, 10 or 8.
+    base: u32,
+}
 
-impl Row for Base {
-    fn kind(&self) -> &'static str {
-        "base"
-    }
-
-    fn record(&self) -> Record {
-        vec![("base", self.0.into())]
-    }
-
-    fn text(&self) -> String {
-        format!("base is {}", self.0)
+impl KdLine for Base {
+    fn line(&self) -> String {
+        format!("base is {}", self.base)
     }
 }

@@ -33,6 +33,7 @@ This command is rkd's own; in Rhai, pool_diff(a, b) compares the rows of two !po
 !pooldiff wants the other dump
 Usage: !pooldiff FILE [TagCount]",
     }],
+    rows: &[],
     run,
 };
 

@@ -36,6 +36,7 @@ ffff9100e7861000 : tag Leak, size 0x2800000, Nonpaged pool
 ffff910135333000 : tag Leak, size 0x2800000, Nonpaged pool
 ...",
     }],
+    rows: &[],
     run,
 };
 

@@ -31,6 +31,7 @@ This command is rkd's own.",
         output: " Tag      Small     Large        Bytes    Tracked
  Leak         0       119   4991221760        119",
     }],
+    rows: &[],
     run,
 };
 

@@ -47,6 +47,7 @@ behind it from a small table of rkd's own. Session pool (flag 8) has books of it
 TOTAL       119   4991221760          0            0",
         },
     ],
+    rows: &[],
     run,
 };
 

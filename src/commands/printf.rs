@@ -1,6 +1,6 @@
 //! `.printf`: text with values in it.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, masm};
+use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, masm};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
@@ -29,6 +29,7 @@ Prints a text in which each conversion is replaced by the value of the next expr
         shows: "an address and a number",
         output: "nt is at fffff80722600000, its first word is 5a4d",
     }],
+    rows: &[Printed::SCHEMA],
     run,
 };
 
@@ -56,7 +57,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         )));
     }
     let printed = print(session, &format, &values)?;
-    out.row(&Printed(printed.strip_suffix('\n').unwrap_or(&printed)))
+    out.row(&Printed {
+        text: printed.strip_suffix('\n').unwrap_or(&printed),
+    })
 }
 
 /// The string in quotes at the start of `text`, its escapes resolved, and the text after it.
@@ -278,18 +281,11 @@ fn print(session: &Session, format: &str, values: &[u64]) -> Result<String> {
     Ok(out)
 }
 
-struct Printed<'a>(&'a str);
-
-impl Row for Printed<'_> {
-    fn kind(&self) -> &'static str {
-        "printed"
-    }
-
-    fn record(&self) -> Record {
-        vec![("text", self.0.into())]
-    }
-
-    fn text(&self) -> String {
-        self.0.to_string()
-    }
+/// Text with values in it.
+#[derive(Row)]
+#[row(kind = "printed")]
+struct Printed<'a> {
+    /// The text, without a newline at its end.
+    #[row(line)]
+    text: &'a str,
 }

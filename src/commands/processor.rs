@@ -1,7 +1,7 @@
 //! `~`: the processors, and which one is looked at.
 
 use crate::command::{
-    Args, Command, Completes, Example, Flow, Record, Row, Sink, Topic, Value, run_command,
+    Args, Command, Completes, Example, Flow, KdLine, Row, Sink, Topic, run_command,
 };
 use crate::session::Session;
 use rkd_dump::addr::Virt;
@@ -40,6 +40,7 @@ Processors are counted in decimal.",
             output: "rip=fffff807229235a4\nrip=fffff807229fd640",
         },
     ],
+    rows: &[Processor::SCHEMA],
     run,
 };
 
@@ -103,36 +104,30 @@ fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
         out.row(&Processor {
             number,
             is_current: number == session.processor,
-            is_writer: number == writer,
+            wrote_the_dump: number == writer,
             at,
         })?;
     }
     missing.map_or(Ok(()), |why| out.note(&why))
 }
 
+/// A processor of the machine.
+#[derive(Row)]
+#[row(kind = "processor")]
 struct Processor {
+    /// From 0.
     number: u32,
+    /// Whether commands look at this one.
     is_current: bool,
-    is_writer: bool,
+    /// Whether this one wrote the dump.
+    wrote_the_dump: bool,
+    /// Where it was: a symbol, or an address.
     at: Result<String>,
 }
 
-impl Row for Processor {
-    fn kind(&self) -> &'static str {
-        "processor"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("number", self.number.into()),
-            ("is_current", self.is_current.into()),
-            ("wrote_the_dump", self.is_writer.into()),
-            ("at", Value::or_absent(self.at.as_deref())),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let mark = match (self.is_current, self.is_writer) {
+impl KdLine for Processor {
+    fn line(&self) -> String {
+        let mark = match (self.is_current, self.wrote_the_dump) {
             (true, _) => '.',
             (false, true) => '#',
             (false, false) => ' ',

@@ -19,6 +19,7 @@ pub static COMMAND: Command = Command {
         shows: "the end of the session",
         output: "",
     }],
+    rows: &[],
     run,
 };
 

@@ -53,6 +53,7 @@ fffff807`229fd640 48894c2408      mov     qword ptr [rsp+8],rcx ss:0018:ffffa500
             output: "Bad register error in 'r rsx'",
         },
     ],
+    rows: &[],
     run,
 };
 

@@ -55,6 +55,7 @@ Loading unloaded module list
             output: "\"nonesuch\" was not found in the image list.",
         },
     ],
+    rows: &[],
     run,
 };
 

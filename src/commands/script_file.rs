@@ -28,6 +28,7 @@ what it prints. A file of Rhai is run with rkd run, or imported.",
         shows: "a folder is no file",
         output: ".: it is not a file",
     }],
+    rows: &[],
     run,
 };
 

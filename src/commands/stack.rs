@@ -58,6 +58,7 @@ it is no proof; it is what is left when unwinding is not possible.",
 03 nt!IofCompleteRequest+0x6
 04 kbdhid+0x104a" },
     ],
+    rows: &[],
     run,
 };
 

@@ -1,6 +1,6 @@
 //! `!sym`: whether every place that is tried for symbols is told.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -28,6 +28,7 @@ noisy mode - symbol prompts on
 quiet mode - symbol prompts on
 !sym <noisy/quiet - prompts/prompts off> - quiet mode - symbol prompts on",
     }],
+    rows: &[Mode::SCHEMA],
     run,
 };
 
@@ -49,31 +50,28 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     let is_asked = args.text.trim().is_empty();
     out.row(&Mode {
-        is_noisy: session.servers.journal().is_noisy(),
+        noisy: session.servers.journal().is_noisy(),
         is_asked,
     })
 }
 
+/// Whether every place that is tried for symbols is told.
+#[derive(Row)]
+#[row(kind = "symbol_mode")]
 struct Mode {
-    is_noisy: bool,
+    /// Whether it is told.
+    noisy: bool,
+    #[row(skip)]
     is_asked: bool,
 }
 
-impl Row for Mode {
-    fn kind(&self) -> &'static str {
-        "symbol_mode"
-    }
-
-    fn record(&self) -> Record {
-        vec![("noisy", self.is_noisy.into())]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Mode {
+    fn line(&self) -> String {
         let usage = match self.is_asked {
             true => "!sym <noisy/quiet - prompts/prompts off> - ",
             false => "",
         };
-        let mode = if self.is_noisy { "noisy" } else { "quiet" };
+        let mode = if self.noisy { "noisy" } else { "quiet" };
         format!("{usage}{mode} mode - symbol prompts on")
     }
 }

@@ -1,7 +1,7 @@
 //! `.time`: when the dump was written, and how long Windows had run.
 
 use super::vertarget;
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, clock};
+use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, clock};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
@@ -21,51 +21,35 @@ dump's header; a line that the header has nothing for is left out, as in kd.",
     examples: &[Example { line: ".time", shows: "the two times", output: "\
 Debug session time: Sun Dec 10 21:48:36.492 2023 (UTC + 8:00)
 System Uptime: 0 days 3:12:47.203" }],
+    rows: &[Time::SCHEMA],
     run,
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
     let target = Target::of(&session.kernel);
-    let local = target
-        .time
-        .and_then(|ticks| clock::filetime(ticks, &session.time_zone));
     out.row(&Time {
-        local,
-        text: vertarget::times(session, &target).join("\n"),
-        target,
+        written_filetime: target.time,
+        written_local: target
+            .time
+            .and_then(|ticks| clock::filetime(ticks, &session.time_zone)),
+        uptime_100ns: target.uptime,
+        line: vertarget::times(session, &target).join("\n"),
     })
 }
 
+/// When the dump was written, and how long Windows had run.
+#[derive(Row)]
+#[row(kind = "time")]
 struct Time {
-    target: Target,
-    local: Option<String>,
-    text: String,
-}
-
-impl Row for Time {
-    fn kind(&self) -> &'static str {
-        "time"
-    }
-
-    fn record(&self) -> Record {
-        let absent = || Value::Absent("the dump's header does not say".into());
-        vec![
-            (
-                "written_filetime",
-                self.target.time.map_or_else(absent, Value::U64),
-            ),
-            (
-                "written_local",
-                self.local.clone().map_or_else(absent, Value::Str),
-            ),
-            (
-                "uptime_100ns",
-                self.target.uptime.map_or_else(absent, Value::U64),
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
-        self.text.clone()
-    }
+    /// When the dump was written, in UTC.
+    #[row(absent = "the dump's header does not say")]
+    written_filetime: Option<u64>,
+    /// The same in the session's time zone.
+    #[row(absent = "the dump's header does not say")]
+    written_local: Option<String>,
+    /// How long Windows had run.
+    #[row(absent = "the dump's header does not say")]
+    uptime_100ns: Option<u64>,
+    #[row(skip, line)]
+    line: String,
 }

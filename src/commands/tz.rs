@@ -1,6 +1,6 @@
 //! `.tz`: the zone in which times are shown. Ours: kd knows only the zone of its own machine.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, clock};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic, clock};
 use crate::session::Session;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
@@ -31,6 +31,7 @@ System Uptime: 0 days 3:12:47.203
 Time zone: Asia/Shanghai (UTC + 8:00)",
         },
     ],
+    rows: &[Zone::SCHEMA],
     run,
 };
 
@@ -40,9 +41,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         session.time_zone = parse(text)?;
     }
     let ticks = session.kernel.dump().header().system_time;
+    let at = ticks.and_then(clock::moment).unwrap_or_else(Timestamp::now);
     out.row(&Zone {
-        zone: &session.time_zone,
-        at: ticks.and_then(clock::moment).unwrap_or_else(Timestamp::now),
+        name: session.time_zone.iana_name(),
+        utc_offset_seconds: session.time_zone.to_offset(at).seconds(),
     })
 }
 
@@ -83,32 +85,20 @@ fn distance(text: &str) -> Option<Offset> {
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
 }
 
+/// The time zone in use.
+#[derive(Row)]
+#[row(kind = "time_zone")]
 struct Zone<'a> {
-    zone: &'a TimeZone,
-    at: Timestamp,
+    /// The name of the zone; empty for a mere distance to UTC.
+    name: Option<&'a str>,
+    /// How far its clocks are ahead of UTC when the dump was written.
+    utc_offset_seconds: i32,
 }
 
-impl Zone<'_> {
-    fn distance(&self) -> i32 {
-        self.zone.to_offset(self.at).seconds()
-    }
-}
-
-impl Row for Zone<'_> {
-    fn kind(&self) -> &'static str {
-        "time_zone"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("name", self.zone.iana_name().into()),
-            ("utc_offset_seconds", i64::from(self.distance()).into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let distance = clock::distance(self.distance());
-        match self.zone.iana_name() {
+impl KdLine for Zone<'_> {
+    fn line(&self) -> String {
+        let distance = clock::distance(self.utc_offset_seconds);
+        match self.name {
             Some(name) => format!("Time zone: {name} ({distance})"),
             None => format!("Time zone: {distance}"),
         }

@@ -1,7 +1,7 @@
 //! `version`: which Windows the dump is of, and which rkd reads it.
 
 use super::vertarget;
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
@@ -29,39 +29,37 @@ System Uptime: 0 days 3:12:47.203
 rkd version 0.1.0
 Symbols of nt: built-in facts",
     }],
+    rows: &[Version::SCHEMA],
     run,
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
     out.text(&vertarget::lines(session, &Target::of(&session.kernel)).join("\n"))?;
-    let symbols = match session.kernel.table() {
+    let nt_symbols = match session.kernel.table() {
         Ok(table) => table.source().to_string(),
         Err(_) => "none".into(),
     };
-    out.row(&Version { symbols })
+    out.row(&Version {
+        rkd: env!("CARGO_PKG_VERSION"),
+        nt_symbols,
+    })
 }
 
+/// Which rkd reads the dump, and by which symbols.
+#[derive(Row)]
+#[row(kind = "version")]
 struct Version {
-    symbols: String,
+    /// The version of rkd.
+    rkd: &'static str,
+    /// Where nt's symbols come from.
+    nt_symbols: String,
 }
 
-impl Row for Version {
-    fn kind(&self) -> &'static str {
-        "version"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("rkd", env!("CARGO_PKG_VERSION").into()),
-            ("nt_symbols", self.symbols.as_str().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Version {
+    fn line(&self) -> String {
         format!(
             "rkd version {}\nSymbols of nt: {}",
-            env!("CARGO_PKG_VERSION"),
-            self.symbols
+            self.rkd, self.nt_symbols
         )
     }
 }

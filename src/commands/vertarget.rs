@@ -27,6 +27,7 @@ Edition build lab: 19041.1.amd64fre.vb_release.191206-1406
 Kernel base = 0xfffff807`22600000 PsLoadedModuleList = 0xfffff807`2322a360
 Debug session time: Sun Dec 10 21:48:36.492 2023 (UTC + 8:00)
 System Uptime: 0 days 3:12:47.203" }],
+    rows: &[],
     run,
 };
 

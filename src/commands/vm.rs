@@ -56,6 +56,7 @@ NonPagedPool Max:      4294967296 (17179869184 Kb)
 PagedPool Usage:            32907 (     131628 Kb)
 ...",
     }],
+    rows: &[],
     run,
 };
 

@@ -51,6 +51,7 @@ fffff807`2322a360 nt!PsLoadedModuleList = <no type information>",
             output: "nt!PsLoadedModuleList",
         },
     ],
+    rows: &[],
     run,
 };
 

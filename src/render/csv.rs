@@ -1,11 +1,11 @@
 //! Comma-separated values: tables for spreadsheets and data frames.
 //!
-//! Every kind of row is a table of its own with a heading. The first kind streams; rows of other kinds that a command
+//! Every kind of row is a table of its own with a heading, and a list that turns out to be empty is a heading alone. The first kind streams; rows of other kinds that a command
 //! mixes in are held until it is over and follow as tables of their own, divided by an empty line. Addresses are
 //! `0x...`, a missing value is an empty cell, lists and structures are JSON inside their cell.
 
 use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
-use crate::command::{Row, Sink, Value};
+use crate::command::{Row, Schema, Sink, Value};
 use crate::render::json::to_json;
 use rkd_dump::error::{Error, Result};
 
@@ -19,6 +19,8 @@ pub struct Csv {
     open: Option<Heading>,
     /// Whether the running command has written a row.
     streaming: bool,
+    /// The table that the running command began, until a row comes: an empty one is shown by its heading.
+    awaited: Option<Heading>,
     /// Tables that wait for the end of the command, in the order in which they were met.
     held: Vec<(Heading, String)>,
 }
@@ -30,6 +32,7 @@ impl Csv {
             console,
             open: None,
             streaming: false,
+            awaited: None,
             held: Vec::new(),
         }
     }
@@ -82,11 +85,20 @@ impl Sink for Csv {
         let line = record(data.iter().map(|(_, value)| cell(value)));
         if !self.streaming || self.open.as_ref() == Some(&heading) {
             self.streaming = true;
+            self.awaited = None;
             return self.put(&heading, &line);
         }
         match self.held.iter_mut().find(|(known, _)| *known == heading) {
             Some((_, lines)) => lines.push_str(&line),
             None => self.held.push((heading, line)),
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, rows: &'static Schema) -> Result<()> {
+        if !self.streaming && self.awaited.is_none() {
+            let names = rows.columns.iter().map(|column| column.name).collect();
+            self.awaited = Some((rows.kind, names));
         }
         Ok(())
     }
@@ -117,10 +129,13 @@ impl Output for Csv {
     fn begin(&mut self, _line: &str) -> Result<()> {
         self.console.begin();
         self.streaming = false;
+        self.awaited = None;
         Ok(())
     }
 
     fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
+        // Nobody knows whether there would have been rows.
+        self.awaited = None;
         let painted = self
             .console
             .err_paint
@@ -133,6 +148,9 @@ impl Output for Csv {
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
         for (heading, lines) in std::mem::take(&mut self.held) {
             self.put(&heading, &lines)?;
+        }
+        if let (Some(heading), Outcome::Done) = (self.awaited.take(), &outcome) {
+            self.put(&heading, "")?;
         }
         self.console.end()?;
         match outcome {
@@ -208,5 +226,37 @@ mod tests {
             err.text(),
             "note: two\nerror: Range error\nnote: stopped by Ctrl-C: the output is partial\n"
         );
+    }
+
+    /// What is found.
+    #[derive(Row)]
+    #[row(kind = "find")]
+    struct Find<'a> {
+        /// What it is.
+        #[row(line)]
+        what: &'a str,
+        /// How many there are.
+        count: u64,
+    }
+
+    #[test]
+    fn an_empty_table_is_its_heading() {
+        let (out, err) = (Shared::default(), Shared::default());
+        let mut csv = Csv::new(Console::to(out.clone(), err));
+        let failed: Error = Error::Syntax("Range error".into());
+        for outcome in [Outcome::Failed(&failed), Outcome::Stopped, Outcome::Done] {
+            csv.begin("find").unwrap();
+            csv.table(Find::SCHEMA).unwrap();
+            csv.end(outcome).unwrap();
+        }
+        csv.begin("find").unwrap();
+        csv.table(Find::SCHEMA).unwrap();
+        let (what, count) = ("nt", 1);
+        csv.row(&Find { what, count }).unwrap();
+        csv.end(Outcome::Done).unwrap();
+        csv.begin("none").unwrap();
+        csv.end(Outcome::Done).unwrap();
+        csv.close().unwrap();
+        assert_eq!(out.text(), "what,count\nnt,1\n");
     }
 }

@@ -1,7 +1,7 @@
 //! The log of `.logopen`: whatever the format on the screen, the log is a session as kd would have written it.
 
 use super::{Outcome, Output, PARTIAL, labelled, reasons, sanitize};
-use crate::command::{Row, Sink};
+use crate::command::{Row, Schema, Sink};
 use crate::session::Log;
 use rkd_dump::error::{Error, Result};
 use std::io::Write as _;
@@ -57,6 +57,10 @@ impl Sink for Tee {
         } else {
             self.write(&text)
         }
+    }
+
+    fn table(&mut self, rows: &'static Schema) -> Result<()> {
+        self.main.table(rows)
     }
 
     fn text(&mut self, text: &str) -> Result<()> {

@@ -187,6 +187,7 @@ mod tests {
                 help: "",
                 completes: Completes::$completes,
                 examples: &[],
+                rows: &[],
                 run: |_, _, _| Ok(()),
             };
         };

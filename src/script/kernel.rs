@@ -1,18 +1,18 @@
 //! What the kernel in the dump is: symbols, modules, tags, and the dump itself.
 
 use super::addr::{Answer, address};
-use super::bridge::rows;
 use super::engine::EVALUATOR;
 use super::host::{Host, refused};
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
-use crate::command::{Kept, Record, Value, masm, run_command};
+use crate::command::{Kept, Record, Value, masm};
+use crate::commands::lm::ModuleRow;
 use rhai::{Array, Dynamic, INT};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Error;
-use rkd_kernel::Kernel;
 use rkd_kernel::pool::Tag;
 use rkd_kernel::target::Target;
+use rkd_kernel::{Kernel, Module};
 use std::sync::Arc;
 
 /// Registers the functions.
@@ -70,41 +70,40 @@ fn symbols(r: &mut Registry, host: &Arc<Host>) {
 fn modules(r: &mut Registry, host: &Arc<Host>) {
     r.function("modules()", "The loaded modules, as the rows of `lm o`: name, start, end, size_bytes, image_name, image_path, time_stamp, checksum ...");
     let of = Arc::clone(host);
-    r.engine.register_fn("modules", move || loaded(&of));
+    r.engine.register_fn("modules", move || -> Answer<Array> {
+        let kernel = of.kernel()?;
+        kernel.dump().check_whole().map_err(refused)?;
+        let mut modules: Vec<&Module> = kernel.loaded_modules().map_err(refused)?.iter().collect();
+        modules.sort_by_key(|module| module.base);
+        Ok(modules
+            .into_iter()
+            .map(|module| Dynamic::from(row(&kernel, module)))
+            .collect())
+    });
 
     r.function("module(x)", "The loaded module of that name (in any case, without `.sys`), or the one that holds an address.");
     let of = Arc::clone(host);
     r.engine
-        .register_fn("module", move |x: Dynamic| -> Answer<Dynamic> {
+        .register_fn("module", move |x: Dynamic| -> Answer<RowObject> {
+            let kernel = of.kernel()?;
             let found = match x.as_immutable_string_ref() {
-                Ok(name) => of
-                    .kernel()?
+                Ok(name) => kernel
                     .module(&name)
-                    .map(|module| module.base)
                     .ok_or_else(|| fail(format!("no module '{}' is loaded", *name)))?,
                 Err(_) => {
                     let at = address(&x)?;
-                    of.kernel()?
+                    kernel
                         .module_at(at)
-                        .map(|module| module.base)
                         .ok_or_else(|| fail(format!("no loaded module holds {at}")))?
                 }
             };
-            let row = loaded(&of)?.into_iter().find(|row| {
-                row.clone()
-                    .try_cast::<RowObject>()
-                    .and_then(|row| row.addr("start"))
-                    == Some(found)
-            });
-            row.ok_or_else(|| fail(format!("the module at {found} is not in the list of lm")))
+            Ok(row(&kernel, found))
         });
 }
 
-/// `lm o`: without the unloaded modules, of which nothing can be read.
-fn loaded(host: &Host) -> Answer<Array> {
-    rows(host, |session, sink| {
-        run_command(session, "lm o", sink).map(|_| ())
-    })
+/// The row that `lm` has for a module.
+fn row(kernel: &Kernel, module: &Module) -> RowObject {
+    RowObject::new(Kept::of(&ModuleRow::new(kernel, module)))
 }
 
 fn symbol(kernel: &Kernel, name: &str) -> Result<Virt, Error> {

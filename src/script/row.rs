@@ -67,11 +67,7 @@ impl RowObject {
 
     /// The data.
     pub(super) fn kept(&self) -> &Kept {
-        self.row.kept.get_or_init(|| Kept {
-            kind: self.row.from.kind(),
-            record: self.row.from.record(),
-            text: self.row.from.text(),
-        })
+        self.row.kept.get_or_init(|| Kept::of(&self.row.from))
     }
 
     /// A cell.

@@ -41,14 +41,14 @@ fn of_table(table: &SymbolTable, module: &Module) -> SymbolState {
 }
 
 impl SymbolState {
-    /// As `lm` writes it.
+    /// In kd's words, without the parentheses that `lm` puts round them.
     pub fn words(&self) -> &'static str {
         match self {
-            SymbolState::Deferred => "(deferred)",
-            SymbolState::None => "(no symbols)",
-            SymbolState::Exports(_) => "(export symbols)",
-            SymbolState::Facts(_) | SymbolState::Public(_) => "(pdb symbols)",
-            SymbolState::Private(_) => "(private pdb symbols)",
+            SymbolState::Deferred => "deferred",
+            SymbolState::None => "no symbols",
+            SymbolState::Exports(_) => "export symbols",
+            SymbolState::Facts(_) | SymbolState::Public(_) => "pdb symbols",
+            SymbolState::Private(_) => "private pdb symbols",
         }
     }
 
