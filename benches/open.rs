@@ -112,7 +112,10 @@ fn read(criterion: &mut Criterion) {
     let mut bytes = Vec::new();
     rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
     let dump = Arc::new(Dump::from_bytes("notmyfault", bytes).unwrap());
-    let space = AddressSpace::paged(Arc::clone(&dump), dump.header().directory_table_base);
+    let space = AddressSpace::paged(
+        Arc::clone(&dump),
+        dump.located().page_table_root.get().unwrap(),
+    );
     let everything = || space.mapped(Virt(0), u64::MAX);
     let places: Vec<Virt> = everything().map(|piece| piece.va).collect();
     let mut turn = 0;

@@ -25,7 +25,11 @@ impl Scope for Session {
 
     fn register(&self, name: &str) -> Option<Result<u64>> {
         if name == "cr3" {
-            return Some(Ok(self.kernel.dump().header().directory_table_base));
+            let root = self.kernel.located().page_table_root;
+            return Some(
+                root.known()
+                    .map_err(|why| Error::NotInDump(why.to_string())),
+            );
         }
         match self.kernel.context(self.processor) {
             Ok(context) => context.get(name).map(Ok),
@@ -59,7 +63,7 @@ impl Scope for Session {
             "frame" => Ok(0),
             "exp" => Ok(self.last_value),
             "p" => Ok(self.cursor.last),
-            "dbgtime" => kernel.dump().header().system_time.ok_or_else(|| {
+            "dbgtime" => kernel.located().system_time.get().ok_or_else(|| {
                 Error::NotInDump("the dump does not say when it was written".into())
             }),
             "ra" => self.return_address(),

@@ -113,8 +113,8 @@ Arg4: 0000000000000000, address of the instruction that touched it" },
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let words = args.words();
     let kernel = session.kernel.clone();
-    let header = kernel.dump().header();
-    let (code, arguments) = (header.bugcheck_code, header.bugcheck_parameters);
+    let crash = kernel.dump().crash();
+    let (code, arguments) = crash.map_or((0, [0; 4]), |crash| (crash.code, crash.parameters));
     if let Some(("-show", given)) = words
         .split_first()
         .map(|(first, rest)| (first.as_str(), rest))

@@ -25,11 +25,11 @@ Arguments 00000000`00000000 00000000`00000000 00000000`00000000 00000000`0000000
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
-    let header = session.kernel.dump().header();
+    let crash = session.kernel.crash()?;
     out.row(&BugCheck {
-        number: header.bugcheck_code,
-        code: format!("{:#x}", header.bugcheck_code),
-        parameters: header.bugcheck_parameters.map(Virt),
+        number: crash.code,
+        code: format!("{:#x}", crash.code),
+        parameters: crash.parameters.map(Virt),
     })
 }
 

@@ -109,10 +109,11 @@ pub fn compare(session: &Session, before: &Look, after: &Look, out: &mut dyn Sin
 /// # Errors
 /// Those of the tracker.
 pub fn look(kernel: &Kernel) -> Result<Look> {
-    let header = kernel.dump().header();
-    let uptime = header.system_up_time;
-    let booted = header
+    let located = kernel.located();
+    let uptime = located.up_time.get();
+    let booted = located
         .system_time
+        .get()
         .zip(uptime)
         .and_then(|(time, uptime)| time.checked_sub(uptime));
     Ok(Look {

@@ -40,7 +40,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     if !text.is_empty() {
         session.time_zone = parse(text)?;
     }
-    let ticks = session.kernel.dump().header().system_time;
+    let ticks = session.kernel.located().system_time.get();
     let at = ticks.and_then(clock::moment).unwrap_or_else(Timestamp::now);
     out.row(&Zone {
         name: session.time_zone.iana_name(),

@@ -29,8 +29,8 @@ fn lines(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow
         env!("CARGO_PKG_VERSION")
     ))?;
     out.text(&format!("Loading Dump File [{}]", dump.path().display()))?;
-    out.text(&format!("{}\n", dump.kind().description()))?;
-    if let Some(comment) = &dump.header().comment {
+    out.text(&format!("{}\n", dump.format().description))?;
+    if let Some(comment) = dump.comment() {
         out.text(&format!("Comment: '{comment}'"))?;
     }
     match session.symbol_path.as_str() {
@@ -44,7 +44,7 @@ fn lines(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow
     }
     reload::progress(&kernel, out)?;
     // A dump of a running system has no bug check, and nothing to analyse.
-    if dump.header().bugcheck_code != 0 {
+    if dump.crash().is_some_and(|crash| crash.code != 0) {
         out.text("For analysis of this file, run !analyze -v")?;
     }
     if let Ok(context) = kernel.context(session.processor) {

@@ -8,6 +8,7 @@ use super::row::RowObject;
 use crate::command::{Kept, Record, Value, masm};
 use crate::commands::lm::ModuleRow;
 use rhai::{Array, Dynamic, INT};
+use rkd_dump::Fact;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Error;
 use rkd_kernel::pool::Tag;
@@ -138,15 +139,22 @@ fn tags(r: &mut Registry) {
     });
 }
 
+fn fact(fact: Fact<u64>) -> Value {
+    fact.known()
+        .map_or_else(|why| Value::Absent(why.to_string()), Value::U64)
+}
+
 /// The dump in one row.
 fn dump_info(kernel: &Kernel) -> RowObject {
     let dump = kernel.dump();
-    let header = dump.header();
+    let crash = dump.crash();
+    let located = kernel.located();
     let target = Target::of(kernel);
     let absent = |why: &str| Value::Absent(why.to_string());
+    let no_crash = || absent("an image of memory alone has no bug check");
     let record: Record = vec![
         ("path", dump.path().display().to_string().into()),
-        ("kind", dump.kind().description().into()),
+        ("kind", dump.format().description.into()),
         ("has_page_tables", dump.physical().is_some().into()),
         ("system", target.name.into()),
         ("build", target.build.into()),
@@ -164,29 +172,19 @@ fn dump_info(kernel: &Kernel) -> RowObject {
                 .kernel_base
                 .map_or(absent("where nt was loaded cannot be told"), Value::Addr),
         ),
-        ("bugcheck_code", header.bugcheck_code.into()),
+        (
+            "bugcheck_code",
+            crash.map_or_else(no_crash, |crash| crash.code.into()),
+        ),
         (
             "bugcheck_parameters",
-            Value::List(
-                header
-                    .bugcheck_parameters
-                    .iter()
-                    .map(|p| Value::Addr(Virt(*p)))
-                    .collect(),
-            ),
+            crash.map_or_else(no_crash, |crash| {
+                let parameters = crash.parameters.iter();
+                Value::List(parameters.map(|p| Value::Addr(Virt(*p))).collect())
+            }),
         ),
-        (
-            "time_filetime",
-            target
-                .time
-                .map_or(absent("the header does not say"), Value::U64),
-        ),
-        (
-            "uptime_100ns",
-            target
-                .uptime
-                .map_or(absent("the header does not say"), Value::U64),
-        ),
+        ("time_filetime", fact(located.system_time)),
+        ("uptime_100ns", fact(located.up_time)),
         (
             "physical_pages",
             dump.physical()

@@ -24,7 +24,7 @@ fn rules() -> PteRules {
 
 fn space(tables: &Tables, format: Format) -> AddressSpace {
     let dump = Dump::from_bytes("test.dmp", tables.machine.write(format)).unwrap();
-    let dtb = dump.header().directory_table_base;
+    let dtb = dump.located().page_table_root.get().unwrap();
     AddressSpace::paged(Arc::new(dump), dtb).with_rules(rules())
 }
 

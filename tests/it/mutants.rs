@@ -1,6 +1,6 @@
 //! Damaged dumps of every kind: whatever bytes a file has, opening and reading it ends, soon, without a panic.
 
-use crate::support::writers::{Dice, FORMATS, Tables, put, secondary, stamp, triage};
+use crate::support::writers::{Dice, FORMATS, Tables, put, stamp, triage};
 use rkd_dump::Dump;
 use rkd_dump::addr::{Pfn, Virt};
 use rkd_dump::memory::AddressSpace;
@@ -24,8 +24,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
     let mut samples: Vec<_> = FORMATS
         .into_iter()
         .map(|format| {
-            let mut bytes = tables.machine.write(format);
-            bytes.extend(secondary(&[(1, 20), (2, 0), (3, 300)]));
+            let bytes = tables.machine.write(format);
             (format!("{format:?}"), bytes)
         })
         .collect();
@@ -35,8 +34,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
             vec![index as u8; 0x20 + index as usize],
         )
     };
-    let mut small = triage(&(0..40).map(block).collect::<Vec<_>>());
-    small.extend(secondary(&[(1, 20), (3, 300)]));
+    let small = triage(&(0..40).map(block).collect::<Vec<_>>());
     samples.push(("Triage".to_string(), small));
     samples
 }
@@ -98,8 +96,6 @@ fn exercise(bytes: Vec<u8>, dice: &mut Dice) -> u64 {
     };
     let dump = Arc::new(dump);
     assert!(dump.notes().len() < 10 && dump.notes().iter().all(|note| note.len() < 500));
-    let blobs = dump.secondary_blobs();
-    assert!(blobs.iter().all(|blob| blob.offset + blob.size <= len));
     let mut read = 0;
     if let Some(memory) = dump.physical() {
         let mut pages = 0;
@@ -151,7 +147,7 @@ fn exercise(bytes: Vec<u8>, dice: &mut Dice) -> u64 {
             .count() as u64;
         read += triage.broken_driver().map_or(0, |name| name.len() as u64);
     }
-    let root = dump.header().directory_table_base;
+    let root = dump.located().page_table_root.get().unwrap();
     for space in [
         AddressSpace::paged(Arc::clone(&dump), root),
         AddressSpace::blocks(Arc::clone(&dump)),

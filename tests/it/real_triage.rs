@@ -3,7 +3,7 @@
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::error::{Fault, Why};
 use rkd_dump::memory::AddressSpace;
-use rkd_dump::{Dump, Kind, MACHINE_X64};
+use rkd_dump::{Dump, MACHINE_X64};
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -61,14 +61,26 @@ fn offset(isf: &Value, ty: &str, path: &[&str]) -> u64 {
 #[test]
 fn the_header_says_what_windows_wrote() {
     let Some(dump) = triage_dump() else { return };
-    assert_eq!(dump.kind(), Kind::Triage);
+    assert_eq!(dump.format().name, "triage");
     assert_eq!(dump.notes(), [] as [&str; 0]);
-    let header = dump.header();
-    assert_eq!((header.major_version, header.minor_version), (15, 19041));
-    assert_eq!((header.machine, header.processors), (MACHINE_X64, 16));
-    assert_eq!(header.bugcheck_code, 0x1000_007e);
+    let located = dump.located();
+    let fields = (located.machine.get(), located.build.get());
+    assert_eq!(fields, (Some(MACHINE_X64), Some(19041)));
+    assert_eq!(located.is_checked.get(), Some(false));
+    assert_eq!(located.processors.get(), Some(16));
+    assert_eq!(located.page_table_root.get(), Some(0x1a_d000));
+    assert_eq!(located.module_list.get(), Some(NT + Rva(0xc2_a390)));
+    assert_eq!(located.debugger_block.get(), Some(NT + Rva(0xc0_0b20)));
+    // What Windows left as it found it, PAGEPAGE.
+    assert_eq!((dump.comment(), located.memory_end.get()), (None, None));
+    let product = (located.product_type.get(), located.suite_mask.get());
+    assert_eq!(product, (Some(1), Some(0x110)));
+    let times = (located.system_time.get(), located.up_time.get());
+    assert_eq!(times, (Some(0x1d7_07f2_3dbb_3399), Some(0x23b_c1e9)));
+    let crash = dump.crash().unwrap();
+    assert_eq!(crash.code, 0x1000_007e);
     assert_eq!(
-        header.bugcheck_parameters,
+        crash.parameters,
         [
             0xffff_ffff_c000_0005,
             0xffff_f804_8b58_334c,
@@ -76,56 +88,18 @@ fn the_header_says_what_windows_wrote() {
             0xffff_8504_2989_1720
         ]
     );
-    assert_eq!(header.directory_table_base, 0x1a_d000);
-    assert_eq!(header.ps_loaded_module_list, NT + Rva(0xc2_a390));
-    assert_eq!(header.ps_active_process_head, NT + Rva(0xc1_e200));
-    assert_eq!(header.pfn_database, NT + Rva(0xcf_c500));
-    assert_eq!(header.kd_debugger_data_block, NT + Rva(0xc0_0b20));
-    // What Windows left as it found it, PAGEPAGE.
-    assert_eq!(
-        (header.version_user.as_deref(), header.comment.as_deref()),
-        (None, None)
-    );
-    assert_eq!(
-        (header.physical_runs.len(), header.physical_pages),
-        (0, None)
-    );
-    assert_eq!(
-        (
-            header.secondary_data_state,
-            header.attributes,
-            header.boot_id
-        ),
-        (None, None, None)
-    );
-    assert_eq!(
-        (header.product_type, header.suite_mask),
-        (Some(1), Some(0x110))
-    );
-    assert_eq!(
-        (header.writer_status, header.mini_dump_fields),
-        (Some(0), Some(0xcff))
-    );
-    assert_eq!(header.required_dump_space, Some(0x19_7915));
-    assert_eq!(
-        (header.system_time, header.system_up_time),
-        (Some(0x1d7_07f2_3dbb_3399), Some(0x23b_c1e9))
-    );
-    let exception = header.exception.as_ref().unwrap();
+    let exception = crash.exception.as_ref().unwrap();
     assert_eq!((exception.code, exception.flags), (0x8000_0003, 1));
     assert_eq!(
         (exception.address, exception.parameters.len()),
         (Virt(0xffff_f804_7bdf_5a80), 0)
     );
-    let context = header.context.as_ref().unwrap();
+    let context = crash.context.as_ref().unwrap();
     assert_eq!(
         (context.len(), &context[0x30..0x34]),
         (3000, &0x10_001fu32.to_le_bytes()[..])
     );
-    assert_eq!(
-        context[0xf8..0x100],
-        header.bugcheck_parameters[1].to_le_bytes()
-    );
+    assert_eq!(context[0xf8..0x100], crash.parameters[1].to_le_bytes());
 }
 
 #[test]
@@ -231,11 +205,11 @@ fn the_blocks_are_an_address_space() {
             .all(|pair| pair[0].va.0 + pair[0].bytes.len() as u64 <= pair[1].va.0)
     );
     assert_eq!(
-        space.read_u32(dump.header().kd_debugger_data_block + 0x10),
+        space.read_u32(dump.located().debugger_block.get().unwrap() + 0x10),
         Ok(0x4742_444b)
     );
     // PsLoadedModuleList is not in the dump: that is what a triage dump is like.
-    let list = dump.header().ps_loaded_module_list;
+    let list = dump.located().module_list.get().unwrap();
     assert_eq!(
         space.read_u64(list),
         Err(Fault {
@@ -281,26 +255,4 @@ fn five_memory_counters_read_right_and_the_sixth_is_not_there() {
             why: Why::NoBlock
         })
     );
-}
-
-#[test]
-fn the_drivers_secondary_data_are_listed_to_the_end_of_the_file() {
-    let Some(dump) = triage_dump() else { return };
-    let blobs = dump.secondary_blobs();
-    assert_eq!(blobs.len(), 20);
-    assert_eq!(
-        blobs[0].guid.to_string(),
-        "54c84888-01d1-4c1e-bed6-282c98241303"
-    );
-    assert_eq!((blobs[0].offset, blobs[0].size), (0x13_a29c + 0x20, 0x1000));
-    assert_eq!(
-        blobs[6].guid.to_string(),
-        "2b4ae195-a64d-4f04-8ede-7e4f981bd42a"
-    );
-    let last = blobs[19];
-    assert_eq!(
-        last.guid.to_string(),
-        "2b88b710-1c93-4f7c-b06c-655ecc50decc"
-    );
-    assert_eq!(last.offset + last.size + 4, dump.bytes().len() as u64);
 }

@@ -1,6 +1,7 @@
 //! What can go wrong, as data: where, and why. The text is made at the edge, by `Display`.
 
 use crate::addr::{Pfn, Virt};
+use crate::formats::Refusal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -132,7 +133,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What was found instead, and what to do.
-        reason: String,
+        reason: Refusal,
     },
     /// Memory that cannot be read.
     #[error(transparent)]

@@ -6,32 +6,20 @@
 #![warn(unreachable_pub)]
 
 pub mod addr;
-mod bitmap;
 pub mod bytes;
 pub mod error;
-mod full;
-mod header;
-mod identify;
-mod kind;
+mod formats;
+mod located;
 pub mod map;
 pub mod memory;
-mod missing;
 mod physical;
-mod ranges;
-mod rank;
-mod runs;
-mod secondary;
-mod triage;
-mod triage_lists;
 
-pub use header::{Exception, HEADER_SIZE, Header, MACHINE_ARM64, MACHINE_X64, PhysicalRun};
-pub use kind::Kind;
+pub use formats::{Format, Refusal, Triage, TriageDriver, TriageUnloaded, VirtualBlock};
+pub use located::{Crash, Exception, Fact, Located, MACHINE_ARM64, MACHINE_X64, Missing, Way};
 pub use physical::{PhysicalMemory, Run};
-pub use secondary::{Blob, Guid};
-pub use triage::{Triage, VirtualBlock};
-pub use triage_lists::{TriageDriver, TriageUnloaded};
 
 use crate::error::{Error, Result};
+use formats::{Contents, Opened};
 use map::Map;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,16 +28,9 @@ use std::sync::Arc;
 pub struct Dump {
     path: PathBuf,
     file: Arc<Map>,
-    header: Header,
-    kind: Kind,
-    contents: Contents,
+    format: &'static Format,
+    opened: Opened,
     notes: Vec<String>,
-}
-
-/// What a dump holds.
-enum Contents {
-    Physical(Box<dyn PhysicalMemory>),
-    Virtual(Box<Triage>),
 }
 
 impl Dump {
@@ -73,40 +54,17 @@ impl Dump {
 
     fn new(path: PathBuf, map: Map) -> Result<Dump> {
         let file = Arc::new(map);
-        match Dump::parse(&file) {
-            Ok((header, kind, contents, notes)) => Ok(Dump {
+        let mut notes = Vec::new();
+        match formats::open(&file, &mut notes) {
+            Ok((format, opened)) => Ok(Dump {
                 path,
                 file,
-                header,
-                kind,
-                contents,
+                format,
+                opened,
                 notes,
             }),
             Err(reason) => Err(Error::NotADump { path, reason }),
         }
-    }
-
-    fn parse(file: &Arc<Map>) -> Result<(Header, Kind, Contents, Vec<String>), String> {
-        let bytes = file.bytes();
-        if !bytes.starts_with(b"PAGEDU64") {
-            return Err(identify::not_a_dump(bytes));
-        }
-        let header = Header::parse(bytes).ok_or_else(|| identify::not_a_dump(bytes))?;
-        let kind =
-            Kind::of(header.dump_type).ok_or_else(|| identify::unknown_kind(header.dump_type))?;
-        let mut notes = Vec::new();
-        let file = Arc::clone(file);
-        let contents = match kind {
-            Kind::Full => Contents::Physical(Box::new(full::open(file, &header, &mut notes)?)),
-            Kind::BitmapFull | Kind::BitmapKernel => {
-                Contents::Physical(Box::new(bitmap::Bitmap::open(file, &mut notes)?))
-            }
-            Kind::RangeKernel | Kind::RangeKernelActive | Kind::RangeFull => {
-                Contents::Physical(Box::new(ranges::open(file, kind, &mut notes)?))
-            }
-            Kind::Triage => Contents::Virtual(Box::new(Triage::open(file, &header, &mut notes)?)),
-        };
-        Ok((header, kind, contents, notes))
     }
 
     /// Where the dump came from.
@@ -114,14 +72,24 @@ impl Dump {
         &self.path
     }
 
-    /// The first header.
-    pub fn header(&self) -> &Header {
-        &self.header
+    /// The file's format.
+    pub fn format(&self) -> &'static Format {
+        self.format
     }
 
-    /// What kind of dump this is.
-    pub fn kind(&self) -> Kind {
-        self.kind
+    /// What the dump says of its machine, by a header or by a search.
+    pub fn located(&self) -> &Located {
+        &self.opened.located
+    }
+
+    /// How the machine ended; `None` for an image of its memory alone.
+    pub fn crash(&self) -> Option<&Crash> {
+        self.opened.crash.as_ref()
+    }
+
+    /// What the writer of the dump wanted to say, such as the text of `.dump /c`.
+    pub fn comment(&self) -> Option<&str> {
+        self.opened.comment.as_deref()
     }
 
     /// What a person must know about the file: what is missing, what contradicts itself. Empty for a sound dump.
@@ -131,15 +99,23 @@ impl Dump {
 
     /// The machine's memory; `None` for a triage dump, which has none.
     pub fn physical(&self) -> Option<&dyn PhysicalMemory> {
-        match &self.contents {
+        match &self.opened.contents {
             Contents::Physical(memory) => Some(memory.as_ref()),
+            Contents::Virtual(_) => None,
+        }
+    }
+
+    /// The same, for those who outlive the dump.
+    pub(crate) fn shared_physical(&self) -> Option<Arc<dyn PhysicalMemory>> {
+        match &self.opened.contents {
+            Contents::Physical(memory) => Some(Arc::clone(memory)),
             Contents::Virtual(_) => None,
         }
     }
 
     /// The blocks and lists of a triage dump; `None` for all others.
     pub fn triage(&self) -> Option<&Triage> {
-        match &self.contents {
+        match &self.opened.contents {
             Contents::Physical(_) => None,
             Contents::Virtual(triage) => Some(triage),
         }
@@ -174,22 +150,13 @@ impl Dump {
     pub fn release(&self, part: &[u8]) {
         self.file.release(part);
     }
-
-    /// What drivers left in the dump, in the order of the file.
-    pub fn secondary_blobs(&self) -> Vec<Blob> {
-        let start = match &self.contents {
-            Contents::Physical(memory) => memory.end_of_pages(),
-            Contents::Virtual(triage) => u64::from(triage.size_of_dump),
-        };
-        secondary::blobs(self.bytes(), start)
-    }
 }
 
 impl std::fmt::Debug for Dump {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dump")
             .field("path", &self.path)
-            .field("kind", &self.kind)
+            .field("format", &self.format.name)
             .finish_non_exhaustive()
     }
 }

@@ -36,9 +36,6 @@ pub trait PhysicalMemory: Send + Sync {
     /// How many pages can be read: those which the dump lists, less those which a cut file has lost.
     fn present_pages(&self) -> u64;
 
-    /// Where the pages should end in the file, in bytes; past the end of the file when it is cut.
-    fn end_of_pages(&self) -> u64;
-
     /// One page.
     fn page(&self, pfn: Pfn) -> Option<&[u8; 4096]> {
         let run = self.locate(pfn, 1)?;

@@ -17,7 +17,8 @@ const CHAIN: usize = 32;
 impl Kernel {
     /// The reader of the target's code.
     pub fn disassembler(&self) -> Disassembler {
-        let machine = u16::try_from(self.dump.header().machine).ok();
+        let machine = self.located.machine.get();
+        let machine = machine.and_then(|machine| u16::try_from(machine).ok());
         Disassembler::new(machine.and_then(Machine::of_image).unwrap_or(Machine::X64))
     }
 

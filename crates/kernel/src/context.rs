@@ -147,20 +147,15 @@ fn part(name: &str) -> Option<(String, u32, u64)> {
 }
 
 impl Kernel {
-    /// The registers of a processor: the dump header's for the one that wrote the dump, and for the others what they saved in
+    /// The registers of a processor: those that the dump has of the one that wrote it, and for the others what they saved in
     /// their control blocks when they were stopped.
     ///
     /// # Errors
-    /// Why they cannot be had: a processor that is not there, missing symbols, a fault.
+    /// Why they cannot be had: an image of memory alone, whose processors were not stopped; a processor that is not there,
+    /// missing symbols, a fault.
     pub fn context(&self, processor: u32) -> Result<Context> {
-        if processor == self.current_processor()
-            && let Some(context) = self
-                .dump()
-                .header()
-                .context
-                .as_deref()
-                .and_then(Context::parse)
-        {
+        let saved = self.crash()?.context.as_deref().and_then(Context::parse);
+        if let Some(context) = saved.filter(|_| processor == self.current_processor()) {
             return Ok(context);
         }
         let prcb = self.processor_block(processor)?;

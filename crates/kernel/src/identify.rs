@@ -3,6 +3,7 @@
 use super::Kernel;
 use super::debugger_data::{DebuggerData, SYMBOL_FIELDS};
 use rkd_dump::addr::{Rva, Virt};
+use rkd_dump::bytes::ReadAt;
 use rkd_symbols::{PdbId, facts};
 
 /// A block that agrees in fewer addresses than this proves nothing.
@@ -37,16 +38,10 @@ pub(crate) fn by_debugger_data(
     }
 }
 
-/// The processor whose saved context has the stack pointer of the header's context.
+/// The processor whose saved context has the stack pointer of the context in the dump.
 pub(crate) fn current_processor(kernel: &Kernel) -> Option<u32> {
     const RSP: u64 = 0x98;
-    let context = kernel.dump().header().context.as_deref()?;
-    let wanted = u64::from_le_bytes(
-        context
-            .get(RSP as usize..RSP as usize + 8)?
-            .try_into()
-            .ok()?,
-    );
+    let wanted = kernel.dump().crash()?.context.as_ref()?.u64_at(RSP)?;
     let blocks = kernel.symbol("KiProcessorBlock").ok()?;
     (0..kernel.processors()).find(|cpu| {
         let rsp = || {

@@ -26,10 +26,10 @@ pub use debugger_data::DebuggerData;
 pub use modules::{Module, Unloaded};
 pub use open::Options;
 
-use rkd_dump::Dump;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use rkd_dump::memory::AddressSpace;
+use rkd_dump::{Crash, Dump, Located};
 use rkd_symbols::{How, PdbId, SymbolPath, SymbolTable, Type};
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ use std::sync::Arc;
 pub struct Kernel {
     dump: Arc<Dump>,
     space: AddressSpace,
+    located: Located,
     base: Option<Virt>,
     table: Option<Arc<SymbolTable>>,
     identity: Option<PdbId>,
@@ -57,7 +58,22 @@ impl Kernel {
         &self.dump
     }
 
-    /// The kernel's address space, through the page tables that the dump's header names.
+    /// Where the machine is: what the dump says of it, completed by nt's symbols.
+    pub fn located(&self) -> &Located {
+        &self.located
+    }
+
+    /// How the machine ended.
+    ///
+    /// # Errors
+    /// [`Error::NotInDump`] for an image of memory alone.
+    pub fn crash(&self) -> Result<&Crash> {
+        self.dump.crash().ok_or_else(|| {
+            Error::NotInDump("an image of memory alone has no bug check and no registers: nobody wrote down how the machine ended".into())
+        })
+    }
+
+    /// The kernel's address space, through the page tables that the dump names or that a search found.
     pub fn space(&self) -> &AddressSpace {
         &self.space
     }

@@ -7,7 +7,7 @@ use super::{Kernel, identify};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use rkd_dump::memory::{AddressSpace, PteRules};
-use rkd_dump::{Dump, MACHINE_X64};
+use rkd_dump::{Dump, Located, MACHINE_X64};
 use rkd_symbols::pe::Image;
 use rkd_symbols::{How, Lookup, PdbId, Reach, Servers, SymbolPath, SymbolTable, Type, facts};
 use std::sync::Arc;
@@ -34,6 +34,7 @@ pub struct Options {
 struct Opening {
     dump: Arc<Dump>,
     space: AddressSpace,
+    located: Located,
     base: Option<Virt>,
     table: Option<Arc<SymbolTable>>,
     identity: Option<PdbId>,
@@ -49,40 +50,44 @@ impl Kernel {
 
     /// The same for a dump that is open already: with other symbols, everything is found out anew.
     pub fn of_dump(dump: Arc<Dump>, options: &Options) -> Kernel {
+        let located = dump.located().clone();
+        let root = located.page_table_root.get().unwrap_or_default();
         let space = match dump.triage() {
             Some(_) => AddressSpace::blocks(dump.clone()),
-            None => AddressSpace::paged(dump.clone(), dump.header().directory_table_base),
+            None => AddressSpace::paged(dump.clone(), root),
         };
         let notes = dump.notes().to_vec();
         let mut opening = Opening {
             dump,
             space,
+            located,
             base: None,
             table: None,
             identity: None,
             debugger_data: None,
             notes,
         };
-        if opening.dump.header().machine != MACHINE_X64 {
+        if opening.located.machine.get() != Some(MACHINE_X64) {
             opening.notes.push("only the page tables of x64 are understood yet: of this machine, the header and what the dump lists itself are shown".into());
         }
         let listed = opening.modules();
         opening.find_base(&listed);
         opening.find_symbols(options);
         opening.find_debugger_data();
+        opening.complete();
         opening.learn_pte_rules();
         opening.finish(options)
     }
 
-    /// How many processors the machine had. `nt!KeNumberProcessors` is a ULONG since Windows 7; the header has the number
+    /// How many processors the machine had. `nt!KeNumberProcessors` is a ULONG since Windows 7; the dump says the number
     /// too, and the larger one counts, because a wrong one loses counters.
     pub fn processors(&self) -> u32 {
-        let header = self.dump.header().processors;
+        let stated = self.located.processors.get().unwrap_or_default();
         let own = self.global_u32("KeNumberProcessors").unwrap_or(0);
-        header.max(if own <= 2048 { own } else { 0 }).clamp(1, 2048)
+        stated.max(if own <= 2048 { own } else { 0 }).clamp(1, 2048)
     }
 
-    /// The processor that wrote the dump: the one whose saved stack pointer is that of the header's context. Zero when no
+    /// The processor that wrote the dump: the one whose saved stack pointer is that of the context in the dump. Zero when no
     /// processor's context is in the dump.
     pub fn current_processor(&self) -> u32 {
         identify::current_processor(self).unwrap_or(0)
@@ -94,24 +99,27 @@ impl Opening {
         if self.dump.triage().is_some() {
             return modules::of_triage(&self.dump).0.items;
         }
-        let head = self.dump.header().ps_loaded_module_list;
-        modules::loaded(&self.space, head, None).items
+        let head = self.located.module_list.get();
+        head.map_or(Vec::new(), |head| {
+            modules::loaded(&self.space, head, None).items
+        })
     }
 
     /// nt is the first in the loader's list; without the list, the debugger data block says where it is.
     fn find_base(&mut self, listed: &[Module]) {
-        let block = self.dump.header().kd_debugger_data_block;
+        let block = self.located.debugger_block.get();
         self.debugger_data = match self.dump.triage() {
             Some(triage) => triage
                 .debugger_data()
                 .and_then(|bytes| DebuggerData::parse(bytes).ok()),
-            None => DebuggerData::read(&self.space, block, None).ok(),
+            None => block.and_then(|at| DebuggerData::read(&self.space, at, None).ok()),
         };
         let from_block = self
             .debugger_data
             .as_ref()
             .and_then(DebuggerData::kernel_base);
-        self.base = listed.first().map(|module| module.base).or(from_block);
+        let listed = listed.first().map(|module| module.base);
+        self.base = listed.or(from_block).or(self.located.kernel_base.get());
     }
 
     fn find_symbols(&mut self, options: &Options) {
@@ -152,18 +160,48 @@ impl Opening {
                 encoded_flag: symbol("KdpDataBlockEncoded")?,
             })
         };
-        let header = self.dump.header().kd_debugger_data_block;
-        let at = if header.0 == 0 {
-            symbol("KdDebuggerDataBlock")
-        } else {
-            Ok(header)
-        };
+        let stated = self.located.debugger_block.get();
+        let at = stated.map_or_else(|| symbol("KdDebuggerDataBlock"), Ok);
         match at.and_then(|at| DebuggerData::read(&self.space, at, key().ok())) {
             Ok(block) => self.debugger_data = Some(block),
             Err(error) => self
                 .notes
                 .push(format!("the debugger data block cannot be read: {error}")),
         }
+    }
+
+    /// What neither a header nor a search tells, nt's own variables do.
+    fn complete(&mut self) {
+        let Opening {
+            located,
+            space,
+            table,
+            debugger_data,
+            base,
+            ..
+        } = self;
+        let symbol = |name: &str| {
+            let table = table.as_ref()?;
+            Some((*base)? + table.rva(name)?)
+        };
+        located.module_list = located.module_list.or_by_symbols(|| {
+            let block = debugger_data.as_ref();
+            block
+                .and_then(|block| block.symbol("PsLoadedModuleList"))
+                .or_else(|| symbol("PsLoadedModuleList"))
+        });
+        located.debugger_block = located
+            .debugger_block
+            .or_by_symbols(|| symbol("KdDebuggerDataBlock"));
+        located.kernel_base = located.kernel_base.or_by_symbols(|| *base);
+        // The number's top bits say whether the build is a free one (F) or a checked one (C).
+        let number = symbol("NtBuildNumber").and_then(|at| space.read_u32(at).ok());
+        located.build = located
+            .build
+            .or_by_symbols(|| number.map(|number| number & 0xffff));
+        located.is_checked = located
+            .is_checked
+            .or_by_symbols(|| number.map(|number| number >> 28 == 0xc));
     }
 
     /// How this kernel writes the entries of pages that are not present. The mask came with the L1TF fixes of August 2018 to
@@ -224,6 +262,7 @@ impl Opening {
             names: Names::new(loaded.items.len()),
             dump: self.dump,
             space: self.space,
+            located: self.located,
             base: self.base,
             table: self.table,
             identity: self.identity,
@@ -238,7 +277,7 @@ impl Opening {
     fn loaded(&self) -> Found<Module> {
         modules::loaded(
             &self.space,
-            self.dump.header().ps_loaded_module_list,
+            self.located.module_list.get().unwrap_or_default(),
             self.table.as_deref(),
         )
     }

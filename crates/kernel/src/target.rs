@@ -1,7 +1,8 @@
-//! What the machine was: version, product, times – from the dump's header and a few of nt's variables.
+//! What the machine was: version, product, times – from what the dump says and a few of nt's variables.
 
 use super::{DebuggerData, Kernel};
 use rkd_dump::addr::Virt;
+use rkd_dump::{MACHINE_ARM64, MACHINE_X64};
 
 /// What a dump says of its machine. Times are in units of 100 ns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +55,8 @@ const SUITES: &[(u32, &str)] = &[
 impl Target {
     /// Reads what there is.
     pub fn of(kernel: &Kernel) -> Target {
-        let header = kernel.dump().header();
-        let build = header.minor_version;
+        let located = kernel.located();
+        let build = located.build.get().unwrap_or_default();
         let pack = kernel
             .global_u32("CmNtCSDVersion")
             .ok()
@@ -65,19 +66,19 @@ impl Target {
             name: name_of(build),
             service_pack: pack.filter(|pack| *pack != 0),
             processors: kernel.processors(),
-            machine: match header.machine {
-                0x8664 => "x64",
-                0xaa64 => "ARM 64-bit (AArch64)",
+            machine: match located.machine.get() {
+                Some(MACHINE_X64) => "x64",
+                Some(MACHINE_ARM64) => "ARM 64-bit (AArch64)",
                 _ => "unknown machine",
             },
-            checked: header.major_version == 12,
-            product: match header.product_type {
+            checked: located.is_checked.get() == Some(true),
+            product: match located.product_type.get() {
                 Some(1) => Some("WinNt"),
                 Some(2) => Some("LanManNt"),
                 Some(3) => Some("Server"),
                 _ => None,
             },
-            suites: header.suite_mask.map_or(Vec::new(), |mask| {
+            suites: located.suite_mask.get().map_or(Vec::new(), |mask| {
                 SUITES
                     .iter()
                     .filter(|(bit, _)| mask & bit != 0)
@@ -86,9 +87,9 @@ impl Target {
             }),
             build_lab: build_lab(kernel),
             kernel_base: kernel.base().ok(),
-            module_list: header.ps_loaded_module_list,
-            time: header.system_time,
-            uptime: header.system_up_time,
+            module_list: located.module_list.get().unwrap_or_default(),
+            time: located.system_time.get(),
+            uptime: located.up_time.get(),
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn holder(session: &Session, holder: &Holder) -> String {
         held.outstanding(),
         holder.frees()
     );
-    let uptime = session.kernel.dump().header().system_up_time;
+    let uptime = session.kernel.located().up_time.get();
     if let Some(hours) = uptime
         .map(|ticks| ticks as f64 / 36_000_000_000.0)
         .filter(|h| *h > 0.01)

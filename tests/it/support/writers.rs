@@ -194,22 +194,6 @@ pub fn stamp(frame: u64) -> Vec<u8> {
         .collect()
 }
 
-/// Secondary data: the list's header, then blobs of one byte repeated.
-pub fn secondary(blobs: &[(u8, usize)]) -> Vec<u8> {
-    let mut bytes = b"DumpBlob\x10\0\0\0aJ\0\xf0".to_vec();
-    for (guid, len) in blobs {
-        let padding = len.next_multiple_of(8) - len;
-        bytes.extend(0x20u32.to_le_bytes());
-        bytes.extend([*guid; 16]);
-        bytes.extend((*len as u32).to_le_bytes());
-        bytes.extend(0u32.to_le_bytes());
-        bytes.extend((padding as u32).to_le_bytes());
-        bytes.extend(std::iter::repeat_n(*guid, *len));
-        bytes.resize(bytes.len() + padding, 0);
-    }
-    bytes
-}
-
 /// A triage dump of some blocks, a driver and an unloaded driver.
 pub fn triage(blocks: &[(u64, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = header(4, 0x1ad000);

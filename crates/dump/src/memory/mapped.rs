@@ -145,19 +145,19 @@ struct Tables<'a> {
 }
 
 /// Holes between two looks at the flag: some tens of microseconds.
-const LOOKS: u32 = 1024;
+const HOLES_PER_STOP_CHECK: u32 = 1024;
 /// How often the memory of a dump may be mapped in one address space before the tables are taken for damaged.
-const MOST_MAPPINGS: u64 = 64;
-const FEWEST_PAGES: u64 = 1 << 20;
+const MAX_MAPPINGS_PER_PAGE: u64 = 64;
+const MIN_PAGE_BUDGET: u64 = 1 << 20;
 /// No more empty tables are remembered than this.
-const MOST_EMPTY: usize = 1 << 20;
+const MAX_EMPTY_TABLES: usize = 1 << 20;
 
 impl<'a> Tables<'a> {
     fn new(space: &'a Paged, memory: &'a dyn PhysicalMemory) -> Tables<'a> {
         let budget = memory
             .present_pages()
-            .saturating_mul(MOST_MAPPINGS)
-            .max(FEWEST_PAGES);
+            .saturating_mul(MAX_MAPPINGS_PER_PAGE)
+            .max(MIN_PAGE_BUDGET);
         Tables {
             space,
             memory,
@@ -175,13 +175,13 @@ impl<'a> Tables<'a> {
         last: u64,
         stop: Option<&AtomicBool>,
     ) -> Option<Piece<'a>> {
-        let mut looks: u32 = 0;
+        let mut holes: u32 = 0;
         while let Some(va) = next.filter(|va| *va <= last && self.budget > 0) {
             match self.look(va, last) {
                 Look::HoleUntil(end) => {
                     *next = end;
-                    looks = looks.wrapping_add(1);
-                    if looks.is_multiple_of(LOOKS)
+                    holes = holes.wrapping_add(1);
+                    if holes.is_multiple_of(HOLES_PER_STOP_CHECK)
                         && stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
                     {
                         *next = None;
@@ -258,7 +258,7 @@ impl<'a> Tables<'a> {
                 if inside.prefix == prefix(va, depth) {
                     return depth;
                 }
-                if !inside.in_use && self.empty.len() < MOST_EMPTY {
+                if !inside.in_use && self.empty.len() < MAX_EMPTY_TABLES {
                     self.empty.insert((depth, inside.pfn));
                 }
                 self.inside[depth] = None;

@@ -35,7 +35,11 @@ impl AddressSpace {
     /// When the dump has no page tables, or has some that are not understood, every read says so.
     pub fn paged(dump: Arc<Dump>, directory_table_base: u64) -> AddressSpace {
         AddressSpace {
-            kind: Kind::Paged(Paged::new(dump, directory_table_base)),
+            kind: Kind::Paged(Paged::new(
+                dump.shared_physical(),
+                dump.located(),
+                directory_table_base,
+            )),
         }
     }
 
@@ -246,7 +250,7 @@ impl AddressSpace {
     /// How many bytes there are at all.
     pub fn store_len(&self) -> usize {
         match &self.kind {
-            Kind::Paged(paged) => paged.dump.bytes().len(),
+            Kind::Paged(paged) => paged.memory().map_or(0, |memory| memory.file().len()),
             Kind::Blocks(blocks) => blocks.store().len(),
         }
     }

@@ -1,10 +1,11 @@
 //! The x64 walk: from a virtual address through four tables to a frame, or to the reason why there is none.
 
+use crate::PhysicalMemory;
 use crate::addr::{PAGE_SIZE, Pfn, Phys, Virt};
 use crate::bytes::ReadAt;
 use crate::error::{Fault, Level, Why};
+use crate::located::{Located, MACHINE_X64};
 use crate::memory::pte::{Entry, PteRules, Soft, State};
-use crate::{Dump, PhysicalMemory};
 use std::sync::Arc;
 
 /// `KUSER_SHARED_DATA`, at one address in every 64-bit Windows.
@@ -99,7 +100,7 @@ pub(crate) enum Next {
 /// An address space described by page tables.
 #[derive(Clone)]
 pub(crate) struct Paged {
-    pub(crate) dump: Arc<Dump>,
+    memory: Option<Arc<dyn PhysicalMemory>>,
     root: Pfn,
     pub(crate) rules: PteRules,
     /// The bits that a physical address of this machine can have, as far as the dump tells.
@@ -109,20 +110,24 @@ pub(crate) struct Paged {
 }
 
 impl Paged {
-    pub(crate) fn new(dump: Arc<Dump>, directory_table_base: u64) -> Paged {
-        let refusal = match dump.physical() {
+    /// A dump without physical memory has no page tables either: every read says so.
+    pub(crate) fn new(
+        memory: Option<Arc<dyn PhysicalMemory>>,
+        located: &Located,
+        directory_table_base: u64,
+    ) -> Paged {
+        let refusal = match &memory {
             None => Some(Why::NoPageTables),
-            Some(_) if dump.header().is_x64() => None,
+            Some(_) if located.machine.get() == Some(MACHINE_X64) => None,
             Some(_) => Some(Why::Unsupported(
                 "only the page tables of x64 machines are understood so far",
             )),
         };
-        let machine = machine_bits(&dump);
         let mut space = Paged {
-            dump,
+            memory,
             root: Pfn(0),
             rules: PteRules::default(),
-            machine,
+            machine: machine_bits(located.memory_end.get()),
             refusal,
         };
         space = space.with_root(directory_table_base);
@@ -149,7 +154,7 @@ impl Paged {
     }
 
     pub(crate) fn memory(&self) -> Result<&dyn PhysicalMemory, Why> {
-        self.dump.physical().ok_or(Why::NoPageTables)
+        self.memory.as_deref().ok_or(Why::NoPageTables)
     }
 
     /// With five levels the root has one more table above: the shared page is found below its last entry only.
@@ -158,15 +163,9 @@ impl Paged {
             let Ok(found) = space.walk(KUSER, false).1 else {
                 return false;
             };
-            let Some(page) = self
-                .dump
-                .physical()
-                .and_then(|memory| memory.page(found.phys.pfn()))
-            else {
-                return false;
-            };
-            page.u64_at(KUSER_NT_MAJOR_VERSION)
-                .is_some_and(|version| matches!(version & 0xffff_ffff, 6..=10))
+            self.table(found.phys.pfn())
+                .and_then(|page| page.u32_at(KUSER_NT_MAJOR_VERSION))
+                .is_some_and(|version| matches!(version, 6..=10))
         };
         if is_shared_page(self) {
             return false;
@@ -179,7 +178,7 @@ impl Paged {
     }
 
     pub(crate) fn table(&self, pfn: Pfn) -> Option<&[u8; 4096]> {
-        self.dump.physical()?.page(pfn)
+        self.memory.as_ref()?.page(pfn)
     }
 
     /// Walks as far as it can, and keeps what it saw. `follow` allows one prototype PTE to be looked up, which lies in
@@ -298,21 +297,13 @@ pub(crate) fn is_canonical(va: Virt) -> bool {
     matches!(va.0 >> 47, 0 | 0x1_ffff)
 }
 
-/// The bits below the next power of two after the machine's memory. All of them if the header does not say.
-fn machine_bits(dump: &Dump) -> u64 {
-    let header = dump.header();
-    let end = header
-        .physical_runs
-        .iter()
-        .map(|run| run.first.0.saturating_add(run.pages))
-        .max()
-        .unwrap_or(0);
-    let complete = header.physical_run_count as usize == header.physical_runs.len();
-    match end
-        .checked_mul(PAGE_SIZE)
-        .and_then(u64::checked_next_power_of_two)
-    {
-        Some(size) if complete && size > 1 => size - 1,
+/// The bits below the next power of two after the machine's memory. All of them if the dump does not say where that ends.
+fn machine_bits(memory_end: Option<Pfn>) -> u64 {
+    let size = memory_end
+        .and_then(|end| end.0.checked_mul(PAGE_SIZE))
+        .and_then(u64::checked_next_power_of_two);
+    match size {
+        Some(size) if size > 1 => size - 1,
         _ => u64::MAX,
     }
 }

@@ -3,21 +3,42 @@
 //! The second header lies at 0x2000: `SDMP` or `FDMP`, then `DUMP`; at 0x20 the file offset of the first page, at 0x28
 //! how many pages there are, at 0x30 how many bits, at 0x38 the bits, lowest first.
 
+use super::header::{self, Header};
+use super::rank::Rank;
+use super::{Contents, Format, Refusal, missing, with_header};
 use crate::addr::{PAGE_SIZE, Pfn};
 use crate::bytes::ReadAt;
 use crate::map::Map;
 use crate::physical::{PhysicalMemory, Run};
-use crate::rank::Rank;
 use std::sync::Arc;
+
+/// `DumpType` 5: all physical memory that was in use.
+pub(super) static FULL: Format = Format {
+    name: "bitmap-full",
+    description: "Kernel Bitmap Dump File: Full address space is available",
+    is_of: |bytes| header::dump_type(bytes) == Some(5),
+    open: |file, notes| with_header(file, notes, open),
+};
+
+/// `DumpType` 6: kernel, active and live dumps.
+///
+/// 7 ("automatic") is a setting of Windows: what it writes carries 5 or 6, but readers list the number, so a file
+/// that has it is taken for what its second header says it is, a bitmap.
+pub(super) static KERNEL: Format = Format {
+    name: "bitmap-kernel",
+    description: "Kernel Bitmap Dump File: Kernel address space is available, User address space may not be available.",
+    is_of: |bytes| matches!(header::dump_type(bytes), Some(6 | 7)),
+    open: |file, notes| with_header(file, notes, open),
+};
 
 const HEADER: u64 = 0x2000;
 const BITS: u64 = HEADER + 0x38;
 
 /// Windows supports at most 2^48 bytes of memory. A bitmap that claims more is lying, and reading it takes for ever.
-const MOST_BITS: u64 = 1 << 36;
+const MAX_BITS: u64 = 1 << 36;
 
 /// The physical memory of a bitmap dump.
-pub(crate) struct Bitmap {
+struct Bitmap {
     file: Arc<Map>,
     rank: Rank,
     bitmap_bytes: u64,
@@ -25,23 +46,24 @@ pub(crate) struct Bitmap {
     in_file: u64,
 }
 
+fn open(file: Arc<Map>, _: &Header, notes: &mut Vec<String>) -> Result<Contents, Refusal> {
+    Ok(Contents::physical(Bitmap::open(file, notes)?))
+}
+
 impl Bitmap {
-    /// Reads the second header and counts the bits once. `Err` says in words what is wrong.
-    pub(crate) fn open(file: Arc<Map>, notes: &mut Vec<String>) -> Result<Bitmap, String> {
+    /// Reads the second header and counts the bits once.
+    fn open(file: Arc<Map>, notes: &mut Vec<String>) -> Result<Bitmap, Refusal> {
         let bytes = file.bytes();
         let magic = bytes.slice_at(HEADER, 8).unwrap_or_default();
         if magic != b"SDMPDUMP" && magic != b"FDMPDUMP" {
-            return Err(super::identify::second_header("SDMP or FDMP", magic));
+            return Err(Refusal::second_header("SDMP or FDMP", magic));
         }
         let (Some(first_page), Some(total), Some(bits)) = (
             bytes.u64_at(HEADER + 0x20),
             bytes.u64_at(HEADER + 0x28),
             bytes.u64_at(HEADER + 0x30),
         ) else {
-            return Err(format!(
-                "the file ends after {} bytes, inside its bitmap header",
-                bytes.len()
-            ));
+            return Err(Refusal::CutIn("bitmap header", bytes.len()));
         };
         let len = bytes.len() as u64;
         if len < first_page {
@@ -63,7 +85,7 @@ impl Bitmap {
             .min(len)
             .saturating_sub(BITS)
             .saturating_mul(8)
-            .min(MOST_BITS);
+            .min(MAX_BITS);
         if bits > room {
             notes.push(format!(
                 "the bitmap should hold {bits} bits, but there is room for {room} only"
@@ -103,15 +125,16 @@ impl Bitmap {
         if missing == 0 {
             return;
         }
-        let bytes = self
-            .end_of_pages()
-            .saturating_sub(self.file.bytes().len() as u64);
+        let end = self
+            .first_page
+            .saturating_add(ones.saturating_mul(PAGE_SIZE));
+        let bytes = end.saturating_sub(self.file.bytes().len() as u64);
         let first = self
             .rank
             .select(self.bits(), self.in_file)
             .unwrap_or_default();
         let last = self.rank.select(self.bits(), ones - 1).unwrap_or_default();
-        notes.push(super::missing::note(bytes, missing, ones, &[(first, last)]));
+        notes.push(missing::note(bytes, missing, ones, &[(first, last)]));
     }
 }
 
@@ -161,10 +184,5 @@ impl PhysicalMemory for Bitmap {
 
     fn present_pages(&self) -> u64 {
         self.in_file
-    }
-
-    fn end_of_pages(&self) -> u64 {
-        self.first_page
-            .saturating_add(self.rank.ones().saturating_mul(PAGE_SIZE))
     }
 }

@@ -1,12 +1,25 @@
 //! Triage dumps (`DumpType` 4, "minidumps"): no physical memory, but blocks of virtual memory and copies of the most
 //! wanted structures, each found by an offset in the second header at 0x2000.
 
+use super::header::{self, Header};
+use super::triage_lists::{self, TriageDriver, TriageUnloaded};
+use super::{Contents, Format, Refusal, with_header};
 use crate::addr::Virt;
 use crate::bytes::ReadAt;
-use crate::header::Header;
 use crate::map::Map;
-use crate::triage_lists::{self, TriageDriver, TriageUnloaded};
 use std::sync::Arc;
+
+/// `DumpType` 4: a small dump of selected blocks of virtual memory.
+pub(super) static TRIAGE: Format = Format {
+    name: "triage",
+    description: "Mini Kernel Dump File: Only registers and stack trace are available",
+    is_of: |bytes| header::dump_type(bytes) == Some(4),
+    open: |file, notes| {
+        with_header(file, notes, |file, header, notes| {
+            Triage::open(file, header, notes).map(|triage| Contents::Virtual(Box::new(triage)))
+        })
+    },
+};
 
 const HEADER: u64 = 0x2000;
 const HEADER_LEN: u64 = 0x80;
@@ -41,18 +54,11 @@ pub struct Triage {
 }
 
 impl Triage {
-    /// Reads the second header. `Err` says in words what is wrong.
-    pub(crate) fn open(
-        file: Arc<Map>,
-        header: &Header,
-        notes: &mut Vec<String>,
-    ) -> Result<Triage, String> {
+    /// Reads the second header.
+    fn open(file: Arc<Map>, header: &Header, notes: &mut Vec<String>) -> Result<Triage, Refusal> {
         let bytes = file.bytes();
         if bytes.slice_at(HEADER, HEADER_LEN).is_none() {
-            return Err(format!(
-                "a triage dump that ends after {} bytes, inside its header",
-                bytes.len()
-            ));
+            return Err(Refusal::TriageCut(bytes.len()));
         }
         let number = |offset| bytes.u32_at(HEADER + offset).unwrap_or_default();
         let triage = Triage {
@@ -60,7 +66,7 @@ impl Triage {
             size_of_dump: number(4),
             options: Some(number(0x44)).filter(|options| *options != u32::MAX),
             top_of_stack: Virt(bytes.u64_at(HEADER + 0x48).unwrap_or_default()),
-            debugger_data_block: header.kd_debugger_data_block,
+            debugger_data_block: header.located.debugger_block.get().unwrap_or_default(),
             file: Arc::clone(&file),
         };
         triage.note_damage(notes);

@@ -34,17 +34,17 @@ pub struct TriageUnloaded {
 /// Bytes of an entry: the name's offset, padding, and the loader's entry of Windows XP, which is what the format froze.
 const DRIVER: usize = 0x90;
 /// A list beyond this is a damaged file; the largest machines have some 500 drivers.
-const MOST_DRIVERS: u32 = 0x4000;
+const MAX_DRIVERS: u32 = 0x4000;
 /// `MI_UNLOADED_DRIVERS` is 50.
 const UNLOADED: usize = 0x38;
-const MOST_UNLOADED: u64 = 0x1000;
+const MAX_UNLOADED: u64 = 0x1000;
 /// A path has at most 32767 letters, and one in a dump never more than some 100.
-const MOST_LETTERS: u32 = 0x1000;
+const MAX_NAME_LETTERS: u32 = 0x1000;
 
 /// The drivers, as many as the file holds.
 pub(crate) fn drivers(bytes: &[u8], offset: u32, count: u32) -> Vec<TriageDriver> {
     bytes
-        .records_at(offset, count.min(MOST_DRIVERS), DRIVER)
+        .records_at(offset, count.min(MAX_DRIVERS), DRIVER)
         .map_while(|entry| driver(entry, bytes))
         .collect()
 }
@@ -69,7 +69,7 @@ pub(crate) fn unloaded(bytes: &[u8], offset: u32) -> Vec<TriageUnloaded> {
     if start == 0 {
         return Vec::new();
     }
-    let count = bytes.u64_at(start).unwrap_or_default().min(MOST_UNLOADED);
+    let count = bytes.u64_at(start).unwrap_or_default().min(MAX_UNLOADED);
     bytes
         .records_at(start + 8, count, UNLOADED)
         .map_while(|entry| {
@@ -86,7 +86,7 @@ pub(crate) fn unloaded(bytes: &[u8], offset: u32) -> Vec<TriageUnloaded> {
 /// A string of the pool: how many letters (not bytes), then the letters.
 pub(crate) fn counted_string(bytes: &[u8], at: u64) -> Option<String> {
     let letters = bytes.u32_at(at)?;
-    if letters > MOST_LETTERS {
+    if letters > MAX_NAME_LETTERS {
         return None;
     }
     bytes.utf16_at(at.checked_add(4)?, letters)

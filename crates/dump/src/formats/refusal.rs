@@ -1,5 +1,6 @@
 //! What a file is that cannot be opened as a dump, in one sentence, and what to do with it.
 
+use super::header;
 use crate::bytes::ReadAt;
 
 /// First bytes, what they belong to, and what to do.
@@ -106,50 +107,115 @@ const MAGICS: &[(&[u8], &str)] = &[
     ),
 ];
 
-/// What the bytes are, and what to do.
-pub(crate) fn not_a_dump(bytes: &[u8]) -> String {
-    if bytes.is_empty() {
-        return "the file is empty; the disk may have been full when the dump was copied or written".to_string();
-    }
-    if bytes.starts_with(b"PAGEDUMP") {
-        return format!(
-            "a 32-bit kernel dump (x86, build {}), which is not supported yet; rkd opens 64-bit dumps",
-            bytes.u32_at(0xc).unwrap_or_default()
-        );
-    }
-    if bytes.starts_with(b"PAGEDU64") {
-        return format!(
-            "a 64-bit kernel dump that ends after {} bytes, inside its header of 8192; copy the file again",
-            bytes.len()
-        );
-    }
-    if let Some((_, what)) = MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return format!("not a kernel dump but {what}");
-    }
-    let head = bytes.get(..bytes.len().min(512)).unwrap_or_default();
-    if bytes.slice_at(0x101, 5) == Some(b"ustar") {
-        return "not a kernel dump but a tar archive: unpack it first".to_string();
-    }
-    if head.iter().all(|byte| *byte == 0) {
-        return "not a kernel dump: it begins with zeroes; the writing of the dump, or its download, did not finish, or \
-                this is a raw memory image, which is not supported"
-            .to_string();
-    }
-    if head.starts_with(b"\xff\xfe")
-        || head
-            .iter()
-            .all(|byte| matches!(byte, 9 | 10 | 13 | 32..=126 | 128..))
-    {
-        return format!("not a kernel dump but text, which begins {}", quote(head));
-    }
-    format!(
-        "not a kernel dump: it begins with {}, a dump with PAGEDU64",
-        hex(head.get(..head.len().min(8)).unwrap_or_default())
-    )
+/// Why a file cannot be opened as a dump; the text says what it is, and what to do with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing is in it.
+    #[error("the file is empty; the disk may have been full when the dump was copied or written")]
+    Empty,
+    /// A kernel dump of a 32-bit machine, with its build number.
+    #[error(
+        "a 32-bit kernel dump (x86, build {0}), which is not supported yet; rkd opens 64-bit dumps"
+    )]
+    X86(u32),
+    /// The first header is not there whole; with the size of the file in bytes.
+    #[error(
+        "a 64-bit kernel dump that ends after {0} bytes, inside its header of 8192; copy the file again"
+    )]
+    CutInHeader(usize),
+    /// A file of another format, in words.
+    #[error("not a kernel dump but {0}")]
+    Other(&'static str),
+    /// Nothing but zeroes where a header should be.
+    #[error(
+        "not a kernel dump: it begins with zeroes; the writing of the dump, or its download, did not finish, or \
+         this is a raw memory image, which is not supported"
+    )]
+    Zeroes,
+    /// A text, with its first words.
+    #[error("not a kernel dump but text, which begins {0:?}")]
+    Text(String),
+    /// Anything else, with its first bytes.
+    #[error("not a kernel dump: it begins with {}, a dump with PAGEDU64", hex(.0))]
+    Unknown(Vec<u8>),
+    /// A 64-bit kernel dump whose `DumpType` is none that can be opened.
+    #[error("{}", unknown_type(*.0))]
+    DumpType(u32),
+    /// The file ends right after the first header.
+    #[error("the file ends right after its header: no memory was written")]
+    NoSecondHeader,
+    /// The second header holds the filler of the first.
+    #[error("the second header was never filled in: the writing of the dump did not finish")]
+    UnfinishedSecondHeader,
+    /// The second header, at 0x2000, is not what the first one promises.
+    #[error(
+        "the second header should begin with {expected}, and begins with {}: a damaged file, or a kind of dump that is not known",
+        hex(.found)
+    )]
+    SecondHeader {
+        /// What it should begin with.
+        expected: &'static str,
+        /// The bytes with which it begins.
+        found: Vec<u8>,
+    },
+    /// The file ends inside the named part; with its size in bytes.
+    #[error("the file ends after {1} bytes, inside its {0}")]
+    CutIn(&'static str, usize),
+    /// A triage dump that is shorter than its headers; with its size in bytes.
+    #[error("a triage dump that ends after {0} bytes, inside its header")]
+    TriageCut(usize),
+    /// A full dump without a list of memory.
+    #[error("a full dump whose header does not say which memory it holds")]
+    NoRuns,
+    /// The pages are said to begin, at this offset, before the list of them ends.
+    #[error("the list of memory says that the first page lies at {0:#x}, inside the header")]
+    PagesInHeader(u64),
 }
 
-/// The sentence for a header of 64 bits whose `DumpType` is none that can be opened.
-pub(crate) fn unknown_kind(dump_type: u32) -> String {
+impl Refusal {
+    /// What the bytes are that no format takes for its own.
+    pub(crate) fn of(bytes: &[u8]) -> Refusal {
+        if bytes.is_empty() {
+            return Refusal::Empty;
+        }
+        if bytes.starts_with(b"PAGEDUMP") {
+            return Refusal::X86(bytes.u32_at(0xc).unwrap_or_default());
+        }
+        if bytes.starts_with(b"PAGEDU64") {
+            return header::dump_type(bytes)
+                .map_or(Refusal::CutInHeader(bytes.len()), Refusal::DumpType);
+        }
+        if let Some((_, what)) = MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+            return Refusal::Other(what);
+        }
+        if bytes.slice_at(0x101, 5) == Some(b"ustar") {
+            return Refusal::Other("a tar archive: unpack it first");
+        }
+        let head = bytes.get(..bytes.len().min(512)).unwrap_or_default();
+        if head.iter().all(|byte| *byte == 0) {
+            return Refusal::Zeroes;
+        }
+        let is_text = |byte: &u8| matches!(byte, 9 | 10 | 13 | 32..=126 | 128..);
+        if head.starts_with(b"\xff\xfe") || head.iter().all(is_text) {
+            return Refusal::Text(first_words(head));
+        }
+        Refusal::Unknown(head.get(..head.len().min(8)).unwrap_or_default().to_vec())
+    }
+
+    /// The second header begins with `found`, which is not what the first one promises.
+    pub(crate) fn second_header(expected: &'static str, found: &[u8]) -> Refusal {
+        match found {
+            _ if found.len() < 8 => Refusal::NoSecondHeader,
+            _ if found.starts_with(b"PAGEPAGE") => Refusal::UnfinishedSecondHeader,
+            _ => Refusal::SecondHeader {
+                expected,
+                found: found.to_vec(),
+            },
+        }
+    }
+}
+
+fn unknown_type(dump_type: u32) -> String {
     match dump_type {
         2 => "a kernel summary dump (type 2), as Windows 7 and older wrote; its layout is not supported. Windows 8 and \
               later write type 5 or 6, and .dump /f of a debugger rewrites an old one"
@@ -158,21 +224,6 @@ pub(crate) fn unknown_kind(dump_type: u32) -> String {
         0x4547_4150 => "a kernel dump whose header was never filled in: the writing of the dump did not finish".to_string(),
         other => format!("a kernel dump of the unknown type {other:#x}; known are 1, 4, 5, 6, 8, 9 and a"),
     }
-}
-
-/// The sentence for a second header, at 0x2000, that is not what the first one promises.
-pub(crate) fn second_header(expected: &str, found: &[u8]) -> String {
-    if found.len() < 8 {
-        return "the file ends right after its header: no memory was written".to_string();
-    }
-    if found.starts_with(b"PAGEPAGE") {
-        return "the second header was never filled in: the writing of the dump did not finish"
-            .to_string();
-    }
-    format!(
-        "the second header should begin with {expected}, and begins with {}: a damaged file, or a kind of dump that is not known",
-        hex(found)
-    )
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -186,14 +237,13 @@ fn hex(bytes: &[u8]) -> String {
     text.join(" ")
 }
 
-/// The first few words of a text, safe to print.
-fn quote(head: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(head)
+/// The first few words of a text.
+fn first_words(head: &[u8]) -> String {
+    String::from_utf8_lossy(head)
         .chars()
         .filter(|char| *char != '\0' && *char != '\u{fffd}')
         .take(30)
-        .collect();
-    format!("{text:?}")
+        .collect()
 }
 
 #[cfg(test)]
@@ -205,7 +255,7 @@ mod tests {
         for (magic, what) in MAGICS {
             let mut file = magic.to_vec();
             file.resize(1000, 1);
-            assert_eq!(not_a_dump(&file), format!("not a kernel dump but {what}"));
+            assert_eq!(Refusal::of(&file), Refusal::Other(what));
         }
     }
 
@@ -242,8 +292,8 @@ mod tests {
             ),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(not_a_dump(bytes), *expected);
+            assert_eq!(Refusal::of(bytes).to_string(), *expected);
         }
-        assert!(not_a_dump(&[0; 4096]).starts_with("not a kernel dump: it begins with zeroes"));
+        assert_eq!(Refusal::of(&[0; 4096]), Refusal::Zeroes);
     }
 }

@@ -1,8 +1,8 @@
 //! A sorted table of runs: how the dumps without a bitmap (full, and those of a debugger) find a page.
 
+use super::missing;
 use crate::addr::{PAGE_SIZE, Pfn};
 use crate::map::Map;
-use crate::missing;
 use crate::physical::{PFN_LIMIT, PhysicalMemory, Run};
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ pub(crate) struct RunTable {
     file: Arc<Map>,
     runs: Vec<Run>,
     present: u64,
-    end: u64,
 }
 
 impl RunTable {
@@ -83,7 +82,6 @@ impl RunTable {
             file,
             runs,
             present,
-            end: offset,
         }
     }
 }
@@ -140,10 +138,6 @@ impl PhysicalMemory for RunTable {
     fn present_pages(&self) -> u64 {
         self.present
     }
-
-    fn end_of_pages(&self) -> u64 {
-        self.end
-    }
 }
 
 #[cfg(test)]
@@ -187,10 +181,7 @@ mod tests {
             table.runs().map(|run| run.first.0).collect::<Vec<_>>(),
             [5, 0x50, 0x100]
         );
-        assert_eq!(
-            (table.present_pages(), table.end_of_pages(), notes),
-            (6, 0x8000, vec![])
-        );
+        assert_eq!((table.present_pages(), notes), (6, vec![]));
         assert_eq!(table.run_at(Pfn(6), 9).map(<[u8]>::len), Some(0x2000));
         assert_eq!(table.run_at(Pfn(6), 0), None);
     }
