@@ -6,7 +6,7 @@
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use rayon::prelude::*;
-use rkd_pooltags::{Arch, Class, Options, Report, TagImage, UNTAGGED, analyse};
+use rkd_pooltags::{Class, Machine, Options, Report, TagImage, UNTAGGED, analyse};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -101,8 +101,12 @@ fn convictions(image: &TagImage, report: &Report, tags: &HashSet<u32>) -> BTreeM
                 add(value, Class::E7);
             }
         }
-        if section.is_code() && image.arch != Arch::Arm64 {
-            let bits = if image.arch == Arch::X64 { 64 } else { 32 };
+        if section.is_code() && image.machine != Machine::Arm64 {
+            let bits = if image.machine == Machine::X64 {
+                64
+            } else {
+                32
+            };
             let mut decoder =
                 Decoder::with_ip(bits, bytes, section.rva.into(), DecoderOptions::NONE);
             let mut instruction = Instruction::default();
@@ -194,7 +198,7 @@ fn recall(paths: &[PathBuf]) {
         if report.sites.is_empty() {
             continue;
         }
-        let machine = machines.entry(report.arch.name()).or_default();
+        let machine = machines.entry(report.machine.name()).or_default();
         machine.drivers += 1;
         machine.references += report.coverage.references;
         machine.followed += report.coverage.followed;

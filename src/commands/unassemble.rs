@@ -108,7 +108,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
                     Error::NotFound("no run of instructions ends there".into())
                 })));
             }
-            session.next_code = lines.first().map(|line| line.va);
+            session.next_code = lines.first().map(|line| line.address);
             show(&kernel, &lines, out)
         }
         "uf" => whole_function(session, &kernel, request.start, out),
@@ -195,7 +195,7 @@ fn show_one(
     is_first: bool,
     out: &mut dyn Sink,
 ) -> Result<()> {
-    if let Some(label) = label(kernel, instruction.va, is_first) {
+    if let Some(label) = label(kernel, instruction.address, is_first) {
         out.text(&label)?;
     }
     out.row(&Line::new(kernel, instruction, ""))
@@ -210,7 +210,7 @@ fn label(kernel: &Kernel, at: Virt, is_first: bool) -> Option<String> {
 
 fn show(kernel: &Kernel, lines: &[Instruction], out: &mut dyn Sink) -> Result<()> {
     for (number, line) in lines.iter().enumerate() {
-        show_one(kernel, line.clone(), number == 0, out)?;
+        show_one(kernel, *line, number == 0, out)?;
     }
     Ok(())
 }
@@ -367,7 +367,7 @@ fn whole_function(
             _ => "",
         };
         previous = Some(instruction.end());
-        out.row(&Line::new(kernel, instruction.clone(), suffix))?;
+        out.row(&Line::new(kernel, *instruction, suffix))?;
     }
     for at in &function.indirect {
         out.note(&format!("where the jump at {at} leads is decided when it is taken: a table of cases, or a call in tail position"))?;

@@ -1,216 +1,264 @@
-//! ARM64 in the look of Microsoft's tools: `fp` and `lr` by their names, no blanks between operands, `#0x10` and `#8`.
+//! 64-bit ARM: what each instruction does with which registers. All instructions have four bytes and say in fixed bits what they
+//! write, so those that are not followed can still be trusted to change nothing else.
+//!
+//! Registers are numbers: 0 to 30, [`SP`] and [`ZR`] for the two things that 31 means in an instruction.
 
-use super::line::address;
-use super::{Flow, Instruction, Machine, Name, tag};
+mod decode;
+pub(crate) mod text;
+
+pub(crate) use decode::decode;
+
+use super::{Writes, Written};
 use rkd_dump::addr::Virt;
-use yaxpeax_arch::{Decoder, U8Reader};
-use yaxpeax_arm::armv8::a64::{InstDecoder, Opcode, Operand as ArmOperand};
 
-/// The instruction at the start of `bytes`; `None` when there are fewer than four.
-pub fn instruction(va: Virt, bytes: &[u8], name: &Name) -> Option<Instruction> {
-    let word: [u8; 4] = bytes.get(..4)?.try_into().ok()?;
-    let mut instruction = Instruction {
-        va,
-        bytes: word.to_vec(),
-        mnemonic: "???".into(),
-        operands: String::new(),
-        comment: None,
-        flow: Flow::Stop,
+/// The stack pointer's number.
+pub const SP: u8 = 31;
+/// The number of the register that always holds 0, and that takes what nobody wants.
+pub const ZR: u8 = 32;
+
+/// How bits are moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shift {
+    /// To the left, zeroes follow.
+    Left,
+    /// To the right, zeroes follow.
+    Right,
+    /// To the right, the sign follows.
+    Signed,
+    /// To the right, and in again on the left.
+    Rotate,
+}
+
+/// The second operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// A number.
+    Immediate(u64),
+    /// A register, shifted by so many bits.
+    Register(u8, Shift, u8),
+    /// A part of a register: register, bytes that count, whether they are signed, bits that it is shifted to the left by.
+    Extended(u8, u32, bool, u8),
+}
+
+/// What is done bit by bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logic {
+    /// `and`.
+    And,
+    /// `orr`.
+    Or,
+    /// `eor`.
+    Xor,
+    /// `bic`: the second operand is inverted first.
+    AndNot,
+    /// `orn`.
+    OrNot,
+    /// `eon`.
+    XorNot,
+}
+
+/// What a general register gets. Operands and result have the same width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Computation {
+    /// `movz`, `movn`: a number.
+    Immediate(u64),
+    /// `movk`: sixteen bits, already shifted, and by how much; the others stay.
+    Insert(u64, u8),
+    /// `adr`, `adrp`: a place near the instruction.
+    Address(Virt),
+    /// A sum or difference.
+    Sum {
+        /// The first operand.
+        from: u8,
+        /// The second.
+        operand: Operand,
+        /// Whether the second is taken away.
+        subtract: bool,
+    },
+    /// Bit by bit.
+    Logical {
+        /// The first operand.
+        from: u8,
+        /// The second.
+        operand: Operand,
+        /// What is done with them.
+        logic: Logic,
+    },
+    /// `ubfm`, `sbfm`: shifts by a number, extractions and extensions.
+    Bitfield {
+        /// The register.
+        from: u8,
+        /// Whether the sign of the field fills the bits above it.
+        signed: bool,
+        /// Bits that it is turned to the right by.
+        rotate: u8,
+        /// The highest bit that counts.
+        top: u8,
+    },
+    /// `csel` and its like: one of two registers.
+    Select {
+        /// The one.
+        first: u8,
+        /// The other, which may be changed.
+        second: u8,
+        /// Whether it is inverted.
+        invert: bool,
+        /// Whether one is added after that.
+        increment: bool,
+    },
+    /// `madd`, `msub`: a product added to a register.
+    Multiply {
+        /// One factor.
+        a: u8,
+        /// The other.
+        b: u8,
+        /// What the product is added to.
+        add: u8,
+        /// Or taken away from.
+        subtract: bool,
+    },
+    /// A shift by a register.
+    ShiftBy {
+        /// What is shifted.
+        from: u8,
+        /// By how many bits.
+        by: u8,
+        /// How.
+        shift: Shift,
+    },
+    /// `rev`: the bytes in the other order.
+    Reverse(u8),
+    /// `fmov`: the low bytes of a vector register.
+    Vector(u8),
+}
+
+/// What a vector register gets; lanes have four bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lanes {
+    /// A number in so many lanes.
+    Number(u32, u8),
+    /// A general register in so many lanes.
+    General(u8, u8),
+    /// So many lanes of another vector register.
+    Vector(u8, u8),
+    /// `fmov`: so many bytes of a general register, then zeroes.
+    Low(u8, u32),
+}
+
+/// The address of a load or store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressing {
+    /// Register and offset.
+    Offset(u8, i64),
+    /// The register is changed first, then used.
+    PreIndexed(u8, i64),
+    /// The register is used, then changed.
+    PostIndexed(u8, i64),
+    /// Register, index register, bytes of it that count, whether they are signed, bits that it is shifted to the left by.
+    Indexed(u8, u8, u32, bool, u8),
+    /// A place near the instruction.
+    Literal(Virt),
+}
+
+/// A load or store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Where in memory.
+    pub addressing: Addressing,
+    /// Bytes of one register.
+    pub width: u32,
+    /// The register.
+    pub first: u8,
+    /// The second one of a pair, which lies behind the first.
+    pub second: Option<u8>,
+    /// Whether they are vector registers.
+    pub vector: bool,
+    /// A load is sign-extended to so many bytes; 0: zero-extended.
+    pub signed: u32,
+}
+
+/// What an instruction does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A general register gets a result of so many bytes, zero-extended.
+    General {
+        /// The register.
+        to: u8,
+        /// Bytes: 4 or 8.
+        width: u32,
+        /// The result.
+        result: Computation,
+    },
+    /// A vector register gets these lanes.
+    Vector {
+        /// The register.
+        to: u8,
+        /// The lanes.
+        result: Lanes,
+    },
+    /// Reads memory.
+    Load(Access),
+    /// Writes memory.
+    Store(Access),
+    /// Goes to the address in this register.
+    BranchRegister(u8),
+    /// Something else, of which is known only what it may write.
+    Other {
+        /// General registers; [`ZR`] where there are fewer.
+        general: [u8; 3],
+        /// The first of up to four vector registers.
+        vector: Option<u8>,
+        /// The register with an address in memory.
+        memory: Option<u8>,
+    },
+}
+
+impl Operation {
+    /// Something that writes no register and no memory.
+    const NOTHING: Operation = Operation::Other {
+        general: [ZR; 3],
+        vector: None,
         memory: None,
-        condition: None,
-        machine: Machine::Arm64,
     };
-    let mut hint = hint(u32::from_le_bytes(word)).map(str::to_string);
-    if hint.is_none() {
-        let decoded = InstDecoder::default().decode(&mut U8Reader::new(&word));
-        if let Ok(decoded) = decoded {
-            instruction.flow = flow(va, &decoded);
-            let (mnemonic, operands) = text(va, &decoded, name);
-            instruction.mnemonic = mnemonic;
-            instruction.operands = corrected(u32::from_le_bytes(word), operands);
-        }
-    } else {
-        instruction.flow = match hint.as_deref() {
-            Some("retab" | "retaa") => Flow::Return,
-            _ => Flow::Next,
-        };
-        instruction.mnemonic = hint.take().unwrap_or_default();
-    }
-    Some(instruction)
-}
 
-/// Pointer authentication, which every function of Windows for ARM64 begins and ends with since Windows 11, and which the
-/// decoder shows as numbered hints.
-fn hint(word: u32) -> Option<&'static str> {
-    Some(match word {
-        0xd503_201f => "nop",
-        0xd503_203f => "yield",
-        0xd503_205f => "wfe",
-        0xd503_207f => "wfi",
-        0xd503_209f => "sev",
-        0xd503_233f => "paciasp",
-        0xd503_237f => "pacibsp",
-        0xd503_23bf => "autiasp",
-        0xd503_23ff => "autibsp",
-        0xd503_20ff => "xpaclri",
-        0xd503_245f => "bti         c",
-        0xd503_249f => "bti         j",
-        0xd503_24df => "bti         jc",
-        0xd65f_0bff => "retaa",
-        0xd65f_0fff => "retab",
-        _ => return None,
-    })
-}
-
-fn offset(decoded: &yaxpeax_arm::armv8::a64::Instruction) -> Option<i64> {
-    decoded.operands.iter().find_map(|operand| match operand {
-        ArmOperand::PCOffset(offset) => Some(*offset),
-        _ => None,
-    })
-}
-
-fn target(va: Virt, decoded: &yaxpeax_arm::armv8::a64::Instruction) -> Option<Virt> {
-    let offset = offset(decoded)?;
-    let base = match decoded.opcode {
-        Opcode::ADRP => va.page(),
-        _ => va,
-    };
-    Some(base + offset.cast_unsigned())
-}
-
-fn flow(va: Virt, decoded: &yaxpeax_arm::armv8::a64::Instruction) -> Flow {
-    let target = target(va, decoded);
-    match (decoded.opcode, target) {
-        (Opcode::B, Some(target)) => Flow::Jump(target),
-        (
-            Opcode::Bcc(_) | Opcode::CBZ | Opcode::CBNZ | Opcode::TBZ | Opcode::TBNZ,
-            Some(target),
-        ) => Flow::Branch(target),
-        (Opcode::BL, Some(target)) => Flow::Call(target),
-        (Opcode::BR, _) => Flow::JumpIndirect,
-        (Opcode::BLR, _) => Flow::CallIndirect,
-        (Opcode::RET | Opcode::ERET, _) => Flow::Return,
-        (Opcode::BRK | Opcode::HLT | Opcode::UDF, _) => Flow::Stop,
-        _ => Flow::Next,
-    }
-}
-
-/// Mnemonic and operands.
-fn text(va: Virt, decoded: &yaxpeax_arm::armv8::a64::Instruction, name: &Name) -> (String, String) {
-    let whole = decoded.to_string();
-    let (mnemonic, rest) = whole.split_once(' ').unwrap_or((&whole, ""));
-    let place = target(va, decoded).map(|at| match name(at) {
-        Some(name) => format!("{name} ({})", address(Machine::Arm64, at)),
-        None => address(Machine::Arm64, at),
-    });
-    let operands = rest
-        .split(", ")
-        .map(|operand| match &place {
-            Some(place) if operand.starts_with('$') => place.clone(),
-            _ => operand_text(operand),
-        })
-        .collect::<Vec<_>>()
-        .join(",");
-    (mnemonic.to_string(), operands)
-}
-
-/// What the decoder shows otherwise than the architecture's manual and Microsoft's tools: registers that are extended (`uxtw`),
-/// and negative numbers.
-fn corrected(word: u32, operands: String) -> String {
-    // add and sub of an extended register, with the option uxtw
-    if word & 0x1fe0_e000 == 0x0b20_4000 {
-        if let Some((before, amount)) = operands.rsplit_once(",lsl ") {
-            return format!("{before},uxtw {amount}");
-        }
-        let is_bare = operands
-            .rsplit(',')
-            .next()
-            .is_some_and(|last| last.starts_with('w'));
-        if is_bare && word >> 31 == 1 {
-            return format!("{operands},uxtw");
-        }
-    }
-    // movn
-    if word & 0x7f80_0000 == 0x1280_0000
-        && let Some((register, number)) = operands.split_once(",#0x")
-        && let Ok(number) = u64::from_str_radix(number, 16)
-    {
-        let value = match word >> 31 {
-            0 => i64::from((number as u32).cast_signed()),
-            _ => number.cast_signed(),
-        };
-        let sign = if value < 0 { "-" } else { "" };
-        let digits = number_text(&value.unsigned_abs().to_string());
-        return format!("{register},#{sign}{digits}");
-    }
-    operands.replace(",sxtw #0]", ",sxtw]")
-}
-
-/// One operand, or a part of one between brackets.
-fn operand_text(operand: &str) -> String {
-    let inner = operand.trim_matches(['[', ']', '!']);
-    let respelt = match inner {
-        "x29" => "fp".to_string(),
-        "x30" => "lr".to_string(),
-        "x16" => "xip0".to_string(),
-        "x17" => "xip1".to_string(),
-        "x18" => "xpr".to_string(),
-        _ => match inner.strip_prefix("lsl #").or(inner.strip_prefix('#')) {
-            Some(number) => {
-                let before = &inner[..inner.len() - number.len()];
-                format!("{before}{}", number_text(number))
-            }
-            None => inner.to_string(),
-        },
-    };
-    operand.replacen(inner, &respelt, 1)
-}
-
-/// `0x10` in capitals, and numbers below ten without a prefix.
-fn number_text(number: &str) -> String {
-    let (sign, digits) = match number.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", number),
-    };
-    let value = match digits.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16).ok(),
-        None => digits.parse().ok(),
-    };
-    match value {
-        Some(value) if value < 10 => format!("{sign}{value}"),
-        Some(value) => format!("{sign}0x{value:X}"),
-        None => number.to_string(),
-    }
-}
-
-/// A tag is made by two instructions on ARM64: `mov w1,#0x654C`, `movk w1,#0x6B61,lsl #0x10`.
-#[derive(Debug, Default)]
-pub struct TagWatch {
-    low: [Option<u16>; 31],
-}
-
-impl TagWatch {
-    /// Remembers what an instruction puts into a register, and gives the comment to the one that makes it a tag.
-    pub fn watch(&mut self, instruction: &mut Instruction) {
-        let Ok(word) = <[u8; 4]>::try_from(instruction.bytes.as_slice()) else {
-            return;
-        };
-        let word = u32::from_le_bytes(word);
-        let number = (word >> 5) as u16;
-        let Some(low) = self.low.get_mut((word & 31) as usize) else {
-            return;
-        };
-        // movz and movk (wide moves), of 32 and 64 bits: the second is the one with bits 16 to 31.
-        match word & 0x7fe0_0000 {
-            0x5280_0000 => *low = Some(number),
-            0x72a0_0000 => {
-                if let Some(low) = low.take() {
-                    instruction.comment =
-                        tag(u32::from(number) << 16 | u32::from(low)).map(|tag| format!("'{tag}'"));
+    /// What it writes.
+    pub(crate) fn writes(&self) -> Writes {
+        let mut writes = Writes::default();
+        let mut general =
+            |register: u8| writes.general |= 1u32.checked_shl(register.into()).unwrap_or(0);
+        match *self {
+            Operation::General { to, .. } => general(to),
+            Operation::Vector { to, .. } => writes.vector = 1 << to,
+            Operation::Load(access) | Operation::Store(access) => {
+                if let Addressing::PreIndexed(base, _) | Addressing::PostIndexed(base, _) =
+                    access.addressing
+                {
+                    general(base);
+                }
+                let registers = [Some(access.first), access.second].into_iter().flatten();
+                match (self, access.vector) {
+                    (Operation::Load(_), true) => registers.for_each(|n| writes.vector |= 1 << n),
+                    (Operation::Load(_), false) => registers.for_each(general),
+                    _ => {
+                        let bytes = access.width * registers.count() as u32;
+                        writes.memory.push(Written::Operand(bytes));
+                    }
                 }
             }
-            _ if instruction.flow != Flow::Next => *self = TagWatch::default(),
-            _ => {}
+            Operation::BranchRegister(_) => {}
+            Operation::Other {
+                general: registers,
+                vector,
+                memory,
+            } => {
+                registers.into_iter().for_each(general);
+                if let Some(first) = vector {
+                    writes.vector = 0b1111u32.rotate_left(first.into());
+                }
+                let near = memory.map(|base| Written::Near([Some(base), None]));
+                writes.memory.extend(near);
+            }
         }
+        writes
     }
 }

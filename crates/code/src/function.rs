@@ -1,23 +1,23 @@
-//! A function as its code tells it: all instructions that can be reached from its first one.
+//! A function as its code tells it: all instructions that can be reached, and where its basic blocks begin.
 
 use super::{Flow, Instruction};
 use rkd_dump::addr::Virt;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// More instructions than any function has; a limit against code that is none.
-const MOST: usize = 1 << 17;
+const MAX_INSTRUCTIONS: usize = 1 << 17;
 
 /// The instructions of a function.
 #[derive(Debug, Default)]
 pub struct Function {
     /// By address.
     pub instructions: BTreeMap<Virt, Instruction>,
-    /// Where a run of instructions begins that others lead to.
+    /// Where basic blocks begin: runs of instructions that are entered at the first one only.
     pub leaders: BTreeSet<Virt>,
-    /// Instructions that lead to places which cannot be told.
-    pub indirect: Vec<Virt>,
-    /// Places that could not be read.
-    pub missing: Vec<Virt>,
+    /// Jumps to places that cannot be told from the instruction, ascending.
+    pub indirect: BTreeSet<Virt>,
+    /// Places that the code leads to and that have no instruction, ascending.
+    pub missing: BTreeSet<Virt>,
 }
 
 impl Function {
@@ -29,43 +29,61 @@ impl Function {
         inside: &dyn Fn(Virt) -> bool,
     ) -> Function {
         let mut function = Function::default();
-        let mut open = vec![entry];
-        function.leaders.insert(entry);
-        while let Some(mut at) = open.pop() {
-            while function.instructions.len() < MOST && !function.instructions.contains_key(&at) {
-                let Some(instruction) = fetch(at) else {
-                    function.missing.push(at);
-                    break;
-                };
-                let (flow, next) = (instruction.flow, instruction.end());
-                function.instructions.insert(at, instruction);
-                match flow {
-                    Flow::Next | Flow::Call(_) | Flow::CallIndirect => {}
-                    Flow::Jump(to) | Flow::Branch(to) => {
-                        if inside(to) && function.leaders.insert(to) {
-                            open.push(to);
-                        }
-                        if matches!(flow, Flow::Jump(_)) {
-                            break;
-                        }
-                        function.leaders.insert(next);
-                    }
-                    Flow::JumpIndirect => {
-                        function.indirect.push(at);
-                        break;
-                    }
-                    Flow::Return | Flow::Stop => break,
-                }
-                at = next;
-            }
-        }
-        function.indirect.sort_unstable();
-        function.missing.sort_unstable();
+        function.explore(entry, &mut |at| fetch(at), inside, MAX_INSTRUCTIONS);
         function
     }
 
-    /// Whether a new run of instructions begins at `at`, after the instruction that ended at `previous`.
+    /// Follows the code from `start` on, which becomes a leader, and keeps what was found before: whoever learns where an indirect
+    /// jump leads goes on from there. False if there are more than `most` instructions.
+    pub fn explore(
+        &mut self,
+        start: Virt,
+        fetch: &mut dyn FnMut(Virt) -> Option<Instruction>,
+        inside: &dyn Fn(Virt) -> bool,
+        most: usize,
+    ) -> bool {
+        let mut worklist = vec![start];
+        self.leaders.insert(start);
+        while let Some(mut at) = worklist.pop() {
+            while !self.instructions.contains_key(&at) {
+                if self.instructions.len() >= most {
+                    return false;
+                }
+                let Some(instruction) = fetch(at) else {
+                    self.missing.insert(at);
+                    break;
+                };
+                self.instructions.insert(at, instruction);
+                let flow = instruction.flow;
+                if let Some(to) = flow.jump().filter(|&to| inside(to)) {
+                    self.leaders.insert(to);
+                    worklist.push(to);
+                }
+                if flow == Flow::JumpIndirect {
+                    self.indirect.insert(at);
+                }
+                if !flow.goes_on() {
+                    break;
+                }
+                at = instruction.end();
+                if matches!(flow, Flow::Branch(_)) {
+                    self.leaders.insert(at);
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether a new basic block begins at `at`, after the instruction that ended at `previous`.
     pub fn begins_block(&self, previous: Option<Virt>, at: Virt) -> bool {
         previous != Some(at) || self.leaders.contains(&at)
+    }
+
+    /// The instruction that covers this byte; of several that overlap, the last to begin.
+    pub fn covering(&self, byte: Virt) -> Option<&Instruction> {
+        let nearest = self.instructions.range(..=byte).rev().take(15);
+        nearest
+            .map(|(_, instruction)| instruction)
+            .find(|instruction| byte < instruction.end())
     }
 }

@@ -27,11 +27,10 @@ fn check(machine: Machine, names: &[(u64, &str)], lines: &[&str]) {
         if machine == Machine::Arm64 {
             code.reverse();
         }
-        let instruction = Disassembler::new(machine)
-            .one(Virt(va), &code, &name)
-            .unwrap();
-        if instruction.line() != *line {
-            wrong.push(format!("{line}\n{}", instruction.line()));
+        let instruction = Instruction::decode(machine, Virt(va), &code).unwrap();
+        let text = instruction.disassemble(&name).line();
+        if text != *line {
+            wrong.push(format!("{line}\n{text}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -145,41 +144,30 @@ fn arm64_as_kd_prints_it() {
 
 #[test]
 fn tags_are_told() {
-    let lines = |machine, hex: &str| -> Vec<Option<String>> {
-        Disassembler::new(machine)
-            .lines(Virt(0x1000), &bytes(hex), &none)
-            .into_iter()
-            .map(|line| line.comment)
-            .collect()
+    let comment = |machine, hex: &str| {
+        let instruction = Instruction::decode(machine, Virt(0x1000), &bytes(hex)).unwrap();
+        instruction.disassemble(&none).comment
     };
     let leak = Some("'Leak'".to_string());
-    assert_eq!(lines(Machine::X64, "41b84c65616b90"), [leak.clone(), None]);
-    assert_eq!(lines(Machine::X86, "684c65616bc3"), [leak.clone(), None]);
-    assert_eq!(lines(Machine::X64, "b8ff65616bb820202020"), [None, None]);
-    // mov w1,#0x654C; nop; movk w1,#0x6B61,lsl #0x10
-    assert_eq!(
-        lines(Machine::Arm64, "81a98c521f2003d5216cad72"),
-        [None, None, leak]
-    );
+    assert_eq!(comment(Machine::X64, "41b84c65616b"), leak);
+    assert_eq!(comment(Machine::X86, "684c65616b"), leak);
+    assert_eq!(comment(Machine::X64, "90"), None);
+    assert_eq!(comment(Machine::X64, "b8ff65616b"), None);
+    assert_eq!(comment(Machine::X64, "b820202020"), None);
 }
 
 #[test]
 fn bytes_that_are_no_instruction() {
-    let x64 = Disassembler::new(Machine::X64);
-    let line = x64
-        .one(
-            Virt(0xfffff80722601000),
-            &bytes("0e9090909090909090909090909090"),
-            &none,
-        )
-        .unwrap();
-    assert_eq!(line.line(), "fffff807`22601000 0e              ???");
-    assert_eq!(x64.one(Virt(0), &[0x48, 0x8b], &none), None);
-    assert_eq!(x64.one(Virt(0), &[], &none), None);
-    assert_eq!(
-        Disassembler::new(Machine::Arm64).one(Virt(0), &[0; 3], &none),
-        None
-    );
+    let decode =
+        |code: &str| Instruction::decode(Machine::X64, Virt(0xfffff80722601000), &bytes(code));
+    let invalid = decode("0e9090909090909090909090909090").unwrap();
+    let line = invalid.disassemble(&none).line();
+    assert_eq!(line, "fffff807`22601000 0e              ???");
+    assert!(invalid.is_invalid());
+    assert_eq!(decode("488b"), None);
+    assert_eq!(decode(""), None);
+    let three = Instruction::decode(Machine::Arm64, Virt(0), &[0; 3]);
+    assert_eq!(three, None);
 }
 
 #[test]
@@ -194,14 +182,59 @@ fn where_instructions_lead() {
         ("cc", Flow::Stop),
         ("cd29", Flow::Stop),
         ("cd2d", Flow::Next),
-        ("0f05", Flow::Next),
+        ("0f05", Flow::SystemCall),
         ("90", Flow::Next),
     ] {
-        let line = Disassembler::new(Machine::X64)
-            .one(Virt(0x1000), &bytes(hex), &none)
-            .unwrap();
-        assert_eq!(line.flow, flow, "{hex}");
+        let decoded = Instruction::decode(Machine::X64, Virt(0x1000), &bytes(hex)).unwrap();
+        assert_eq!(decoded.flow, flow, "{hex}");
     }
+    for (word, flow) in [
+        (0xd65f03c0u32, Flow::Return),
+        (0xd65f0fff, Flow::Return),
+        (0x14000004, Flow::Jump(Virt(0x1010))),
+        (0x54000080, Flow::Branch(Virt(0x1010))),
+        (0xb4000080, Flow::Branch(Virt(0x1010))),
+        (0x97fffffc, Flow::Call(Virt(0xff0))),
+        (0xd63f0100, Flow::CallIndirect),
+        (0xd61f0100, Flow::JumpIndirect),
+        (0xd4000001, Flow::SystemCall),
+        (0xd43e0000, Flow::Stop),
+        (0xd503201f, Flow::Next),
+        (0, Flow::Stop),
+    ] {
+        let bytes = word.to_le_bytes();
+        let decoded = Instruction::decode(Machine::Arm64, Virt(0x1000), &bytes).unwrap();
+        assert_eq!(decoded.flow, flow, "{word:#x}");
+    }
+}
+
+#[test]
+fn what_instructions_write() {
+    let writes = |machine, hex: &str| {
+        let writes = Instruction::decode(machine, Virt(0x1000), &bytes(hex))
+            .unwrap()
+            .writes();
+        let numbers: Vec<u8> = Writes::numbers(writes.general).collect();
+        (numbers, writes.vector, writes.memory)
+    };
+    let x64 = |hex| writes(Machine::X64, hex);
+    assert_eq!(x64("41b84c65616b"), (vec![8], 0, vec![]));
+    assert_eq!(x64("48f7f1"), (vec![0, 2], 0, vec![]));
+    assert_eq!(x64("f00fb10a"), (vec![0], 0, vec![Written::Operand(4)]));
+    assert_eq!(
+        x64("57"),
+        (vec![4], 0, vec![Written::Near([Some(4), None])])
+    );
+    assert_eq!(x64("0f58c1"), (vec![], 1, vec![]));
+    let arm64 = |hex| writes(Machine::Arm64, hex);
+    // mov w0,#1; stp fp,lr,[sp,#-0x40]!; ldp x19,x20,[sp],#0x10; ldr q1,[x0]; ldaxr x8,[x9]; mov x31,x0
+    assert_eq!(arm64("20008052"), (vec![0], 0, vec![]));
+    assert_eq!(arm64("fd7bbca9"), (vec![31], 0, vec![Written::Operand(16)]));
+    assert_eq!(arm64("f353c1a8"), (vec![19, 20, 31], 0, vec![]));
+    assert_eq!(arm64("0100c03d"), (vec![], 2, vec![]));
+    let exclusive = (vec![8], 0, vec![Written::Near([Some(9), None])]);
+    assert_eq!(arm64("28fd5fc8"), exclusive);
+    assert_eq!(arm64("ff0300aa"), (vec![], 0, vec![]));
 }
 
 #[test]
@@ -219,18 +252,14 @@ fn where_operands_lie() {
         ("8b0510000000", "ds", Some(0x5016), 4),
         ("8b00", "ds", None, 4),
     ] {
-        let line = Disassembler::new(Machine::X64)
-            .one(Virt(0x5000), &bytes(hex), &none)
-            .unwrap();
-        let operand = line.memory.unwrap();
+        let decoded = Instruction::decode(Machine::X64, Virt(0x5000), &bytes(hex)).unwrap();
+        let operand = decoded.memory().unwrap();
         assert_eq!(
             (operand.segment, operand.offset(&register), operand.size),
             (segment, at.map(Virt), size),
             "{hex}"
         );
     }
-    let line = Disassembler::new(Machine::X64)
-        .one(Virt(0), &bytes("488d4c2408"), &none)
-        .unwrap();
-    assert_eq!(line.memory, None);
+    let lea = Instruction::decode(Machine::X64, Virt(0), &bytes("488d4c2408")).unwrap();
+    assert_eq!(lea.memory(), None);
 }

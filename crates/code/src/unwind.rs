@@ -4,15 +4,17 @@
 mod epilog;
 mod forward;
 mod info;
+mod pdata;
 
 pub use forward::run as by_code;
-pub use info::{Operation, RuntimeFunction, UnwindCode, UnwindInfo};
+pub use info::{Operation, UnwindCode, UnwindInfo};
+pub use pdata::{FunctionTable, RuntimeFunction};
 
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::error::{Error, Fault, Result};
 
 /// How many records may be chained to each other; Windows stops at 32.
-const CHAIN: usize = 32;
+const MAX_CHAIN: usize = 32;
 
 /// Where the image and the stack are read.
 pub trait Memory {
@@ -126,7 +128,7 @@ pub fn step(
         Some((register, distance)) if has_frame => registers.get(register) - u64::from(distance),
         _ => registers.rsp(),
     };
-    for _ in 0..CHAIN {
+    for _ in 0..MAX_CHAIN {
         for code in info
             .codes
             .iter()
@@ -149,7 +151,7 @@ pub fn step(
     }
     Err(Error::Corrupt {
         what: format!("the unwind data at {}", base + function.unwind),
-        why: format!("more than {CHAIN} records are chained to each other"),
+        why: format!("more than {MAX_CHAIN} records are chained to each other"),
     })
 }
 

@@ -1,8 +1,8 @@
 //! The target's code: its instructions with names, and its functions as the images' function tables list them.
 
 use super::{Kernel, Module};
-use rkd_code::unwind::{RuntimeFunction, UnwindInfo};
-use rkd_code::{Disassembler, Instruction, Machine};
+use rkd_code::unwind::{FunctionTable, RuntimeFunction};
+use rkd_code::{Instruction, Machine};
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::error::{Error, Result};
 use rkd_symbols::pe::Image;
@@ -11,15 +11,12 @@ use rkd_symbols::pe::Image;
 const EXCEPTIONS: usize = 3;
 const IMPORT_ADDRESSES: usize = 12;
 
-/// How many pieces of a function may be chained to each other.
-const CHAIN: usize = 32;
-
 impl Kernel {
-    /// The reader of the target's code.
-    pub fn disassembler(&self) -> Disassembler {
+    /// The processor whose code the target runs.
+    fn code_machine(&self) -> Machine {
         let machine = self.located.machine.get();
         let machine = machine.and_then(|machine| u16::try_from(machine).ok());
-        Disassembler::new(machine.and_then(Machine::of_image).unwrap_or(Machine::X64))
+        machine.and_then(Machine::of_image).unwrap_or(Machine::X64)
     }
 
     /// What an address in an instruction is called: a symbol with a distance, or an import of the module.
@@ -46,19 +43,17 @@ impl Kernel {
         Some(format!("{}!_imp_{}", module.name, near.symbol?))
     }
 
-    /// The instruction at an address.
+    /// The instruction at an address, as [`Instruction::disassemble`] spells it with [`Kernel::code_name`].
     ///
     /// # Errors
     /// The fault, when its bytes are not in the dump.
     pub fn instruction_at(&self, at: Virt) -> Result<Instruction> {
-        let disassembler = self.disassembler();
+        let machine = self.code_machine();
         let mut bytes = [0; 16];
-        let wanted = bytes
-            .get_mut(..disassembler.machine().longest())
-            .unwrap_or_default();
+        let wanted = bytes.get_mut(..machine.longest()).unwrap_or_default();
         let (read, fault) = self.space.read_prefix(at, wanted);
         let bytes = bytes.get(..read).unwrap_or_default();
-        match disassembler.one(at, bytes, &|at| self.code_name(at)) {
+        match Instruction::decode(machine, at, bytes) {
             Some(instruction) => Ok(instruction),
             None => Err(fault.map_or_else(
                 || Error::NotFound(format!("there is no instruction at {at}")),
@@ -74,32 +69,19 @@ impl Kernel {
     /// Why the table cannot be read.
     pub fn function_entry(&self, module: &Module, at: Virt) -> Result<Option<RuntimeFunction>> {
         let image = Image::read(&self.space, module.base)?;
-        let Some((table, size)) = image.headers().directory(EXCEPTIONS) else {
+        let Some((rva, size)) = image.headers().directory(EXCEPTIONS) else {
             return Ok(None);
         };
         let Ok(at) = u32::try_from(at - module.base).map(Rva) else {
             return Ok(None);
         };
-        let entry = |number: u64| -> Result<RuntimeFunction> {
-            let mut bytes = [0; RuntimeFunction::SIZE];
-            let place = module.base + u64::from(table) + number * RuntimeFunction::SIZE as u64;
-            self.space.read(place, &mut bytes)?;
-            Ok(RuntimeFunction::parse(&bytes))
+        let table = FunctionTable {
+            machine: Machine::X64,
+            base: module.base,
+            rva: Rva(rva),
+            size,
         };
-        let (mut low, mut high) = (0, u64::from(size) / RuntimeFunction::SIZE as u64);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let function = entry(middle)?;
-            if function.contains(at) {
-                return Ok(Some(function));
-            }
-            if at < function.begin {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        Ok(None)
+        table.find(&self.space, at)
     }
 
     /// The first piece of a function of several, which the unwind data of the others leads to.
@@ -107,16 +89,7 @@ impl Kernel {
     /// # Errors
     /// Unwind data that cannot be read, or leads in a circle.
     pub fn first_piece(&self, module: &Module, piece: RuntimeFunction) -> Result<RuntimeFunction> {
-        let mut piece = piece;
-        for _ in 0..CHAIN {
-            match UnwindInfo::read(&self.space, module.base, piece.unwind)?.chained {
-                Some(next) => piece = next,
-                None => return Ok(piece),
-            }
-        }
-        Err(Error::Corrupt {
-            what: format!("the unwind data at {}", module.base + piece.unwind),
-            why: "its pieces are chained in a circle".into(),
-        })
+        let first = piece.first_piece(&self.space, module.base);
+        first.map_err(|(_, why)| why)
     }
 }

@@ -3,7 +3,7 @@
 //! What is not here is not forgotten: functions whose tag only counts references (`ObReferenceObjectWithTag`) or names a
 //! signature (`IoAcquireRemoveLockEx`) own no pool.
 
-use super::image::Arch;
+use rkd_code::Machine;
 
 /// What a call does with the tag. The first five kinds allocate pool under it, now or later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -411,8 +411,12 @@ impl Interface {
     }
 
     /// Bytes between the start of the structure and the number.
-    pub fn offset(arch: Arch, wide: i32, narrow: i32) -> i32 {
-        if arch == Arch::X86 { narrow } else { wide }
+    pub fn offset(machine: Machine, wide: i32, narrow: i32) -> i32 {
+        if machine == Machine::X86 {
+            narrow
+        } else {
+            wide
+        }
     }
 }
 
@@ -428,9 +432,9 @@ pub struct ContextTable {
 }
 
 /// `FLT_CONTEXT_REGISTRATION` of a machine.
-pub fn context_table(arch: Arch) -> ContextTable {
-    match arch {
-        Arch::X86 => ContextTable {
+pub fn context_table(machine: Machine) -> ContextTable {
+    match machine {
+        Machine::X86 => ContextTable {
             entry: 0x1c,
             size: 8,
             tag: 12,

@@ -1,17 +1,19 @@
 //! Who is called, and what a call does to what is known.
 
+use super::abi::Abi;
 use super::api::{self, INTERFACES};
 use super::image::TagImage;
-use super::machine::{Abi, Flow, Machine};
+use super::lattice::{Atom, Cause, How, Location, Value};
 use super::memory::{Memory, stack_addresses};
 use super::state::State;
-use super::value::{Atom, Cause, How, Place, Value};
+use super::transfer;
+use rkd_dump::addr::Virt;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-mod fills;
+mod intrinsics;
+mod stack_arguments;
 mod thunks;
-mod words;
 
 /// Jumps from one function to the next that are followed.
 const MAX_THUNKS: u32 = 6;
@@ -46,8 +48,7 @@ enum Thunk {
 }
 
 /// Knows the functions of an image.
-pub(crate) struct Callees<'a, M: Machine> {
-    machine: &'a M,
+pub(crate) struct Callees<'a> {
     image: &'a TagImage,
     /// Functions that are interfaces themselves: the image is the kernel.
     own: HashMap<u32, u16>,
@@ -59,13 +60,12 @@ pub(crate) struct Callees<'a, M: Machine> {
     fills: RefCell<HashMap<u32, bool>>,
 }
 
-impl<'a, M: Machine> Callees<'a, M> {
+impl<'a> Callees<'a> {
     /// Prepares for an image.
-    pub(crate) fn new(machine: &'a M, image: &'a TagImage) -> Callees<'a, M> {
+    pub(crate) fn new(image: &'a TagImage) -> Callees<'a> {
         let exported = image.exports.iter().filter(|(_, rva)| image.is_code(*rva));
         let imported = image.imports.iter();
         Callees {
-            machine,
             image,
             own: exported
                 .filter_map(|(name, rva)| Some((*rva, api::by_name(name)?)))
@@ -91,7 +91,7 @@ impl<'a, M: Machine> Callees<'a, M> {
     }
 
     fn abi(&self) -> &'static Abi {
-        self.machine.abi()
+        Abi::of(self.image.machine)
     }
 
     /// Who is called when `target` is, as far as there are several; unknown ones are one of them.
@@ -111,15 +111,15 @@ impl<'a, M: Machine> Callees<'a, M> {
     }
 
     /// Who is called by a direct call or jump to this place, which may lie outside the image.
-    pub(crate) fn direct(&self, target: i64, state: &State) -> Vec<Callee> {
-        match u32::try_from(target)
+    pub(crate) fn direct(&self, target: Virt, state: &State) -> Vec<Callee> {
+        match u32::try_from(target.0)
             .ok()
             .filter(|&rva| rva < self.image.size)
         {
             Some(rva) => self.of_atom(Atom::Image(rva), state, MAX_THUNKS),
             None => {
-                let mask = super::value::mask(self.abi().pointer);
-                let address = self.image.base.wrapping_add(target as u64) & mask;
+                let mask = super::lattice::mask(self.abi().pointer);
+                let address = self.image.base.wrapping_add(target.0) & mask;
                 let slot = self.image.slot_bound_to(address);
                 vec![slot.map_or(Callee::Unknown, |slot| self.slot(slot))]
             }
@@ -259,15 +259,28 @@ impl<'a, M: Machine> Callees<'a, M> {
 
     /// An argument of the call that the state stands before.
     fn argument(&self, state: &State, number: u8) -> Value {
-        self.at_call(state, self.abi().place(number), self.abi().pointer, false)
+        self.at_call(
+            state,
+            self.abi().location(number),
+            self.abi().pointer,
+            false,
+        )
     }
 
-    /// What a place of the callee holds, seen from the call (`tail`: from a jump).
-    pub(crate) fn at_call(&self, state: &State, place: Place, width: u32, tail: bool) -> Value {
+    /// What a location of the callee holds, seen from the call (`tail`: from a jump).
+    pub(crate) fn at_call(
+        &self,
+        state: &State,
+        location: Location,
+        width: u32,
+        tail: bool,
+    ) -> Value {
         let abi = self.abi();
-        match place {
-            Place::Register(register) => state.register(register).truncate(width, abi.pointer, 0),
-            Place::Stack(offset) => {
+        match location {
+            Location::Register(register) => {
+                state.register(register).truncate(width, abi.pointer, 0)
+            }
+            Location::Stack(offset) => {
                 let pushed = if tail { 0 } else { abi.pushed };
                 match state.register(abi.stack_pointer).only() {
                     Some(Atom::Stack(anchor, top)) => {
@@ -311,7 +324,9 @@ impl<'a, M: Machine> Callees<'a, M> {
             Callee::Interface(number, _) => INTERFACES
                 .get(usize::from(number))
                 .map(|i| 4 * u32::from(i.words)),
-            Callee::Import(_) => words::of(self.import_name(callee)).map(|w| 4 * u32::from(w)),
+            Callee::Import(_) => {
+                stack_arguments::words_of(self.import_name(callee)).map(|w| 4 * u32::from(w))
+            }
             Callee::Function(rva) => self.popped(rva),
             Callee::Framework | Callee::Check | Callee::Unknown => None,
         };
@@ -349,20 +364,13 @@ impl<'a, M: Machine> Callees<'a, M> {
             if !seen.insert(at) {
                 continue;
             }
-            let Some((code, length)) = self.machine.decode(self.image, at) else {
+            let Some(code) = transfer::decode(self.image, at) else {
                 continue;
             };
-            found = self.machine.popped(&code);
-            let flow = self.machine.flow(&code);
-            if let Flow::Jump(target) | Flow::Branch(target) = flow {
-                queue.extend(u32::try_from(target));
-            }
-            if matches!(
-                flow,
-                Flow::Next | Flow::Branch(_) | Flow::Call(_) | Flow::CallIndirect
-            ) {
-                queue.extend(at.checked_add(length));
-            }
+            found = transfer::popped(&code);
+            let next = code.flow.goes_on().then(|| code.end());
+            let places = [code.flow.jump(), next].into_iter().flatten();
+            queue.extend(places.filter_map(|to| u32::try_from(to.0).ok()));
         }
         self.pops.borrow_mut().insert(rva, found);
         found

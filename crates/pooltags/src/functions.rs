@@ -1,7 +1,8 @@
 //! Where functions begin and end: from the function table, and where there is none, from who calls them.
 
-use super::flow::Function;
-use super::image::{Arch, TagImage};
+use super::image::TagImage;
+use rkd_code::Machine;
+use rkd_dump::addr::Virt;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A function without an entry in the function table is not believed to be longer (bytes).
@@ -10,6 +11,36 @@ const MAX_LEAF: u32 = 0x1_0000;
 const MAX_BACK: u32 = 0x8000;
 /// Entries of a jump table.
 const MAX_CASES: u32 = 1024;
+
+/// The bounds of a function: where it begins, and its pieces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Its first instruction.
+    pub entry: u32,
+    /// Begin and end of each piece, ascending.
+    pub pieces: Vec<(u32, u32)>,
+    /// Beginnings of other functions in these pieces: a jump there leaves the function. Without a function table the end of
+    /// a function is not known, only that others begin.
+    pub others: Vec<u32>,
+}
+
+impl Bounds {
+    /// Whether the offset lies in one of its pieces.
+    pub(crate) fn contains(&self, rva: u32) -> bool {
+        let after = self.pieces.partition_point(|&(begin, _)| begin <= rva);
+        after
+            .checked_sub(1)
+            .and_then(|i| self.pieces.get(i))
+            .is_some_and(|&(_, end)| rva < end)
+    }
+
+    /// The offset of a jump's target, if a jump there does not leave the function.
+    pub(crate) fn keeps(&self, target: Virt) -> Option<u32> {
+        let target = u32::try_from(target.0).ok()?;
+        let is_other = self.others.binary_search(&target).is_ok();
+        (self.contains(target) && !is_other).then_some(target)
+    }
+}
 
 /// All functions of an image.
 pub(crate) struct Functions<'a> {
@@ -67,14 +98,14 @@ impl<'a> Functions<'a> {
     }
 
     /// The function that the offset lies in.
-    pub(crate) fn containing(&self, rva: u32) -> Option<Function> {
+    pub(crate) fn containing(&self, rva: u32) -> Option<Bounds> {
         if let Some(piece) = self.image.piece(rva) {
             let owner = if self.pieces.contains_key(&piece.owner) {
                 piece.owner
             } else {
                 piece.begin
             };
-            return self.pieces.get(&owner).map(|pieces| Function {
+            return self.pieces.get(&owner).map(|pieces| Bounds {
                 entry: owner,
                 pieces: pieces.clone(),
                 others: Vec::new(),
@@ -100,8 +131,8 @@ impl<'a> Functions<'a> {
             .and_then(|i| self.starts.get(i))
             .copied()
             .filter(|&s| s >= floor);
-        let begin = match (known, self.image.arch) {
-            (known, Arch::X86) => self.padding_before(
+        let begin = match (known, self.image.machine) {
+            (known, Machine::X86) => self.padding_before(
                 rva,
                 known.unwrap_or(floor).max(rva.saturating_sub(MAX_BACK)),
             ),
@@ -109,8 +140,8 @@ impl<'a> Functions<'a> {
             _ => self.padding_before(rva, floor.max(rva.saturating_sub(MAX_LEAF))),
         };
         // an x86 function may go on behind the next beginning, which may be none
-        let end = match self.image.arch {
-            Arch::X86 => section.end().min(begin.saturating_add(MAX_BACK)),
+        let end = match self.image.machine {
+            Machine::X86 => section.end().min(begin.saturating_add(MAX_BACK)),
             _ => end.min(begin.saturating_add(MAX_LEAF)),
         };
         let others = self
@@ -118,7 +149,7 @@ impl<'a> Functions<'a> {
             .iter()
             .skip(self.starts.partition_point(|&s| s <= begin));
         let others = others.copied().take_while(|&s| s < end).collect();
-        Some(Function {
+        Some(Bounds {
             entry: begin,
             pieces: vec![(begin, end)],
             others,
@@ -143,7 +174,7 @@ impl<'a> Functions<'a> {
 /// of functions.
 fn case_labels(image: &TagImage) -> HashSet<u32> {
     let mut labels = HashSet::new();
-    if image.arch != Arch::X86 {
+    if image.machine != Machine::X86 {
         return labels;
     }
     let target = |at: u32| image.rva_of(u64::from(image.u32(at)?));
@@ -176,7 +207,7 @@ fn begins_plausibly(image: &TagImage, rva: u32, called: bool) -> bool {
     if rva == image.entry {
         return true;
     }
-    if image.arch == Arch::Arm64 {
+    if image.machine == Machine::Arm64 {
         return called;
     }
     let first = image.slice(rva, 3);

@@ -4,6 +4,7 @@
 //! An image comes from a file or from the memory of a dump; after that nobody asks which. Nothing in it is trusted:
 //! every table is cut to what the image can hold, and what contradicts itself is left out and said in [`TagImage::notes`].
 
+use rkd_code::Machine;
 use rkd_dump::addr::{PAGE_SIZE, Virt};
 use rkd_dump::error::{Error, Result};
 use rkd_dump::memory::AddressSpace;
@@ -20,39 +21,6 @@ pub use wdf::Wdf;
 
 /// The largest `SizeOfImage` that is believed: several times the largest Windows kernel.
 const MAX_IMAGE: u32 = 0x1000_0000;
-
-/// The processors whose code is understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Arch {
-    /// x86-64.
-    X64,
-    /// 32-bit x86.
-    X86,
-    /// 64-bit ARM.
-    Arm64,
-}
-
-impl Arch {
-    /// All of them.
-    pub const ALL: [Arch; 3] = [Arch::X64, Arch::X86, Arch::Arm64];
-
-    /// Bytes in a pointer.
-    pub fn pointer(self) -> u32 {
-        match self {
-            Arch::X86 => 4,
-            Arch::X64 | Arch::Arm64 => 8,
-        }
-    }
-
-    /// `x64`, `x86` or `arm64`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Arch::X64 => "x64",
-            Arch::X86 => "x86",
-            Arch::Arm64 => "arm64",
-        }
-    }
-}
 
 /// A section of the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +94,7 @@ pub struct TagImage {
     /// What it is called in reports.
     pub name: String,
     /// The processor.
-    pub arch: Arch,
+    pub machine: Machine,
     /// What absolute addresses in its bytes are relative to.
     pub base: u64,
     /// `SizeOfImage`, bytes.
@@ -247,10 +215,10 @@ impl TagImage {
         present: Vec<bool>,
     ) -> Result<TagImage> {
         let header = pe.headers();
-        let arch = match (header.machine, header.is_64) {
-            (0x8664, true) => Arch::X64,
-            (0x014c, false) => Arch::X86,
-            (0xaa64, true) => Arch::Arm64,
+        let machine = match (header.machine, header.is_64) {
+            (0x8664, true) => Machine::X64,
+            (0x014c, false) => Machine::X86,
+            (0xaa64, true) => Machine::Arm64,
             (machine, _) => {
                 let known = match machine {
                     0x01c0 | 0x01c2 | 0x01c4 => "32-bit ARM, ",
@@ -267,7 +235,7 @@ impl TagImage {
         let sections = sections::in_order(header, bytes.len() as u32, &mut notes);
         Ok(TagImage {
             name: name.to_owned(),
-            arch,
+            machine,
             base: header.image_base,
             size: bytes.len() as u32,
             time_stamp: header.time_stamp,
@@ -349,7 +317,7 @@ impl TagImage {
 
     /// As many bytes as a pointer has.
     pub fn pointer(&self, rva: u32) -> Option<u64> {
-        match self.arch.pointer() {
+        match self.machine.pointer() {
             4 => self.u32(rva).map(u64::from),
             _ => self.array(rva).map(u64::from_le_bytes),
         }
@@ -404,7 +372,7 @@ impl TagImage {
     /// Those of `targets` that a pointer outside the code points to.
     pub fn pointers_to(&self, targets: &BTreeSet<u32>) -> BTreeSet<u32> {
         let mut found = BTreeSet::new();
-        let width = self.arch.pointer() as usize;
+        let width = self.machine.pointer() as usize;
         for section in self.sections.iter().filter(|s| !s.is_code()) {
             let bytes = self
                 .bytes

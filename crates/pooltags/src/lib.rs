@@ -33,30 +33,29 @@
 
 #![warn(unreachable_pub)]
 
+mod abi;
+mod analysis;
 pub mod api;
-mod arm64;
 mod callee;
+mod claims;
 pub mod database;
-mod engine;
-mod flow;
+mod fixpoint;
 mod functions;
 pub mod image;
-mod machine;
+mod lattice;
 mod memory;
 mod proof;
 mod references;
 pub mod report;
-mod sites;
 mod state;
-mod value;
-mod vectors;
-mod x86;
+mod transfer;
 
 pub use database::Database;
-pub use flow::Limits;
-pub use image::{Arch, TagImage};
+pub use fixpoint::Limits;
+pub use image::TagImage;
 pub use proof::Proof;
 pub use report::{Agent, Class, Coverage, Line, Reason, Report, Site, UNTAGGED, Verdict, tag_text};
+pub use rkd_code::Machine;
 
 use std::sync::atomic::AtomicBool;
 
@@ -90,9 +89,5 @@ impl Default for Options<'_> {
 
 /// Finds every site of the image that names a pool tag.
 pub fn analyse(image: &TagImage, options: &Options<'_>) -> Report {
-    match image.arch {
-        Arch::X64 => sites::report(&x86::X86Machine::x64(), image, options),
-        Arch::X86 => sites::report(&x86::X86Machine::x86(), image, options),
-        Arch::Arm64 => sites::report(&arm64::Arm64Machine, image, options),
-    }
+    claims::report(image, options)
 }

@@ -1,8 +1,8 @@
 //! Loads and stores: what an address means in an image that is not running.
 
 use super::image::TagImage;
+use super::lattice::{Atom, Cause, Fact, How, Value, combine};
 use super::state::State;
-use super::value::{Atom, Cause, Fact, How, Value, combine};
 use std::cell::RefCell;
 
 /// An address that an instruction uses.
@@ -36,7 +36,7 @@ impl Address {
     }
 
     /// Bytes behind a pointer.
-    pub(crate) fn behind(base: Value, offset: i64) -> Address {
+    pub(crate) fn at_offset(base: Value, offset: i64) -> Address {
         Address {
             base,
             offset,
@@ -111,7 +111,7 @@ impl<'a> Memory<'a> {
                     Some(rva) => self.image_load(rva, width, at),
                     None => Value::unknown(Cause::Memory, at),
                 },
-                Atom::Entry(place) if state.pristine && (width == 4 || width == pointer) => {
+                Atom::Initial(place) if state.pristine && (width == 4 || width == pointer) => {
                     match i32::try_from(address.offset) {
                         Ok(offset) => Value::one(Atom::Field(place, offset), at, How::Other),
                         Err(_) => Value::unknown(Cause::Memory, at),
@@ -141,7 +141,7 @@ impl<'a> Memory<'a> {
         let table = rva_by(rva, offset)
             .filter(|&t| self.image.section(t).is_some_and(|s| !s.is_writable()));
         match table {
-            Some(table) => Value::one(Atom::Entries(table, width as u8, signed), at, How::Other),
+            Some(table) => Value::one(Atom::TableEntry(table, width as u8, signed), at, How::Other),
             None => Value::unknown(Cause::Memory, at),
         }
     }
@@ -149,7 +149,7 @@ impl<'a> Memory<'a> {
     /// Reads from the image: from what cannot be written, the contents; from the rest, the place.
     fn image_load(&self, rva: u32, width: u32, at: u32) -> Value {
         let image = self.image;
-        let pointer = image.arch.pointer();
+        let pointer = image.machine.pointer();
         let one = |atom| Value::one(atom, at, How::Other);
         if width == pointer {
             if image.import(rva).is_some() {
@@ -195,7 +195,7 @@ impl<'a> Memory<'a> {
         let number = u64::from_le_bytes(bytes);
         let adjusted = image.relocations.is_empty() || image.is_relocated(rva);
         let atom = match image.rva_of(number) {
-            Some(target) if width == image.arch.pointer() && adjusted => Atom::Image(target),
+            Some(target) if width == image.machine.pointer() && adjusted => Atom::Image(target),
             _ => Atom::Const(number),
         };
         Some(Value::one(atom, rva, How::Data))
@@ -232,7 +232,7 @@ impl<'a> Memory<'a> {
                         state.store(anchor, offset, width, both);
                     }
                     Some(offset) => state.escape(&[(anchor, offset)], at),
-                    None => state.blur(at),
+                    None => state.invalidate(at),
                 },
                 Atom::Image(rva) => {
                     if let (Some(rva), Some(list)) = (
@@ -291,7 +291,7 @@ pub(crate) fn shifted_sum(a: &Value, b: &Value, shift: u8, at: u32) -> Value {
             Atom::Const(n) => Atom::Const(n.wrapping_add(by)),
             Atom::Stack(anchor, offset) => Atom::Stack(anchor, offset_by(offset, by as i64)?),
             Atom::Image(rva) => Atom::Image(rva_by(rva, by as i64)?),
-            Atom::Entry(_) if by == 0 => fact.atom,
+            Atom::Initial(_) if by == 0 => fact.atom,
             _ => return None,
         };
         Some(Fact {
@@ -308,17 +308,17 @@ pub(crate) fn shifted_sum(a: &Value, b: &Value, shift: u8, at: u32) -> Value {
         return b.map(at, |fact| moved(fact, number));
     }
     let target = match (a.only(), b.only()) {
-        (Some(Atom::Image(base)), Some(Atom::Entries(table, width, signed))) => {
+        (Some(Atom::Image(base)), Some(Atom::TableEntry(table, width, signed))) => {
             Some((table, width, signed, shift, base))
         }
-        (Some(Atom::Entries(table, width, signed)), Some(Atom::Image(base))) if shift == 0 => {
+        (Some(Atom::TableEntry(table, width, signed)), Some(Atom::Image(base))) if shift == 0 => {
             Some((table, width, signed, 0, base))
         }
         _ => None,
     };
     match target {
         Some((table, width, signed, shift, base)) => Value::one(
-            Atom::Target(table, width, signed, shift, base),
+            Atom::TableTarget(table, width, signed, shift, base),
             at,
             How::Other,
         ),

@@ -1,8 +1,8 @@
 //! The instructions that prove a site, for a person to read: the one that holds the tag, and the one that calls.
 
-use super::image::{Arch, TagImage};
+use super::image::TagImage;
 use super::report::Site;
-use rkd_code::{Disassembler, Instruction, Machine};
+use rkd_code::Instruction;
 use rkd_dump::addr::Virt;
 
 /// An instruction, or a number in data, that proves something.
@@ -14,17 +14,6 @@ pub struct Proof {
     pub bytes: Vec<u8>,
     /// It, in kd's look; calls through the import table are named.
     pub text: String,
-}
-
-impl Arch {
-    /// The processor, for reading its code.
-    pub fn machine(self) -> Machine {
-        match self {
-            Arch::X64 => Machine::X64,
-            Arch::X86 => Machine::X86,
-            Arch::Arm64 => Machine::Arm64,
-        }
-    }
 }
 
 impl TagImage {
@@ -44,21 +33,11 @@ impl TagImage {
 
     fn number(&self, rva: u32) -> Option<Proof> {
         let bytes: [u8; 4] = self.array(rva)?;
-        let number = Instruction {
-            va: self.va(rva),
-            bytes: bytes.to_vec(),
-            mnemonic: "dd".to_owned(),
-            operands: format!("{:08X}h", u32::from_le_bytes(bytes)),
-            comment: None,
-            flow: rkd_code::Flow::Stop,
-            memory: None,
-            condition: None,
-            machine: self.arch.machine(),
-        };
+        let digits = format!("{:08X}h", u32::from_le_bytes(bytes));
         Some(Proof {
             rva,
             bytes: bytes.to_vec(),
-            text: number.text(),
+            text: self.machine.aligned("dd", &digits),
         })
     }
 
@@ -68,17 +47,16 @@ impl TagImage {
 
     /// The instruction that begins here; `None` where the bytes are missing or are none.
     pub fn instruction(&self, rva: u32) -> Option<Proof> {
-        let machine = self.arch.machine();
-        let bytes = self.slice(rva, machine.longest() as u32);
+        let bytes = self.slice(rva, self.machine.longest() as u32);
+        let instruction = Instruction::decode(self.machine, self.va(rva), bytes)?;
         let name = |va: Virt| {
             let slot = self.import(self.rva_of(va.0)?)?;
             Some(format!("_imp_{}", slot.name))
         };
-        let instruction = Disassembler::new(machine).one(self.va(rva), bytes, &name)?;
         (!instruction.is_invalid()).then(|| Proof {
             rva,
-            text: instruction.text(),
-            bytes: instruction.bytes,
+            text: instruction.disassemble(&name).text(),
+            bytes: instruction.bytes().to_vec(),
         })
     }
 }

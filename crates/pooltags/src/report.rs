@@ -1,7 +1,7 @@
 //! What the analysis found: sites with their proof, and how much it could not see.
 
 use super::api::{Kind, Pool};
-use super::image::Arch;
+use rkd_code::Machine;
 use serde::{Deserialize, Serialize};
 
 /// How strong the evidence is, from proof to none. The measured precision of each class stands in `docs/tags.md`.
@@ -173,7 +173,7 @@ pub struct Report {
     /// The image's name.
     pub file: String,
     /// Its processor.
-    pub arch: Arch,
+    pub machine: Machine,
     /// `TimeDateStamp`, to match it with a dump's module.
     pub time_stamp: u32,
     /// `SizeOfImage`, bytes.
@@ -278,7 +278,7 @@ impl<'a> Line<'a> {
         };
         Line {
             file: &report.file,
-            arch: report.arch.name(),
+            arch: report.machine.name(),
             call_rva: hex(site.call_rva),
             function_rva: hex(site.function_rva),
             constant_rva: site.constant_rvas.first().copied().map(hex),

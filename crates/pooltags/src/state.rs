@@ -1,6 +1,6 @@
 //! What is known at one point of a function: its registers and the bytes of its stack.
 
-use super::value::{Atom, Cause, Fact, How, Place, Value, Why, mask};
+use super::lattice::{Atom, Cause, Fact, How, Location, Value, Why, mask};
 
 /// Slots that one state keeps; what a function puts on its stack beyond that is not followed.
 const MAX_SLOTS: usize = 256;
@@ -83,7 +83,7 @@ pub(crate) struct State {
     /// Whether memory behind the caller's pointers is still as the caller left it.
     pub pristine: bool,
     /// Pieces of stack into which a pointer exists that is not followed, so that any store may hit them.
-    wild: Vec<u32>,
+    untracked: Vec<u32>,
 }
 
 impl State {
@@ -97,7 +97,7 @@ impl State {
             lost_arguments: i32::MAX,
             pointer,
             pristine: true,
-            wild: Vec::new(),
+            untracked: Vec::new(),
         }
     }
 
@@ -157,7 +157,7 @@ impl State {
         if offset >= self.lost_arguments {
             return Value::unknown(Cause::Escaped, at);
         }
-        Value::one(Atom::Entry(Place::Stack(offset)), at, How::Other)
+        Value::one(Atom::Initial(Location::Stack(offset)), at, How::Other)
     }
 
     /// Reads `width` bytes of the stack.
@@ -292,26 +292,26 @@ impl State {
     /// A store through a pointer that is not followed.
     pub(crate) fn store_anywhere(&mut self, at: u32) {
         self.pristine = false;
-        let wild = std::mem::take(&mut self.wild);
-        if !wild.is_empty() {
-            self.blur_those(|anchor| wild.contains(&anchor), at);
+        let untracked = std::mem::take(&mut self.untracked);
+        if !untracked.is_empty() {
+            self.invalidate_those(|anchor| untracked.contains(&anchor), at);
         }
-        self.wild = wild;
+        self.untracked = untracked;
     }
 
     /// From here on a pointer exists that leads somewhere into the pieces of stack of these.
     pub(crate) fn lose_track(&mut self, of: &[(u32, i32)]) {
-        self.wild.extend(of.iter().map(|(anchor, _)| anchor));
-        self.wild.sort_unstable();
-        self.wild.dedup();
+        self.untracked.extend(of.iter().map(|(anchor, _)| anchor));
+        self.untracked.sort_unstable();
+        self.untracked.dedup();
     }
 
     /// Every byte of the stack may have been changed.
-    pub(crate) fn blur(&mut self, at: u32) {
-        self.blur_those(|_| true, at);
+    pub(crate) fn invalidate(&mut self, at: u32) {
+        self.invalidate_those(|_| true, at);
     }
 
-    fn blur_those(&mut self, those: impl Fn(u32) -> bool, at: u32) {
+    fn invalidate_those(&mut self, those: impl Fn(u32) -> bool, at: u32) {
         let why = Why {
             cause: Cause::Escaped,
             at,
@@ -344,9 +344,9 @@ impl State {
             }
         }
         changed |= self.join_slots(other);
-        for anchor in &other.wild {
-            if let Err(place) = self.wild.binary_search(anchor) {
-                self.wild.insert(place, *anchor);
+        for anchor in &other.untracked {
+            if let Err(place) = self.untracked.binary_search(anchor) {
+                self.untracked.insert(place, *anchor);
                 changed = true;
             }
         }

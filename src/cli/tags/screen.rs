@@ -155,7 +155,7 @@ fn summary(report: &Report) -> String {
     let mut text = format!(
         "{}: {}, time stamp {:08x}, size {:x}",
         report.file,
-        report.arch.name(),
+        report.machine.name(),
         report.time_stamp,
         report.image_size
     );
@@ -256,7 +256,7 @@ fn image_record(report: &Report) -> Record {
     let agents = report.agents.iter().map(|a| Value::from(a.name.as_str()));
     vec![
         ("file", report.file.as_str().into()),
-        ("arch", report.arch.name().into()),
+        ("arch", report.machine.name().into()),
         ("time_stamp", hex(report.time_stamp)),
         ("size_of_image", hex(report.image_size)),
         ("answered", is_answered(&report.verdict).into()),

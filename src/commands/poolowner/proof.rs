@@ -1,10 +1,10 @@
 //! Instructions that prove something, in kd's look.
 
-use rkd_code::{Disassembler, Machine};
+use rkd_code::Machine;
 use rkd_dump::addr::Virt;
 use rkd_kernel::Kernel;
 use rkd_kernel::owners::{Claim, Instruction, Suspect};
-use rkd_pooltags::{Arch, tag_text};
+use rkd_pooltags::tag_text;
 
 /// Columns that a line has before its remark.
 const REMARK: usize = 67;
@@ -35,7 +35,7 @@ fn remark(claim: &Claim, instruction: &Instruction) -> String {
     }
 }
 
-fn text(kernel: &Kernel, arch: Arch, instruction: &Instruction) -> String {
+fn text(kernel: &Kernel, machine: Machine, instruction: &Instruction) -> String {
     let va = instruction.va;
     if instruction.bytes.is_empty() {
         return format!("{va} ??");
@@ -46,12 +46,10 @@ fn text(kernel: &Kernel, arch: Arch, instruction: &Instruction) -> String {
         let hex: Vec<String> = bytes.map(|byte| format!("{byte:02x}")).collect();
         return format!("{va}  {}", hex.join(" "));
     }
-    let machine = match arch {
-        Arch::X64 => Machine::X64,
-        Arch::X86 => Machine::X86,
-        Arch::Arm64 => Machine::Arm64,
-    };
     let name = |va: Virt| kernel.nearest(va).map(|near| near.to_string());
-    let read = Disassembler::new(machine).one(va, &instruction.bytes, &name);
-    read.map_or_else(|| format!("{va} ???"), |instruction| instruction.line())
+    let read = rkd_code::Instruction::decode(machine, va, &instruction.bytes);
+    read.map_or_else(
+        || format!("{va} ???"),
+        |read| read.disassemble(&name).line(),
+    )
 }

@@ -48,17 +48,18 @@ pub fn unreadable(at: Virt) -> String {
 }
 
 fn line(kernel: &Kernel, processor: u32, context: &Context, instruction: &Instruction) -> String {
-    let mut line = instruction.line();
-    if let Some(operand) = &instruction.memory
+    let text = instruction.disassemble(&|at| kernel.code_name(at));
+    let mut line = text.line();
+    if let Some(operand) = &instruction.memory()
         && let Some(text) = operand_text(kernel, processor, context, instruction, operand)
     {
         line.push(' ');
         line.push_str(&text);
     }
-    if let (Flow::Branch(_), Some(condition)) = (instruction.flow, instruction.condition) {
+    if let (Flow::Branch(_), Some(condition)) = (instruction.flow, instruction.condition()) {
         line.push_str(&format!(" [br={}]", u8::from(holds(condition, context))));
     }
-    if let Some(comment) = &instruction.comment {
+    if let Some(comment) = &text.comment {
         line.push_str(&format!("   ; {comment}"));
     }
     line

@@ -1,13 +1,13 @@
 //! An instruction as a row.
 
 use crate::command::{Record, Row, Value};
-use rkd_code::{Flow, Instruction};
+use rkd_code::{Disassembly, Flow, Instruction};
 use rkd_dump::addr::Virt;
 use rkd_kernel::Kernel;
 
 /// An instruction of the target.
 pub struct Line {
-    instruction: Instruction,
+    instruction: Disassembly,
     /// Where it jumps or calls, and what that is called.
     target: Option<(Virt, Option<String>)>,
     suffix: &'static str,
@@ -20,15 +20,14 @@ impl Line {
             Flow::Jump(to) | Flow::Branch(to) | Flow::Call(to) => Some(to),
             // A call through a slot at a fixed place: where the slot leads now.
             Flow::CallIndirect | Flow::JumpIndirect => instruction
-                .memory
-                .as_ref()
+                .memory()
                 .filter(|operand| operand.base.is_none() && operand.index.is_none())
                 .and_then(|operand| kernel.space().read_virt(Virt(operand.displacement)).ok()),
-            Flow::Next | Flow::Return | Flow::Stop => None,
+            Flow::Next | Flow::SystemCall | Flow::Return | Flow::Stop => None,
         };
         Line {
             target: to.map(|to| (to, kernel.nearest(to).map(|near| near.to_string()))),
-            instruction,
+            instruction: instruction.disassemble(&|at| kernel.code_name(at)),
             suffix,
         }
     }
@@ -43,8 +42,11 @@ impl Row for Line {
         let instruction = &self.instruction;
         let target = self.target.as_ref();
         vec![
-            ("address", instruction.va.into()),
-            ("bytes", Value::Bytes(instruction.bytes.clone())),
+            ("address", instruction.instruction.address.into()),
+            (
+                "bytes",
+                Value::Bytes(instruction.instruction.bytes().to_vec()),
+            ),
             ("mnemonic", instruction.mnemonic.as_str().into()),
             ("operands", instruction.operands.as_str().into()),
             (

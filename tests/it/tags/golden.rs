@@ -74,7 +74,7 @@ fn real_drivers_are_read_as_an_expert_reads_them() {
                     .function_rva
                     .as_deref()
                     .is_none_or(|f| hex(f) == s.function_rva)
-                && report.arch.name() == case.arch
+                && report.machine.name() == case.arch
         });
         if !right || said.len() != 1 {
             let expected = (

@@ -2,7 +2,8 @@
 //! about them, so Windows recognizes them by their instructions, and so does this.
 
 use super::{Memory, Registers, UnwindInfo, u64_at};
-use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+use crate::{Machine, Operation};
+use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 
@@ -10,7 +11,7 @@ use rkd_dump::error::Result;
 const LONGEST: usize = 7 + 32 + 7;
 
 /// If the registers stand in an epilogue, runs the rest of it. `leaves` says whether a jump leads out of the function. Code that cannot be read is taken for none.
-pub fn run(
+pub(super) fn run(
     memory: &dyn Memory,
     leaves: &dyn Fn(Virt) -> bool,
     info: &UnwindInfo,
@@ -24,12 +25,12 @@ pub fn run(
         length = if length > to_page_end { to_page_end } else { 0 };
     }
     let code = bytes.get(..length).unwrap_or_default();
-    let mut decoder = Decoder::with_ip(64, code, registers.rip.0, DecoderOptions::NONE);
+    let mut rest = code;
     let mut after = registers.clone();
     let mut is_first = true;
-    while decoder.can_decode() {
-        let here = decoder.position();
-        let instruction = decoder.decode();
+    while let Some(whole) = crate::Instruction::decode(Machine::X64, after.rip, rest)
+        && let Operation::Intel { instruction, .. } = whole.operation
+    {
         match instruction.mnemonic() {
             Mnemonic::Add | Mnemonic::Lea if is_first => {
                 let Some(rsp) = freed(&instruction, info, &after) else {
@@ -51,7 +52,7 @@ pub fn run(
                 *registers = after;
                 return Ok(true);
             }
-            Mnemonic::Jmp if is_tail_call(&instruction, code.get(here..), leaves) => {
+            Mnemonic::Jmp if is_tail_call(&instruction, rest, leaves) => {
                 super::leaf(memory, &mut after)?;
                 *registers = after;
                 return Ok(true);
@@ -59,6 +60,8 @@ pub fn run(
             _ => return Ok(false),
         }
         is_first = false;
+        after.rip = whole.end();
+        rest = rest.get(whole.bytes().len()..).unwrap_or_default();
     }
     Ok(false)
 }
@@ -84,17 +87,11 @@ fn freed(instruction: &Instruction, info: &UnwindInfo, registers: &Registers) ->
 }
 
 /// Whether a jump is a call in tail position: it leads out of the function, or through memory, or is marked by a REX.W prefix.
-fn is_tail_call(
-    instruction: &Instruction,
-    bytes: Option<&[u8]>,
-    leaves: &dyn Fn(Virt) -> bool,
-) -> bool {
+fn is_tail_call(instruction: &Instruction, bytes: &[u8], leaves: &dyn Fn(Virt) -> bool) -> bool {
     match instruction.op0_kind() {
         OpKind::NearBranch64 => leaves(Virt(instruction.near_branch_target())),
         OpKind::Memory => instruction.is_ip_rel_memory_operand(),
-        OpKind::Register => bytes
-            .and_then(|bytes| bytes.first())
-            .is_some_and(|prefix| prefix & 0xf8 == 0x48),
+        OpKind::Register => bytes.first().is_some_and(|prefix| prefix & 0xf8 == 0x48),
         _ => false,
     }
 }

@@ -4,15 +4,13 @@
 //! A triage dump has the code around the crash and hardly ever the function tables, so this is what shows its stack.
 
 use super::{How, Memory, RSP, Registers, leaf, u64_at};
-use iced_x86::{
-    Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic,
-    OpAccess, OpKind, Register,
-};
+use crate::{Flow, Instruction, Machine, Operation, Writes};
+use iced_x86::{Code, Mnemonic, OpKind, Register};
 use rkd_dump::addr::Virt;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Instructions that are looked at before giving up.
-const MOST: usize = 4096;
+const MAX_INSTRUCTIONS: usize = 4096;
 
 /// The registers that a call may change: rax, rcx, rdx, r8 to r11.
 const VOLATILE: [usize; 7] = [0, 1, 2, 8, 9, 10, 11];
@@ -44,27 +42,25 @@ pub fn run(
     }
     let mut open = vec![state];
     let mut seen = BTreeSet::new();
-    let mut info = InstructionInfoFactory::new();
     while let Some(mut state) = open.pop() {
-        while seen.len() < MOST && seen.insert(state.at) {
+        while seen.len() < MAX_INSTRUCTIONS && seen.insert(state.at) {
             let Some(instruction) = decode(memory, state.at) else {
                 break;
             };
-            state.at = Virt(instruction.next_ip());
-            let target = || Virt(instruction.near_branch_target());
-            match instruction.flow_control() {
-                FlowControl::Next => {
-                    if !state.apply(memory, &instruction, &mut info) {
+            state.at = instruction.end();
+            match instruction.flow {
+                Flow::Next => {
+                    if !state.apply(memory, &instruction) {
                         break;
                     }
                 }
-                FlowControl::Call | FlowControl::IndirectCall => state.forget_volatile(),
-                FlowControl::UnconditionalBranch => state.at = target(),
-                FlowControl::ConditionalBranch => open.push(State {
-                    at: target(),
+                Flow::Call(_) | Flow::CallIndirect | Flow::SystemCall => state.forget_volatile(),
+                Flow::Jump(to) => state.at = to,
+                Flow::Branch(to) => open.push(State {
+                    at: to,
                     ..state.clone()
                 }),
-                FlowControl::Return if instruction.code() == Code::Retnq => {
+                Flow::Return if is_near_return(&instruction) => {
                     let Some(mut after) = state.registers(registers) else {
                         break;
                     };
@@ -74,11 +70,19 @@ pub fn run(
                     }
                     break;
                 }
-                _ => break,
+                Flow::Return | Flow::JumpIndirect | Flow::Stop => break,
             }
         }
     }
     None
+}
+
+/// `ret`, and not `iretq` or `ret n`, which take more from the stack.
+fn is_near_return(instruction: &Instruction) -> bool {
+    match &instruction.operation {
+        Operation::Intel { instruction, .. } => instruction.code() == Code::Retnq,
+        _ => false,
+    }
 }
 
 fn decode(memory: &dyn Memory, at: Virt) -> Option<Instruction> {
@@ -88,9 +92,8 @@ fn decode(memory: &dyn Memory, at: Virt) -> Option<Instruction> {
     while length > 0 && memory.read(at, bytes.get_mut(..length)?).is_err() {
         length -= 1;
     }
-    let mut decoder = Decoder::with_ip(64, bytes.get(..length)?, at.0, DecoderOptions::NONE);
-    let instruction = decoder.decode();
-    (!instruction.is_invalid()).then_some(instruction)
+    Instruction::decode(Machine::X64, at, bytes.get(..length)?)
+        .filter(|instruction| !instruction.is_invalid())
 }
 
 impl State {
@@ -132,7 +135,7 @@ impl State {
         self.general.get(RSP).copied().flatten().map(|_| after)
     }
 
-    fn address(&self, instruction: &Instruction) -> Option<Virt> {
+    fn address(&self, instruction: &iced_x86::Instruction) -> Option<Virt> {
         let base = instruction.memory_base();
         let plain = instruction.memory_index() == Register::None
             && instruction.segment_prefix() == Register::None
@@ -142,12 +145,10 @@ impl State {
     }
 
     /// Does what the instruction does; false when the stack pointer is lost.
-    fn apply(
-        &mut self,
-        memory: &dyn Memory,
-        instruction: &Instruction,
-        info: &mut InstructionInfoFactory,
-    ) -> bool {
+    fn apply(&mut self, memory: &dyn Memory, whole: &Instruction) -> bool {
+        let Operation::Intel { instruction, .. } = &whole.operation else {
+            return false;
+        };
         let to = instruction.op0_register();
         let is_register = instruction.op0_kind() == OpKind::Register && to.is_gpr64();
         let immediate = || instruction.try_immediate(1).ok();
@@ -203,18 +204,8 @@ impl State {
                 self.set(to.number(), value);
             }
             _ => {
-                for used in info.info(instruction).used_registers() {
-                    let writes = !matches!(
-                        used.access(),
-                        OpAccess::Read
-                            | OpAccess::CondRead
-                            | OpAccess::None
-                            | OpAccess::NoMemAccess
-                    );
-                    let whole = used.register().full_register();
-                    if writes && whole.is_gpr64() {
-                        self.set(whole.number(), None);
-                    }
+                for number in Writes::numbers(whole.writes().general) {
+                    self.set(number.into(), None);
                 }
             }
         }

@@ -1,42 +1,8 @@
 //! The unwind data of a function, decoded.
 
-use super::Memory;
+use super::{Memory, RuntimeFunction};
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::error::{Error, Result};
-
-/// An entry of `.pdata` (`RUNTIME_FUNCTION`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuntimeFunction {
-    /// The first byte.
-    pub begin: Rva,
-    /// One past the last byte.
-    pub end: Rva,
-    /// Its unwind data; an odd value leads to another entry of `.pdata`.
-    pub unwind: Rva,
-}
-
-impl RuntimeFunction {
-    /// Bytes of an entry.
-    pub const SIZE: usize = 12;
-
-    /// Decodes an entry.
-    pub fn parse(bytes: &[u8; RuntimeFunction::SIZE]) -> RuntimeFunction {
-        let word = |at: usize| {
-            let word = bytes.get(at..at + 4).and_then(|word| word.try_into().ok());
-            Rva(u32::from_le_bytes(word.unwrap_or_default()))
-        };
-        RuntimeFunction {
-            begin: word(0),
-            end: word(4),
-            unwind: word(8),
-        }
-    }
-
-    /// Whether it covers the place.
-    pub fn contains(&self, at: Rva) -> bool {
-        (self.begin..self.end).contains(&at)
-    }
-}
 
 /// What an instruction of the prologue does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,42 +59,68 @@ impl UnwindInfo {
         let mut rva = rva;
         // An odd value leads to another entry of .pdata: once, because nobody needs more.
         if rva.0 & 1 == 1 {
-            let mut entry = [0; RuntimeFunction::SIZE];
-            memory.read(base + Rva(rva.0 & !1), &mut entry)?;
-            rva = RuntimeFunction::parse(&entry).unwind;
+            rva = RuntimeFunction::read(memory, base + Rva(rva.0 & !1))?.unwind;
         }
-        let at = base + rva;
-        let corrupt = |why: String| Error::Corrupt {
-            what: format!("the unwind data at {at}"),
-            why,
-        };
+        let head = Head::read(memory, base + rva)?;
+        let mut slots = vec![0; usize::from(head.count) * 2];
+        memory.read(head.at + 4, &mut slots)?;
+        let frame = (head.frame & 15, u32::from(head.frame >> 4) * 16);
+        let codes = codes(&slots, frame)
+            .ok_or_else(|| corrupt(head.at, "its operations are none".into()))?;
+        Ok(UnwindInfo {
+            version: head.version,
+            prologue: head.prologue,
+            frame: Some(frame).filter(|(register, _)| *register != 0),
+            codes,
+            chained: head.chained(memory)?,
+        })
+    }
+}
+
+/// The first four bytes of `UNWIND_INFO`.
+pub(super) struct Head {
+    at: Virt,
+    version: u8,
+    flags: u8,
+    prologue: u8,
+    count: u8,
+    frame: u8,
+}
+
+impl Head {
+    pub(super) fn read(memory: &dyn Memory, at: Virt) -> Result<Head> {
         let mut head = [0; 4];
         memory.read(at, &mut head)?;
         let [first, prologue, count, frame] = head;
         let (version, flags) = (first & 7, first >> 3);
         if !(1..=2).contains(&version) {
-            return Err(corrupt(format!("version {version} is not known")));
+            return Err(corrupt(at, format!("version {version} is not known")));
         }
-        let mut slots = vec![0; usize::from(count) * 2];
-        memory.read(at + 4, &mut slots)?;
-        let codes = codes(&slots, (frame & 15, u32::from(frame >> 4) * 16))
-            .ok_or_else(|| corrupt("its operations are none".into()))?;
-        let chained = if flags & 4 == 0 {
-            None
-        } else {
-            let mut entry = [0; RuntimeFunction::SIZE];
-            // The list of operations is padded to an even number.
-            let behind = 4 + u64::from(count).next_multiple_of(2) * 2;
-            memory.read(at + behind, &mut entry)?;
-            Some(RuntimeFunction::parse(&entry))
-        };
-        Ok(UnwindInfo {
+        Ok(Head {
+            at,
             version,
+            flags,
             prologue,
-            frame: (frame & 15 != 0).then_some((frame & 15, u32::from(frame >> 4) * 16)),
-            codes,
-            chained,
+            count,
+            frame,
         })
+    }
+
+    /// The entry of `.pdata` that lies behind the operations where the unwind data is chained.
+    pub(super) fn chained(&self, memory: &dyn Memory) -> Result<Option<RuntimeFunction>> {
+        if self.flags & 4 == 0 {
+            return Ok(None);
+        }
+        // The list of operations is padded to an even number.
+        let behind = 4 + u64::from(self.count).next_multiple_of(2) * 2;
+        RuntimeFunction::read(memory, self.at + behind).map(Some)
+    }
+}
+
+fn corrupt(at: Virt, why: String) -> Error {
+    Error::Corrupt {
+        what: format!("the unwind data at {at}"),
+        why,
     }
 }
 

@@ -192,7 +192,7 @@ fn of_code(
     let (reason, remarks) = reasons(report, &claims, class, framework, question, explained);
     Some(Suspect {
         module: module.clone(),
-        arch: report.arch,
+        arch: report.machine,
         class,
         explains: explained,
         role: if is_agent { Role::Agent } else { Role::Owner },

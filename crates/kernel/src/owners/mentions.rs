@@ -10,7 +10,7 @@ use super::readings::{Origin, Reading};
 use super::suspect::{Claim, Explains, Instruction, LONGEST, Role, Suspect};
 use crate::{Kernel, Module};
 use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic, OpKind, Register};
-use rkd_pooltags::{Arch, Class, Site, TagImage, Verdict, api::Kind};
+use rkd_pooltags::{Class, Machine, Site, TagImage, Verdict, api::Kind};
 
 /// Functions longer than this are not decoded up to a mention.
 const MOST_CODE: u32 = 0x10_0000;
@@ -50,7 +50,7 @@ pub(super) fn suspect(
     };
     Some(Suspect {
         module: module.clone(),
-        arch: image.arch,
+        arch: image.machine,
         class,
         explains: Explains::Unknown,
         role: Role::Owner,
@@ -105,10 +105,10 @@ fn claim(image: &TagImage, module: &Module, rva: u32, tag: u32, allocates: bool)
 
 /// The instruction whose operand begins at `rva`, and whether it moves that into the register of an argument.
 fn operand(image: &TagImage, rva: u32) -> Option<(u32, bool)> {
-    let bits = match image.arch {
-        Arch::X64 => 64,
-        Arch::X86 => 32,
-        Arch::Arm64 => return None,
+    let bits = match image.machine {
+        Machine::X64 => 64,
+        Machine::X86 => 32,
+        Machine::Arm64 => return None,
     };
     if !image.is_code(rva) {
         return None;

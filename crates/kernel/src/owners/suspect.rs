@@ -5,7 +5,7 @@ use super::readings::Origin;
 use crate::Module;
 use rkd_dump::addr::Virt;
 use rkd_pooltags::api::Pool;
-use rkd_pooltags::{Arch, Class, Site};
+use rkd_pooltags::{Class, Machine, Site};
 
 /// Bytes of the longest instruction of any machine.
 pub(super) const LONGEST: u32 = 16;
@@ -73,7 +73,7 @@ pub struct Suspect {
     /// The module.
     pub module: Module,
     /// Its processor.
-    pub arch: Arch,
+    pub arch: Machine,
     /// The strongest class of its claims.
     pub class: Class,
     /// Whether it can be what filled the pool.

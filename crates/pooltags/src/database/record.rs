@@ -2,8 +2,8 @@
 
 use super::Stored;
 use crate::api;
-use crate::image::Arch;
 use crate::report::{Agent, Class, Coverage, Reason, Report, Site, Verdict};
+use rkd_code::Machine;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ pub(super) fn write(stored: &Stored) -> String {
     let hex = |bytes: &Vec<u8>| bytes.iter().map(|b| format!("{b:02x}")).collect();
     let record = ImageRecord {
         file: report.file.clone(),
-        arch: report.arch.name().to_owned(),
+        arch: report.machine.name().to_owned(),
         time_stamp: Hex(report.time_stamp),
         size_of_image: Hex(report.image_size),
         verdict,
@@ -139,7 +139,7 @@ fn agent_record(agent: &Agent) -> AgentRecord {
 /// An image from its line.
 pub(super) fn read(text: &str) -> Result<Stored, String> {
     let record: ImageRecord = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    let arch = Arch::ALL
+    let machine = Machine::ALL
         .into_iter()
         .find(|a| a.name() == record.arch)
         .ok_or_else(|| format!("the processor {:.20?} is not known", record.arch))?;
@@ -169,7 +169,7 @@ pub(super) fn read(text: &str) -> Result<Stored, String> {
     Ok(Stored {
         report: Report {
             file: record.file,
-            arch,
+            machine,
             time_stamp: record.time_stamp.0,
             image_size: record.size_of_image.0,
             verdict: match record.verdict {

@@ -1,6 +1,7 @@
 //! The tables that an image's data directories point to. Each is read as far as it makes sense, and no further.
 
-use super::{Arch, Guard, Import, NameOf, Piece, TagImage};
+use super::{Guard, Import, NameOf, Piece, TagImage};
+use rkd_code::Machine;
 use rkd_dump::addr::Virt;
 use rkd_symbols::pe::{self, Imported, Target};
 
@@ -18,7 +19,11 @@ const MAX_CHAIN: usize = 32;
 
 fn directory(image: &TagImage, which: u32) -> Option<(u32, u32)> {
     let optional = image.u32(0x3c)?.checked_add(24)?;
-    let table = optional.checked_add(if image.arch.pointer() == 8 { 112 } else { 96 })?;
+    let table = optional.checked_add(if image.machine.pointer() == 8 {
+        112
+    } else {
+        96
+    })?;
     (which < image.u32(table - 4)?).then_some(())?;
     let (rva, size) = (
         image.u32(table + 8 * which)?,
@@ -74,7 +79,7 @@ fn delayed(image: &TagImage, found: &mut Vec<Import>) {
     let Some((table, _)) = directory(image, DELAY_IMPORT) else {
         return;
     };
-    let width = image.arch.pointer();
+    let width = image.machine.pointer();
     for i in 0..MAX_MODULES {
         let word = |n: u32| image.u32(table.checked_add(i * 32 + 4 * n)?);
         let (Some(module), Some(slots), Some(names)) = (word(1), word(3), word(4)) else {
@@ -114,7 +119,7 @@ fn nameless(image: &TagImage, named: usize, name_of: NameOf<'_>, found: &mut Vec
     let Some((table, size)) = directory(image, IMPORT_ADDRESSES) else {
         return;
     };
-    let width = image.arch.pointer();
+    let width = image.machine.pointer();
     for i in 0..(size / width).min(MAX_IMPORTS as u32) {
         let slot = table.saturating_add(i * width);
         if found[..named]
@@ -176,11 +181,15 @@ pub(super) fn relocations(image: &TagImage) -> Vec<u32> {
 
 /// The function table, cleaned, and what had to be left out of it.
 pub(super) fn pieces(image: &TagImage) -> (Vec<Piece>, Option<String>) {
-    let Some((table, size)) = directory(image, EXCEPTION).filter(|_| image.arch != Arch::X86)
+    let Some((table, size)) = directory(image, EXCEPTION).filter(|_| image.machine != Machine::X86)
     else {
         return (Vec::new(), None);
     };
-    let step = if image.arch == Arch::Arm64 { 8 } else { 12 };
+    let step = if image.machine == Machine::Arm64 {
+        8
+    } else {
+        12
+    };
     let mut raw: Vec<Piece> = image
         .slice(table, size)
         .chunks_exact(step)
@@ -192,8 +201,8 @@ pub(super) fn pieces(image: &TagImage) -> (Vec<Piece>, Option<String>) {
                     .ok()
                     .map(u32::from_le_bytes)
             };
-            match image.arch {
-                Arch::Arm64 => arm64_piece(image, word(0)?, word(1)?),
+            match image.machine {
+                Machine::Arm64 => arm64_piece(image, word(0)?, word(1)?),
                 _ => x64_piece(image, word(0)?, word(1)?, word(2)?),
             }
         })
@@ -265,13 +274,13 @@ pub(super) fn guard(image: &TagImage) -> Guard {
         return guard;
     };
     // offsets of IMAGE_LOAD_CONFIG_DIRECTORY32 and 64; the first word is the structure's own size
-    let (check, dispatch): (&[u32], &[u32]) = match image.arch {
-        Arch::X86 => (&[0x48], &[0x4c]),
+    let (check, dispatch): (&[u32], &[u32]) = match image.machine {
+        Machine::X86 => (&[0x48], &[0x4c]),
         _ => (&[0x70, 0x118], &[0x78, 0x120, 0x128]),
     };
     let size = image.u32(table).unwrap_or(0);
     let slot = |offset: u32| {
-        (offset.checked_add(image.arch.pointer())? <= size).then_some(())?;
+        (offset.checked_add(image.machine.pointer())? <= size).then_some(())?;
         image
             .rva_of(image.pointer(table.checked_add(offset)?)?)
             .filter(|&rva| rva != 0)

@@ -33,7 +33,7 @@ pub(super) fn find(image: &TagImage) -> Option<Wdf> {
 }
 
 fn record(image: &TagImage, name: u64) -> Option<Wdf> {
-    let width = image.arch.pointer();
+    let width = image.machine.pointer();
     let pointer = name.to_le_bytes();
     memchr::memmem::find_iter(&image.bytes, pointer.get(..width as usize)?)
         .take(MAX_NAMES)
