@@ -39,7 +39,6 @@ fn section(command: &Command) -> String {
         aliases,
         rhai,
         summary,
-        usage,
         help,
         examples,
         rows,
@@ -55,7 +54,7 @@ fn section(command: &Command) -> String {
         "" => "\nNot callable from Rhai.\n".to_string(),
         name => format!("\nIn Rhai: `{name}()`.\n"),
     };
-    text += &block(&format!("{usage}\n\n{help}"));
+    text += &block(&format!("{}\n\n{help}", command.usage()));
     text.extend(rows.iter().map(|rows| columns(rows)));
     for example in *examples {
         text += &format!("\nExample: {}\n", example.shows);
@@ -103,7 +102,7 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Completes, Example, Row};
+    use crate::command::{Completes, Example, Grammar, Row};
 
     /// A counter.
     #[derive(Row)]
@@ -124,9 +123,8 @@ mod tests {
             rhai: "vm",
             topic: Topic::Pool,
             summary: "what memory is used for",
-            usage: "!vm [Flags]",
+            grammar: Grammar::own("!vm [Flags]", Completes::Nothing),
             help: "Shows counters.\n\n  1   no processes\n",
-            completes: Completes::Nothing,
             examples: &[
                 Example {
                     line: "!vm 1",

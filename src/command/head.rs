@@ -16,13 +16,7 @@ pub fn find(table: &Table, line: &str) -> Result<(&'static Command, Args)> {
     let heads = heads(line);
     for (name, text) in &heads {
         if let Some(command) = named(table, name) {
-            return Ok((
-                command,
-                Args {
-                    name: name.clone(),
-                    text: text.trim_start().to_string(),
-                },
-            ));
+            return Ok((command, Args::new(name.as_str(), text.trim_start())));
         }
     }
     let word = heads.last().map_or("", |(name, _)| name.as_str());
@@ -189,7 +183,7 @@ fn takes_registers(name: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Completes, Sink, Topic};
+    use crate::command::{Grammar, Sink, Topic};
     use crate::session::Session;
 
     fn run(_: &mut Session, _: &Args, _: &mut dyn Sink) -> Result<()> {
@@ -203,9 +197,8 @@ mod tests {
             rhai: "",
             topic: Topic::Session,
             summary: "",
-            usage: "",
             help: "",
-            completes: Completes::Nothing,
+            grammar: Grammar::NOTHING,
             examples: &[],
             rows: &[],
             run,

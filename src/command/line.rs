@@ -1,5 +1,6 @@
 //! Running what was typed: a line is cut into commands, each is found in the table and run, and an error ends the command and not the line.
 
+use super::signature::{Handed, bind_text, bind_values};
 use super::{Args, Command, Sink, Value, alias, head, split};
 use crate::command::{Record, Row};
 use crate::session::Session;
@@ -66,14 +67,44 @@ pub fn expand(session: &Session, line: &str) -> String {
 /// # Errors
 /// Whatever the command says, or kd's words for a name that no command has. Counted in [`Session::errors`].
 pub fn run_command(session: &mut Session, text: &str, sink: &mut dyn Sink) -> Result<Flow> {
+    counted(session, sink, |session, sink| {
+        let (command, args) = head::find(table(), text)?;
+        typed(session, command, args, sink)
+    })
+}
+
+/// Runs a command that a script calls as a function: `name` is the spelling, and what is handed over is bound to the command's
+/// signature without becoming text.
+///
+/// # Errors
+/// As [`run_command`]; [`Error::Syntax`] where the command has no signature.
+pub fn run_called(
+    session: &mut Session,
+    command: &'static Command,
+    name: &str,
+    handed: &Handed,
+    sink: &mut dyn Sink,
+) -> Result<Flow> {
+    counted(session, sink, |session, sink| {
+        let mut args = Args::new(name, "");
+        bind_values(command, &mut args, handed, session)?;
+        (command.run)(session, &args, sink)
+    })
+}
+
+/// What is done around each command.
+fn counted(
+    session: &mut Session,
+    sink: &mut dyn Sink,
+    run: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()>,
+) -> Result<Flow> {
     if session.depth >= MAX_DEPTH {
         return Err(Error::Syntax(format!(
             "commands that call commands go more than {MAX_DEPTH} deep"
         )));
     }
     session.depth += 1;
-    let outcome =
-        head::find(table(), text).and_then(|(command, args)| call(session, command, args, sink));
+    let outcome = run(session, sink);
     session.depth -= 1;
     super::tell(session, sink)?;
     let outcome = outcome.and_then(|()| session.kernel.dump().check_whole());
@@ -88,7 +119,7 @@ pub fn run_command(session: &mut Session, text: &str, sink: &mut dyn Sink) -> Re
     }
 }
 
-fn call(
+fn typed(
     session: &mut Session,
     command: &'static Command,
     mut args: Args,
@@ -104,6 +135,7 @@ fn call(
             ))),
         };
     }
+    bind_text(command, &mut args, session)?;
     (command.run)(session, &args, sink)
 }
 

@@ -11,6 +11,7 @@ pub mod masm;
 pub mod range;
 pub mod schema;
 mod scope;
+pub mod signature;
 pub mod sink;
 pub mod split;
 mod telling;
@@ -18,11 +19,13 @@ pub mod value;
 pub mod wildcard;
 
 use crate::session::Session;
-pub use line::{Flow, is_command, run_command, run_line};
+pub use line::{Flow, is_command, run_called, run_command, run_line};
 pub use rkd_derive::{Record, Row};
-use rkd_dump::error::Result;
+use rkd_dump::error::{Error, Result};
 pub use schema::{Cell, CellKind, Cells, Column, Schema};
+pub use signature::{Args, Grammar, Signature};
 pub use sink::{Collect, KdLine, Kept, Row, Sink};
+use std::borrow::Cow;
 pub use telling::tell;
 pub use value::{Name, Record, Value};
 
@@ -38,18 +41,29 @@ pub struct Command {
     pub topic: Topic,
     /// At most 60 characters, without a full stop.
     pub summary: &'static str,
-    /// The usage line, in kd's notation: `!poolused [Flags [TagString]]`.
-    pub usage: &'static str,
+    /// How what stands behind the name is read.
+    pub grammar: Grammar,
     /// The long text of `help NAME`: every argument and flag, where the figures come from, what differs from kd.
     pub help: &'static str,
-    /// What Tab offers after the name.
-    pub completes: Completes,
     /// Worked examples, run and compared whole by `tests/it/examples.rs`.
     pub examples: &'static [Example],
     /// The kinds of rows that it makes, the most important one first.
     pub rows: &'static [&'static Schema],
     /// Does the work.
     pub run: fn(&mut Session, &Args, &mut dyn Sink) -> Result<()>,
+}
+
+impl Command {
+    /// The usage line, in kd's notation: `!poolused [/tN] [Flags [TagString]]`.
+    pub fn usage(&self) -> Cow<'static, str> {
+        self.grammar.usage(self.name)
+    }
+
+    /// The refusal of what was typed: the reason, if there is more to say, and the usage line.
+    pub fn misuse(&self, why: &str) -> Error {
+        let gap = if why.is_empty() { "" } else { "\n" };
+        Error::Syntax(format!("{why}{gap}Usage: {}", self.usage()))
+    }
 }
 
 /// A worked example: run against the practice dump `notmyfault`, and its output compared to the letter.
@@ -100,38 +114,4 @@ pub enum Completes {
     Commands,
     /// Files.
     Files,
-}
-
-/// What was typed after a command's name.
-#[derive(Clone, Debug)]
-pub struct Args {
-    /// The spelling that was used: the name or one of the aliases.
-    pub name: String,
-    /// The rest of the line, trimmed on the left; never cut apart, because kd's commands differ in how they read it.
-    pub text: String,
-}
-
-impl Args {
-    /// The words, divided at blanks; a word in double quotes may hold blanks and loses its quotes.
-    pub fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        let mut chars = self.text.chars().peekable();
-        while let Some(&c) = chars.peek() {
-            if c.is_whitespace() {
-                chars.next();
-                continue;
-            }
-            let mut word = String::new();
-            let mut quoted = false;
-            for c in chars.by_ref() {
-                match c {
-                    '"' => quoted = !quoted,
-                    c if c.is_whitespace() && !quoted => break,
-                    c => word.push(c),
-                }
-            }
-            words.push(word);
-        }
-        words
-    }
 }

@@ -1,6 +1,6 @@
 //! `as`, `aS`, `ad`, `al`: names that stand for text.
 
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic, masm};
+use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic, masm};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -11,14 +11,13 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "make, delete and list names that stand for text",
-    usage: "as [/x] Name Text | aS [/x] Name Text | ad Name | ad * | al",
+    grammar: Grammar::own("as [/x] Name Text | aS [/x] Name Text | ad Name | ad * | al", Completes::Commands),
     help: "\
 as makes a name stand for the rest of the line, semicolons included; aS for the text up to the next semicolon. From the next
 line on, the name is replaced where it stands alone between blanks, and anywhere as ${name}. /x takes the value of an expression
 instead of its text. ad deletes one name or all (*), al lists them.
 
 ${/d:name} is 1 where the name exists and 0 otherwise, ${/f:name} is empty where it does not exist.",
-    completes: Completes::Commands,
     examples: &[Example {
         line: "aS leak L?0x9000 \"Leak\"; al; ad leak",
         shows: "a name for a range and a pattern",
@@ -50,7 +49,7 @@ fn define(session: &mut Session, text: &str) -> Result<()> {
     if name.is_empty() {
         return Err(Error::Syntax(format!(
             "Syntax error: usage is {}",
-            COMMAND.usage
+            COMMAND.usage()
         )));
     }
     let value = match is_expression {

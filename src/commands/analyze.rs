@@ -3,7 +3,7 @@
 mod crash;
 mod report;
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use crash::Crash;
 use report::{Meaning, Report};
@@ -18,7 +18,7 @@ pub static COMMAND: Command = Command {
     rhai: "analyze",
     topic: Topic::Target,
     summary: "the bug check in words, and what is to blame",
-    usage: "!analyze [-v] | !analyze -show [Code [Arg1 [Arg2 [Arg3 [Arg4]]]]]",
+    grammar: Grammar::own("!analyze [-v] | !analyze -show [Code [Arg1 [Arg2 [Arg3 [Arg4]]]]]", Completes::Nothing),
     help: "\
 Says what the bug check means and what its arguments are, and which module is most likely to blame; with -v it shows what that
 is concluded from: the exception, the process, the stack. -show only explains a bug check, this dump's or one that is given.
@@ -29,7 +29,6 @@ over it, and a crash that somebody asked for (E2) blames whoever ran by chance. 
 Microsoft's database of failures; rkd does not, and makes no FAILURE_BUCKET_ID. The descriptions are rkd's own words.
 
 When the pool looks leaked, a note says which tag holds it.",
-    completes: Completes::Nothing,
     examples: &[
         Example { line: "!analyze", shows: "the short form", output: "\
 *******************************************************************************
@@ -125,10 +124,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         [] => false,
         [flag] if flag == "-v" => true,
         [flag, ..] => {
-            return Err(Error::Syntax(format!(
-                "!analyze knows -v and -show, not '{flag}'\nUsage: {}",
-                COMMAND.usage
-            )));
+            return Err(COMMAND.misuse(&format!("!analyze knows -v and -show, not '{flag}'")));
         }
     };
     if code == 0 {

@@ -1,11 +1,12 @@
 //! `!bigpool`: the large blocks of pool, their sizes, and what is in them. Ours: kd has nothing like it.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
+use crate::command::signature::{Item, Kind, Signature, Tags};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, sink};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
-use rkd_dump::error::{Error, Result};
+use rkd_dump::error::Result;
 use rkd_kernel::Kernel;
-use rkd_kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
+use rkd_kernel::pool::{BigBlock, BigTable, Tag};
 use std::collections::BTreeMap;
 
 /// See the module.
@@ -15,7 +16,10 @@ pub static COMMAND: Command = Command {
     rhai: "bigpool",
     topic: Topic::Pool,
     summary: "large pool blocks: addresses, sizes, what they hold",
-    usage: "!bigpool [TagString]",
+    grammar: Grammar::Signature(Signature {
+        wants: "takes one tag",
+        ..Signature::of(&[Item::optional("TagString", Kind::Tags, "a tag")])
+    }),
     help: "\
 Reads the table of pool blocks of a page and more (nt!PoolBigPageTable). Without an argument: how much each tag holds in such
 blocks. With a tag (case-sensitive, * and ? allowed): each block, then
@@ -25,7 +29,6 @@ blocks. With a tag (case-sensitive, * and ? allowed): each block, then
   which modules are pointed at from inside those pages: a clue to the owner when no code is found that passes the tag.
 
 This command is rkd's own.",
-    completes: Completes::Tags,
     examples: &[Example {
         line: "!bigpool Leak",
         shows: "the blocks of one tag",
@@ -42,13 +45,9 @@ ffff91010a9ea000 : tag Leak, size 0x2800000, Nonpaged pool
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let kernel = session.kernel.clone();
     let table = BigTable::of(&kernel)?;
-    match args.words().as_slice() {
-        [] => by_tag(session, &kernel, &table, out),
-        [tag] => blocks(session, &kernel, &table, &TagPattern::parse(tag)?, out),
-        _ => Err(Error::Syntax(format!(
-            "!bigpool takes one tag\nUsage: {}",
-            COMMAND.usage
-        ))),
+    match args.tags("TagString") {
+        None => by_tag(session, &kernel, &table, out),
+        Some(tags) => blocks(session, &kernel, &table, tags, out),
     }
 }
 
@@ -139,7 +138,7 @@ fn blocks(
     session: &Session,
     kernel: &Kernel,
     table: &BigTable,
-    pattern: &TagPattern,
+    pattern: &Tags,
     out: &mut dyn Sink,
 ) -> Result<()> {
     let mut sizes: BTreeMap<u64, u64> = BTreeMap::new();

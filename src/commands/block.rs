@@ -1,6 +1,6 @@
 //! `.block`: commands in braces, whose aliases are looked up when the block is reached.
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic, run_line, split};
+use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic, run_line, split};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -11,11 +11,10 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "run commands in braces",
-    usage: ".block { Commands }",
+    grammar: Grammar::own(".block { Commands }", Completes::Commands),
     help: "\
 Runs the commands in the braces. Aliases in a line are replaced before any of its commands runs; those in a block when the
 block is reached, so that an alias can be used in the line that makes it.",
-    completes: Completes::Commands,
     examples: &[Example {
         line: "aS x one; .block { .echo x }; ad x",
         shows: "an alias in the line that makes it",

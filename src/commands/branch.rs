@@ -1,7 +1,7 @@
 //! `.if`, `.elsif`, `.else`: commands on a condition.
 
 use super::block::{braces, brackets, nothing_more};
-use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, run_line};
+use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic, masm, run_line};
 use crate::session::Session;
 use rkd_dump::error::Result;
 
@@ -12,11 +12,10 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "run commands on a condition",
-    usage: ".if (Expression) { Commands } [.elsif (Expression) { Commands }] [.else { Commands }]",
+    grammar: Grammar::own(".if (Expression) { Commands } [.elsif (Expression) { Commands }] [.else { Commands }]", Completes::Commands),
     help: "\
 Runs the first block whose condition is not zero, or the one behind .else. Conditions are MASM expressions; = and == compare,
 and there is no && or ||: write & and | between comparisons, or use Rhai, where all this is easier.",
-    completes: Completes::Commands,
     examples: &[Example {
         line: ".if (wo(nt) == 5a4d) { .echo an image } .else { .echo something else }",
         shows: "a question to the memory",

@@ -1,6 +1,6 @@
 //! `.bugcheck`: why Windows stopped.
 
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -12,11 +12,10 @@ pub static COMMAND: Command = Command {
     rhai: "bugcheck",
     topic: Topic::Target,
     summary: "the bug check code and its four parameters",
-    usage: ".bugcheck",
+    grammar: Grammar::NOTHING,
     help: "\
 Shows the bug check code and its parameters, from the dump's header. A dump that was taken of a running system has none:
 the code is 0 or a code that stands for a live dump (161).",
-    completes: Completes::Nothing,
     examples: &[Example { line: ".bugcheck", shows: "the bug check of the practice dump", output: "\
 Bugcheck code 000000E2
 Arguments 00000000`00000000 00000000`00000000 00000000`00000000 00000000`00000000" }],

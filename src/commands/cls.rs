@@ -1,6 +1,6 @@
 //! `.cls`: an empty screen.
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::{Args, Command, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 
@@ -11,9 +11,8 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "clear the screen",
-    usage: ".cls",
+    grammar: Grammar::NOTHING,
     help: "Clears the screen. It does nothing when the output is no terminal, and never touches the log.",
-    completes: Completes::Nothing,
     examples: &[Example {
         line: ".cls",
         shows: "an empty screen",

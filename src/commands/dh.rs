@@ -4,7 +4,8 @@ mod rows;
 mod words;
 
 use super::lmi::module_of;
-use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, sink};
+use crate::command::signature::{Item, Kind, Place, Signature, Unknown, given};
+use crate::command::{Args, Command, Example, Grammar, Sink, Topic, masm, sink};
 use crate::session::Session;
 use jiff::Timestamp;
 use rkd_dump::addr::{Rva, Virt};
@@ -20,7 +21,18 @@ pub static COMMAND: Command = Command {
     rhai: "dh",
     topic: Topic::Modules,
     summary: "show the headers of an image",
-    usage: "!dh [-f] [-s] [-e] [-i] [-a] [-h] Module | Address",
+    grammar: Grammar::Signature(Signature {
+        unknown: Unknown::IsNone("!dh -h"),
+        ..Signature::of(&[
+            Item::flag("-f", "the file header and the optional header"),
+            Item::flag("-s", "the sections and the debug directory"),
+            Item::flag("-e", "the exports"),
+            Item::flag("-i", "the imports"),
+            Item::flag("-a", "everything"),
+            Item::flag("-h", "this help"),
+            Item::required("Module | Address", Kind::Module, ""),
+        ])
+    }),
     help: "\
 Shows the headers of an image: the file header, the optional header with the data directories, the sections, and behind the
 section that holds it the debug directory.
@@ -31,7 +43,6 @@ section that holds it the debug directory.
 
 The image is the one in memory: sections that are discarded after a driver has started are listed, though their pages are gone,
 and the image base is where the image was loaded. What is not in the dump is said. !lmi is shorter.",
-    completes: Completes::Modules,
     examples: &[Example {
         line: "!dh -s myfault",
         shows: "the sections of a driver",
@@ -59,67 +70,27 @@ SECTION HEADER #2
     run,
 };
 
-/// What is asked for.
-#[derive(Clone, Copy, Default)]
-struct Parts {
-    headers: bool,
-    sections: bool,
-    exports: bool,
-    imports: bool,
-}
-
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let (mut parts, mut help) = (Parts::default(), false);
-    let mut rest = args.text.trim();
-    while let Some(after) = rest.strip_prefix('-') {
-        let end = after.find(char::is_whitespace).unwrap_or(after.len());
-        let (letters, after) = after.split_at(end);
-        rest = after.trim_start();
-        for letter in letters.chars() {
-            match letter.to_ascii_lowercase() {
-                'f' => parts.headers = true,
-                's' => parts.sections = true,
-                'e' => parts.exports = true,
-                'i' => parts.imports = true,
-                'h' => help = true,
-                'a' => {
-                    parts = Parts {
-                        headers: true,
-                        sections: true,
-                        exports: true,
-                        imports: true,
-                    };
-                }
-                other => {
-                    return Err(Error::Syntax(format!(
-                        "'-{other}' is no option of !dh: !dh -h"
-                    )));
-                }
-            }
-        }
-    }
-    if help {
+    if args.has("h") {
         return out.text(COMMAND.help);
     }
-    if rest.is_empty() {
-        return Err(Error::Syntax(format!("Usage: {}", COMMAND.usage)));
-    }
-    if !(parts.headers || parts.sections || parts.exports || parts.imports) {
-        (parts.headers, parts.sections) = (true, true);
-    }
-    let base = base(session, rest)?;
+    let place = given(args.module("Module | Address"))?;
+    let wants = |part| args.has(part) || args.has("a");
+    let is_short = args.flags().next().is_none();
+    let headers_wanted = wants("f") || is_short;
+    let base = base(session, place)?;
     let kernel = session.kernel.clone();
     let image = Image::read(kernel.space(), base).map_err(|why| Error::Refused {
         text: format!("Cannot read the headers of the image at {base}"),
         why: Box::new(why),
     })?;
-    if parts.headers {
+    if headers_wanted {
         headers(session, base, &image, out)?;
     }
-    if parts.sections {
-        sections(&image, parts.headers, out)?;
+    if wants("s") || is_short {
+        sections(&image, headers_wanted, out)?;
     }
-    if parts.exports {
+    if wants("e") {
         let exports = image.exports();
         out.text("\n\nExports\n Ordinal  Address Name\n")?;
         for export in &exports.value.list {
@@ -130,7 +101,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             out.note(&format!("exports: {why}"))?;
         }
     }
-    if parts.imports {
+    if wants("i") {
         let imports = image.imports();
         out.text("\n\nImports\n Address Name\n")?;
         for import in &imports.value {
@@ -145,8 +116,12 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 }
 
 /// Where the image lies: at a module's base, or where it is said to.
-fn base(session: &Session, text: &str) -> Result<Virt> {
-    match module_of(session, &session.kernel, text) {
+fn base(session: &Session, place: Place<'_>) -> Result<Virt> {
+    let text = match place {
+        Place::At(at) => return Ok(at),
+        Place::Named(text) => text,
+    };
+    match module_of(session, &session.kernel, place) {
         Ok(module) if session.kernel.module(text).is_some() => Ok(module.base),
         // An address inside of a module is one that is meant: an image may lie there.
         Ok(_) => Ok(Virt(masm::evaluate(session, text)?)),

@@ -8,7 +8,7 @@ pub(super) use memory::{Memory, number};
 pub use rows::printable;
 
 use crate::command::range::Range;
-use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, masm, sink};
+use crate::command::{Args, Command, Completes, Example, Grammar, Row, Sink, Topic, masm, sink};
 use crate::session::Session;
 use form::{Form, Look};
 use rkd_dump::addr::Virt;
@@ -26,7 +26,7 @@ pub static COMMAND: Command = Command {
     rhai: "d",
     topic: Topic::Memory,
     summary: "show memory as bytes, numbers, text, pointers, symbols",
-    usage: "d{a|b|c|d|D|f|p|q|u|w|W} [/cN] [/p] [Range]",
+    grammar: Grammar::own("d{a|b|c|d|D|f|p|q|u|w|W} [/cN] [/p] [Range]", Completes::Symbols),
     help: "\
 Shows memory from an address on. Without a range each command goes on where the last one ended; d alone repeats the last form.
 
@@ -39,7 +39,6 @@ Shows memory from an address on. Without a range each command goes on where the 
 The range is an address alone (128 bytes are shown), addr L n (n objects), addr L?n (more than 256 MB), addr L-n (up to addr), or
 two addresses. /cN shows N columns; /p, or !db !dd ..., takes a physical address.
 What is not in the dump shows as ??, and a note says why.",
-    completes: Completes::Symbols,
     examples: &[
         Example {
             line: "db fffff807`47f51559 L10",

@@ -13,7 +13,7 @@ mod walk;
 
 pub use show::{shown_value, structure_at, value_of};
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic, masm, sink};
+use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic, masm, sink};
 use crate::session::Session;
 use fields::{Spec, members};
 use find::{Found, What, find, fitting, is_plain, list, variable_at};
@@ -29,7 +29,7 @@ pub static COMMAND: Command = Command {
     rhai: "dt",
     topic: Topic::Memory,
     summary: "show a type, or memory by a type",
-    usage: "dt [-abcdehioprstv] [-n|-y] [Module!]Type [[-n|-y] Field]... [Address] [-l Field]",
+    grammar: Grammar::own("dt [-abcdehioprstv] [-n|-y] [Module!]Type [[-n|-y] Field]... [Address] [-l Field]", Completes::Types),
     help: "\
 Shows the fields of a type; with an address, what lies there. Names may be written in any case.
 
@@ -60,7 +60,6 @@ are shown by their offsets, a number before its bits) nor what a function return
 
 A variable's name stands for its type and address where private symbols say them (dt driver!g_Object); of others name the type:
 dt nt!_LIST_ENTRY nt!PsActiveProcessHead. Without symbols rkd knows the types of nt that its own commands need.",
-    completes: Completes::Types,
     examples: &[
         Example {
             line: "dt nt!_LIST_ENTRY nt!PsActiveProcessHead",
@@ -169,7 +168,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 /// A line without a name: the address must be that of a variable whose type is known.
 fn nameless(session: &Session, options: &Options, out: &mut dyn Sink) -> Result<()> {
     let Some(word) = options.words.first() else {
-        return Err(Error::Syntax(format!("Usage: {}", COMMAND.usage)));
+        return Err(COMMAND.misuse(""));
     };
     let at = masm::evaluate(session, &word.text)?;
     let kernel = session.kernel.clone();

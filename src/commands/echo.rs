@@ -1,6 +1,6 @@
 //! `.echo`: a line of text.
 
-use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 
@@ -11,10 +11,9 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "print a line of text",
-    usage: ".echo Text | .echo \"Text\"",
+    grammar: Grammar::own(".echo Text | .echo \"Text\"", Completes::Nothing),
     help: "\
 Prints the text up to the next semicolon. In double quotes it may hold semicolons; the quotes themselves are not printed.",
-    completes: Completes::Nothing,
     examples: &[Example {
         line: ".echo \"one; two\"",
         shows: "text with a semicolon",

@@ -1,6 +1,6 @@
 //! `?`: what an expression comes to.
 
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic, masm};
+use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic, masm};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -12,7 +12,7 @@ pub static COMMAND: Command = Command {
     rhai: "evaluate",
     topic: Topic::Expressions,
     summary: "evaluate a MASM expression",
-    usage: "? Expression",
+    grammar: Grammar::own("? Expression", Completes::Symbols),
     help: "\
 Evaluates an expression of kd's own language, MASM, and shows the value as a signed decimal number and in hexadecimal.
 Without an expression it lists the commands, like help.
@@ -29,7 +29,6 @@ module (its base), a symbol (nt!Name or Name), a register. @ makes a register of
   $t0 .. $t19  $ip $csp $proc $thread $teb $peb $tpid $tid $ptrsize $pagesize $exp $p $dbgtime
 
 All arithmetic is that of unsigned 64-bit numbers and wraps.",
-    completes: Completes::Symbols,
     examples: &[
         Example {
             line: "? fffff807`47f59000 - fffff807`47f50000",

@@ -4,7 +4,7 @@ mod tokens;
 mod typed;
 mod value;
 
-use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, masm};
+use crate::command::{Args, Command, Completes, Example, Grammar, Row, Sink, Topic, masm};
 use crate::commands::dt::{shown_value, spelling, structure_at};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
@@ -20,7 +20,7 @@ pub static COMMAND: Command = Command {
     rhai: "evaluate_cpp",
     topic: Topic::Expressions,
     summary: "evaluate a C++ expression",
-    usage: "?? Expression",
+    grammar: Grammar::own("?? Expression", Completes::Nothing),
     help: "\
 Evaluates an expression in C++'s way of writing numbers and operators: 10 is ten, 0x10 is sixteen, 010 is eight, && || ! ~ and
 the rest bind as in C++, and everything is signed. @ introduces registers and pseudo-registers, @@masm( ) kd's own language.
@@ -34,7 +34,6 @@ nt!_ETHREAD; a variable has its type where private symbols say it.
 
 The result is shown with its type, as kd shows it: a number of no type is an int where it fits into 32 bits and an unsigned
 int64 where it does not; of a structure, and of what a pointer to one points at, the fields follow.",
-    completes: Completes::Nothing,
     examples: &[
         Example {
             line: "?? @$proc->UniqueProcessId",

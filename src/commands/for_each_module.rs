@@ -1,6 +1,8 @@
 //! `!for_each_module`: the same command for every loaded module.
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic, alias, run_line, sink};
+use crate::command::{
+    Args, Command, Completes, Example, Grammar, Sink, Topic, alias, run_line, sink,
+};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -13,7 +15,7 @@ pub static COMMAND: Command = Command {
     rhai: "for_each_module",
     topic: Topic::Modules,
     summary: "run a command once for every loaded module",
-    usage: "!for_each_module [Command | \"Command; Command\"]",
+    grammar: Grammar::own("!for_each_module [Command | \"Command; Command\"]", Completes::Commands),
     help: "\
 Runs a command once for every loaded module, in the loader's order: nt is the first. In the command these names stand for the
 module's own values, where they stand alone between blanks, or anywhere as ${@#Base}:
@@ -27,7 +29,6 @@ module's own values, where they stand alone between blanks, or anywhere as ${@#B
 
 Several commands stand in double quotes, which must not hold further quotes then. Without a command, every module is listed.
 Searching all modules for a pool tag:  !for_each_module s -a @#Base @#End \"Leak\"",
-    completes: Completes::Commands,
     examples: &[
         Example {
             line: "!for_each_module s -a @#Base @#End \"Leak\"",

@@ -2,7 +2,8 @@
 
 use super::block::{braces, brackets, nothing_more};
 use crate::command::{
-    Args, Collect, Command, Completes, Example, Flow, Sink, Topic, alias, masm, run_line, sink,
+    Args, Collect, Command, Completes, Example, Flow, Grammar, Sink, Topic, alias, masm, run_line,
+    sink,
 };
 use crate::session::{Jump, Session};
 use rkd_dump::error::{Error, Result};
@@ -14,7 +15,7 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "run commands for every word of an output",
-    usage: ".foreach [/pS N] [/ps N] (Name { Commands }) { Commands } | .foreach /s (Name \"Text\") { Commands }",
+    grammar: Grammar::own(".foreach [/pS N] [/ps N] (Name { Commands }) { Commands } | .foreach /s (Name \"Text\") { Commands }", Completes::Commands),
     help: "\
 Runs the commands in the round brackets without showing what they print, divides it at blanks and line ends, and runs the other
 commands once for each word. There the name stands for the word: alone between blanks, or anywhere as ${name}.
@@ -23,7 +24,6 @@ commands once for each word. There the name stands for the word: alone between b
   /s       takes the words of a text instead of an output
 
 Rhai does the same with data instead of words:  for m in lm() { print(m.name) }",
-    completes: Completes::Commands,
     examples: &[Example {
         line: ".foreach /s (word \"one two three\") { .echo <${word}> }",
         shows: "a loop over words",

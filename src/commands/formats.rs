@@ -1,8 +1,7 @@
 //! `.formats`: one number in every way of writing it.
 
-use crate::command::{
-    Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, clock, masm,
-};
+use crate::command::signature::{Item, Kind, given};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value, clock};
 use crate::session::Session;
 use jiff::tz::TimeZone;
 use rkd_dump::addr::Virt;
@@ -15,7 +14,7 @@ pub static COMMAND: Command = Command {
     rhai: "formats",
     topic: Topic::Expressions,
     summary: "show a number in all formats: hex, text, time, float",
-    usage: ".formats Expression",
+    grammar: Grammar::of(&[Item::required("Expression", Kind::Number, "")]),
     help: "\
 Evaluates an expression and shows the value in hexadecimal, decimal, octal and binary, as characters, as a time, and as
 floating point numbers.
@@ -23,7 +22,6 @@ floating point numbers.
 A value of up to 31 bits is a time in seconds since 1970, a larger one a FILETIME (units of 100 ns since 1601, shown with
 milliseconds and the distance to UTC); both in the zone that .tz shows. The characters go from the highest byte to the
 lowest, so that a pool tag is read from right to left.",
-    completes: Completes::Symbols,
     examples: &[
         Example {
             line: ".formats 6b61654c",
@@ -59,7 +57,7 @@ Evaluate expression:
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let value = masm::evaluate(session, &args.text)?;
+    let value = given(args.number("Expression"))?;
     session.last_value = value;
     out.row(&Formats {
         value,

@@ -1,7 +1,8 @@
 //! `help`, `.hh`, `.help`, `!help`: what there is, and how it is used.
 
 use crate::command::line::table;
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, head};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value, head};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -12,13 +13,12 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "list the commands, or explain one",
-    usage: "help [Command]",
+    grammar: Grammar::of(&[Item::optional("Command", Kind::Command, "")]),
     help: "\
 Without an argument it lists every command with one line of explanation, by topic. With the name of a command it shows how
 the command is called, what its arguments mean, and examples with what they print on the practice dump of rkd demo.
 
 kd's .hh opens a help file; here it is the same as help.",
-    completes: Completes::Commands,
     examples: &[Example {
         line: ".hh q",
         shows: "the help of a command",
@@ -39,15 +39,18 @@ Leaves at once; the dump is never changed. q, qq and qd are the same here.
 };
 
 fn run(_: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    match args.words().as_slice() {
-        [] => list(out),
-        [name, ..] => match find(name) {
-            Some(command) => out.row(&Help(command)),
-            None => Err(Error::NotFound(match head::suggest(table(), name) {
-                Some(guess) => format!("There is no command {name}; did you mean {guess} ?"),
-                None => format!("There is no command {name}; help lists them."),
-            })),
-        },
+    let Some(name) = args
+        .text("Command")
+        .and_then(|text| text.split_whitespace().next())
+    else {
+        return list(out);
+    };
+    match find(name) {
+        Some(command) => out.row(&Help(command)),
+        None => Err(Error::NotFound(match head::suggest(table(), name) {
+            Some(guess) => format!("There is no command {name}; did you mean {guess} ?"),
+            None => format!("There is no command {name}; help lists them."),
+        })),
     }
 }
 
@@ -105,7 +108,7 @@ impl Row for Summary {
         vec![
             ("name", self.0.name.into()),
             ("summary", self.0.summary.into()),
-            ("usage", self.0.usage.into()),
+            ("usage", self.0.usage().into_owned().into()),
         ]
     }
 
@@ -137,7 +140,7 @@ impl Row for Help {
             ),
             ("rhai", command.rhai.into()),
             ("summary", command.summary.into()),
-            ("usage", command.usage.into()),
+            ("usage", command.usage().into_owned().into()),
             ("help", command.help.into()),
         ]
     }
@@ -146,7 +149,9 @@ impl Row for Help {
         let command = self.0;
         let mut text = format!(
             "{}  -  {}\n\nUsage: {}",
-            command.name, command.summary, command.usage
+            command.name,
+            command.summary,
+            command.usage()
         );
         if !command.aliases.is_empty() {
             text.push_str(&format!("\nAlso:  {}", command.aliases.join(", ")));

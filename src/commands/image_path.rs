@@ -1,6 +1,6 @@
 //! `.exepath`: where the files of images are looked for.
 
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_symbols::ImagePath;
@@ -12,7 +12,7 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "show or set where files of drivers are looked for",
-    usage: ".exepath[+] [Path[;Path]...]",
+    grammar: Grammar::own(".exepath[+] [Path[;Path]...]", Completes::Files),
     help: "\
 .exepath shows the executable image path, or sets it; .exepath+ adds to it; -i on the command line sets it from the start. A place
 on the path is a folder (its subfolders drivers, System32 and System32\\drivers are looked into, too), a single file, or
@@ -21,7 +21,6 @@ srv*CACHE*URL, of which the cache is used.
 A dump lacks pages of drivers: INIT is discarded after the start, and PAGE is paged out when memory is short. !poolowner and !leak
 then read the driver's file instead, if the time stamp and the size in its header are those of the loaded image. A file of another
 build is never taken.",
-    completes: Completes::Files,
     examples: &[Example {
         line: ".exepath /images; .exepath+ /more",
         shows: "a path of two places",

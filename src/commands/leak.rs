@@ -2,7 +2,8 @@
 
 mod rows;
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::signature::{Item, Kind, Signature, Tags};
+use crate::command::{Args, Command, Example, Grammar, Sink, Topic};
 use crate::commands::poolowner::row::{OwnerRow, pool_word};
 use crate::commands::poolowner::{self, Request};
 use crate::session::Session;
@@ -20,7 +21,10 @@ pub static COMMAND: Command = Command {
     rhai: "leak",
     topic: Topic::Pool,
     summary: "is there a pool leak, whose, how sure, and what next",
-    usage: "!leak [Tag]",
+    grammar: Grammar::Signature(Signature {
+        wants: "wants one tag or none",
+        ..Signature::of(&[Item::optional("Tag", Kind::Tag, "a tag")])
+    }),
     help: "\
 Goes the whole way from the counters to a verdict: which pool is too large (!vm), which tag holds it (!poolused), whose tag that is
 (!poolowner), how sure all this is, and what to do next. With Tag, the same for a tag of your own choice.
@@ -32,7 +36,6 @@ was freed is the best hint, and two dumps (!pooldiff) are proof.
 
 On a dump that cannot tell, it says why and what to ask for. This command is rkd's own; its rows are of the kinds pool, owner,
 advice and verdict, in Rhai as leak(). rkd run pool-leak does the same for many dumps.",
-    completes: Completes::Tags,
     examples: &[Example {
         line: "!leak",
         shows: "the article's machine",
@@ -68,14 +71,7 @@ The verdict
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let asked = match args.words().as_slice() {
-        [] => None,
-        [tag] => Some(poolowner::parse_tag(tag)?),
-        _ => {
-            let why = "!leak wants one tag or none";
-            return Err(Error::Syntax(format!("{why}\nUsage: {}", COMMAND.usage)));
-        }
-    };
+    let asked = args.tags("Tag").and_then(Tags::one);
     let kernel = session.kernel.clone();
     let books = match Books::read(&kernel) {
         Ok(books) => books,

@@ -6,7 +6,7 @@ mod verbose;
 
 pub use state::{SymbolState, symbol_state};
 
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use options::{Columns, Options, Which};
 use rkd_dump::addr::Virt;
@@ -20,7 +20,7 @@ pub static COMMAND: Command = Command {
     rhai: "lm",
     topic: Topic::Modules,
     summary: "list the loaded and the unloaded modules",
-    usage: "lm[Options] [a Address] [m Pattern | M Pattern]",
+    grammar: Grammar::own("lm[Options] [a Address] [m Pattern | M Pattern]", Completes::Modules),
     help: "\
 Lists the modules by address. Options may be run together (lmvm nt, lmksm, lm1m).
 
@@ -42,7 +42,6 @@ the image where no symbol file was found, or (no symbols). M in front: symbols o
 build (.reload /i); T or C: the loader's entry lacks the time stamp or checksum.
 
 Times are shown in the zone of this machine (TZ), as kd does; .tz or --tz choose another one.",
-    completes: Completes::Modules,
     examples: &[Example {
         line: "lm m myf*",
         shows: "the modules whose name begins with myf",

@@ -1,7 +1,8 @@
 //! `!lmi`: a module in a few lines, from its image and from what was done about its symbols.
 
 use super::lm::{SymbolState, symbol_state};
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, masm};
+use crate::command::signature::{Item, Kind, Place, given};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value, masm};
 use crate::session::Session;
 use jiff::Timestamp;
 use rkd_dump::addr::Virt;
@@ -16,13 +17,12 @@ pub static COMMAND: Command = Command {
     rhai: "lmi",
     topic: Topic::Modules,
     summary: "summarize a module's headers and symbols",
-    usage: "!lmi Module | Address",
+    grammar: Grammar::of(&[Item::required("Module | Address", Kind::Module, "")]),
     help: "\
 Shows what the headers of a module's image say: machine, time stamp, size, checksum, the debug directory with the GUID and age of
 its PDB; and what was done about its symbols so far. What is not mapped or not in the dump is said.
 
 The lines about the image are left out when its headers are not in the dump. !dh shows all of the headers.",
-    completes: Completes::Modules,
     examples: &[Example {
         line: "!lmi myfault",
         shows: "the driver of the article",
@@ -62,36 +62,36 @@ pub(super) fn machine(number: u16) -> &'static str {
 pub(super) fn module_of<'a>(
     session: &Session,
     kernel: &'a Kernel,
-    text: &str,
+    place: Place<'_>,
 ) -> Result<&'a Module> {
-    if let Some(module) = kernel.module(text) {
-        return Ok(module);
-    }
-    let by_file = kernel
-        .modules()
-        .iter()
-        .find(|module| module.image_name.eq_ignore_ascii_case(text));
-    if let Some(module) = by_file {
-        return Ok(module);
-    }
     let refused = |why: Error| Error::Refused {
-        text: format!("{text} not found"),
+        text: format!("{place} not found"),
         why: Box::new(why),
     };
-    let at = Virt(masm::evaluate(session, text).map_err(refused)?);
+    let at = match place {
+        Place::At(at) => at,
+        Place::Named(text) => {
+            let by_file = |module: &&Module| module.image_name.eq_ignore_ascii_case(text);
+            let module = kernel.module(text);
+            if let Some(module) = module.or_else(|| kernel.modules().iter().find(by_file)) {
+                return Ok(module);
+            }
+            Virt(masm::evaluate(session, text).map_err(refused)?)
+        }
+    };
     kernel
         .module_at(at)
         .ok_or_else(|| refused(Error::NotFound(format!("{at} lies in no loaded module"))))
 }
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let text = args.text.trim();
-    if text.is_empty() {
-        return Err(Error::Syntax(format!("Usage: {}", COMMAND.usage)));
-    }
-    out.text(&format!("Loaded Module Info: [{}] ", text.to_lowercase()))?;
+    let place = given(args.module("Module | Address"))?;
+    out.text(&format!(
+        "Loaded Module Info: [{}] ",
+        place.to_string().to_lowercase()
+    ))?;
     let kernel = session.kernel.clone();
-    let module = module_of(session, &kernel, text)?;
+    let module = module_of(session, &kernel, place)?;
     let image = Image::read(kernel.space(), module.base);
     let missing = match &image {
         Err(why) => Some(format!("the headers of {}: {why}", module.name)),

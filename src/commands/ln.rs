@@ -1,10 +1,11 @@
 //! `ln`: which symbols lie at an address, or on either side of it.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, masm};
+use crate::command::signature::{Item, Kind, given};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value};
 use crate::commands::x::look::{Describer, Symbol};
 use crate::session::Session;
 use rkd_dump::addr::{Rva, Virt};
-use rkd_dump::error::{Error, Result};
+use rkd_dump::error::Result;
 use rkd_kernel::{Kernel, Module};
 use rkd_symbols::{Source, SymbolTable};
 
@@ -15,14 +16,16 @@ pub static COMMAND: Command = Command {
     rhai: "ln",
     topic: Topic::Symbols,
     summary: "show the symbols nearest to an address",
-    usage: "ln [/D] Address",
+    grammar: Grammar::of(&[
+        Item::flag("/D", "nothing: kd makes links"),
+        Item::required("Address", Kind::Address, ""),
+    ]),
     help: "\
 Shows the last symbol at or below the address with the distance, and the next one above. Where symbols lie at the address
 itself, all of them are listed as exact matches. Outside of all modules kd shows nothing, and a note says so.
 
 The symbols of the module are read if they have not been yet. Where a table knows only some of the symbols (rkd's built-in
 facts, exports), the nearest one may be far away and have nothing to do with the address: a note says where they come from.",
-    completes: Completes::Symbols,
     examples: &[
         Example {
             line: "ln nt!PsLoadedModuleList",
@@ -50,12 +53,7 @@ Set bu breakpoint
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let text = args.text.trim();
-    let text = text.strip_prefix("/D").unwrap_or(text);
-    if text.trim().is_empty() {
-        return Err(Error::Syntax(format!("Usage: {}", COMMAND.usage)));
-    }
-    let at = Virt(masm::evaluate(session, text)?);
+    let at = given(args.address("Address"))?;
     let kernel = session.kernel.clone();
     let Some(module) = kernel.module_at(at) else {
         return out.note(&format!("{at} lies in no loaded module"));

@@ -1,6 +1,6 @@
 //! `.logopen`, `.logappend`, `.logclose`: everything that is typed and printed, in a file too.
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use jiff::Zoned;
 use rkd_dump::error::{Error, Result};
@@ -15,7 +15,7 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "write everything to a log file too",
-    usage: ".logopen [/t] [/d] [File] | .logappend [File] | .logclose",
+    grammar: Grammar::own(".logopen [/t] [/d] [File] | .logappend [File] | .logclose", Completes::Files),
     help: "\
 .logopen writes everything that is typed and printed from now on to a file too, after emptying it; .logappend keeps what is in
 the file; .logclose ends the log. Opening another log closes the first. Without a name, the file is dbgeng.log in the current
@@ -25,7 +25,6 @@ directory.
   /d   the file is called after the dump, with the extension .log
 
 The log is text in UTF-8, as kd would print it, whatever the format on the screen. kd's /u (UTF-16) is not done.",
-    completes: Completes::Files,
     examples: &[Example { line: ".logclose", shows: "without a log", output: "No log file open" }],
     rows: &[],
     run,

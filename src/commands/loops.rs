@@ -1,7 +1,9 @@
 //! `.for`, `.while`, `.do`, and the ways out of them: `.break` and `.continue`.
 
 use super::block::{braces, brackets, nothing_more};
-use crate::command::{Args, Command, Completes, Example, Flow, Sink, Topic, masm, run_line, sink};
+use crate::command::{
+    Args, Command, Completes, Example, Flow, Grammar, Sink, Topic, masm, run_line, sink,
+};
 use crate::session::{Jump, Session};
 use rkd_dump::error::{Error, Result};
 
@@ -12,12 +14,11 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "run commands again and again",
-    usage: ".for (Commands; Expression; Commands) { Commands } | .while (Expression) { Commands } | .do { Commands } (Expression)",
+    grammar: Grammar::own(".for (Commands; Expression; Commands) { Commands } | .while (Expression) { Commands } | .do { Commands } (Expression)", Completes::Commands),
     help: "\
 Runs a block as long as a MASM expression is not zero. .for runs its first commands once before, its last ones after each turn;
 .do looks at the expression after each turn. .break leaves the innermost loop, .continue goes on with its next turn. Ctrl-C ends
 every loop.",
-    completes: Completes::Commands,
     examples: &[
         Example {
             line: ".for (r $t0 = 0; @$t0 < 3; r $t0 = @$t0 + 1) { ? @$t0 }",

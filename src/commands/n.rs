@@ -1,7 +1,8 @@
 //! `n`: the base of numbers without a prefix.
 
 use crate::command::masm::{Numbers, evaluate};
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -12,11 +13,10 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Expressions,
     summary: "show or set the base of numbers: 16, 10 or 8",
-    usage: "n [8 | 10 | 16]",
+    grammar: Grammar::of(&[Item::optional("8 | 10 | 16", Kind::Text, "")]),
     help: "\
 Shows the base in which numbers without a prefix are read, or sets it to 8, 10 or 16; the number is always read as decimal.
 It is 16 at the start. Prefixes (0x, 0n, 0t, 0y) and output are not changed by it.",
-    completes: Completes::Nothing,
     examples: &[
         Example { line: "n", shows: "the base at the start", output: "base is 16" },
         Example {
@@ -30,14 +30,14 @@ It is 16 at the start. Prefixes (0x, 0n, 0t, 0y) and output are not changed by i
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let text = args.text.trim();
+    let text = args.text("8 | 10 | 16").unwrap_or_default();
     if !text.is_empty() {
         session.radix = match evaluate(&Numbers { radix: 10 }, text) {
             Ok(radix @ (8 | 10 | 16)) => radix as u32,
             _ => {
                 return Err(Error::Syntax(format!(
                     "Syntax error at '{}': the base is 8, 10 or 16",
-                    args.text
+                    text
                 )));
             }
         };

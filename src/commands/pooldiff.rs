@@ -1,6 +1,7 @@
 //! `!pooldiff`: which tags grew between another look at the same machine and this dump. Ours.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value};
 use crate::session::Session;
 use rkd_dump::Dump;
 use rkd_dump::error::{Error, Result};
@@ -16,7 +17,10 @@ pub static COMMAND: Command = Command {
     rhai: "pooldiff",
     topic: Topic::Pool,
     summary: "which tags grew since another dump of the machine",
-    usage: "!pooldiff FILE [TagCount]",
+    grammar: Grammar::of(&[
+        Item::required("FILE", Kind::File, "the other dump"),
+        Item::optional("TagCount", Kind::Decimal, "a decimal number of tags"),
+    ]),
     help: "\
 Compares the pool tags of this dump with those of another one of the same machine, or with what another program saw: a log of
 PoolMon (poolmon -n FILE), a table of PoolMonX or System Informer, or the CSV of rkd's own !poolused. Growth is in bytes and in
@@ -25,7 +29,6 @@ without it) says how many. A table without headings, as PoolMonX v3 saves it, is
 
 A single dump cannot tell a leak from a heavy load. If the other dump is the later one, the figures are turned round.
 This command is rkd's own; in Rhai, pool_diff(a, b) compares the rows of two !poolused in the same way.",
-    completes: Completes::Files,
     examples: &[Example {
         line: "!pooldiff",
         shows: "what it wants",
@@ -38,17 +41,10 @@ Usage: !pooldiff FILE [TagCount]",
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let usage = |why: String| Error::Syntax(format!("{why}\nUsage: {}", COMMAND.usage));
-    let words = args.words();
-    let (file, most) = match words.as_slice() {
-        [file] => (file, 20),
-        [file, most] => (
-            file,
-            most.parse()
-                .map_err(|_| usage(format!("'{most}' is no number of tags")))?,
-        ),
-        _ => return Err(usage("!pooldiff wants the other dump".into())),
-    };
+    let file = args.text("FILE").unwrap_or_default();
+    let most = args
+        .number("TagCount")
+        .map_or(20, |most| usize::try_from(most).unwrap_or(usize::MAX));
     session.check_files()?;
     let here = look(&session.kernel)?;
     let other = other_look(session, Path::new(file), &here)?;

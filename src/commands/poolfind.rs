@@ -1,14 +1,15 @@
 //! `!poolfind`: where the blocks of a tag are – the large ones from their table at once, the small ones by their headers.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
+use crate::command::signature::{Flag, Item, Kind, Signature, Tags, Unknown, given};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, sink};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
-use rkd_dump::error::{Error, Result};
+use rkd_dump::error::Result;
 use rkd_kernel::Kernel;
 use rkd_kernel::found::Found;
 use rkd_kernel::pool::headers::{GRANULE, HeaderLayout, LargeBlocks, scan};
 use rkd_kernel::pool::regions::{Region, regions};
-use rkd_kernel::pool::{BigBlock, BigTable, Tag, TagPattern};
+use rkd_kernel::pool::{BigBlock, BigTable, Tag};
 
 /// See the module.
 pub static COMMAND: Command = Command {
@@ -17,7 +18,21 @@ pub static COMMAND: Command = Command {
     rhai: "poolfind",
     topic: Topic::Pool,
     summary: "where the blocks of a tag are",
-    usage: "!poolfind Tag [-nonpaged | -paged] [-small | -large]",
+    grammar: Grammar::Signature(Signature {
+        unknown: Unknown::RkdHasNo,
+        ..Signature::of(&[
+            Item::required("Tag", Kind::Tags, "a tag"),
+            Item::OneOf(&[
+                Flag { also: "0", ..Flag::new("-nonpaged", "the nonpaged pool only") },
+                Flag { also: "1", ..Flag::new("-paged", "the paged pool only") },
+            ]),
+            Item::OneOf(&[
+                Flag::new("-small", "blocks with a header only"),
+                Flag::new("-large", "blocks of the big-page table only"),
+            ]),
+            Item::Idle(&["-global", "-tag"]),
+        ])
+    }),
     help: "\
 Lists the blocks of a tag (case-sensitive; * and ? allowed): first the large ones, from the kernel's own table, then small ones by
 their pool headers, page by page through the parts of the pool that are in the dump. -nonpaged or 0, and -paged or 1, choose a
@@ -25,7 +40,6 @@ pool; without either both are searched. -large and -small choose the kind of blo
 
 A header is no proof: it stays behind when a block is freed. The note at the end says how many blocks the tracker counts and how
 much of the pool was there to be searched, so that \"found 2 of 300\" has a reason.",
-    completes: Completes::Tags,
     examples: &[Example {
         line: "!poolfind Leak -nonpaged -large",
         shows: "the large blocks of a tag",
@@ -41,44 +55,22 @@ ffff910135333000 : tag Leak, size 0x2800000, Nonpaged pool
 };
 
 struct Request {
-    pattern: TagPattern,
-    typed: String,
+    tags: Tags,
     paged: Option<bool>,
     small: bool,
     large: bool,
 }
 
 impl Request {
-    fn parse(args: &Args) -> Result<Request> {
-        let usage = |why: String| Error::Syntax(format!("{why}\nUsage: {}", COMMAND.usage));
-        let (mut tag, mut paged, mut small, mut large) = (None, None, true, true);
-        for word in args.words() {
-            match word.as_str() {
-                "-nonpaged" => paged = Some(false),
-                "-paged" => paged = Some(true),
-                "-small" => large = false,
-                "-large" => small = false,
-                "-global" | "-tag" => {}
-                "0" if tag.is_some() => paged = Some(false),
-                "1" if tag.is_some() => paged = Some(true),
-                option if option.starts_with('-') => {
-                    return Err(usage(format!("rkd's !poolfind has no {option}")));
-                }
-                typed if tag.is_none() => tag = Some(typed.to_string()),
-                other => return Err(usage(format!("'{other}' is one argument too many"))),
-            }
-        }
-        let typed = tag.ok_or_else(|| usage("!poolfind wants a tag".into()))?;
-        let number = typed
-            .strip_prefix("0x")
-            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        let typed = number.map_or(typed.clone(), |value| Tag::from_u32(value).to_string());
+    fn of(args: &Args) -> Result<Request> {
+        let pool = args
+            .flags()
+            .rfind(|flag| matches!(*flag, "paged" | "nonpaged"));
         Ok(Request {
-            pattern: TagPattern::parse(&typed)?,
-            typed,
-            paged,
-            small,
-            large,
+            tags: given(args.tags("Tag"))?.clone(),
+            paged: pool.map(|pool| pool == "paged"),
+            small: !args.has("large"),
+            large: !args.has("small"),
         })
     }
 
@@ -88,13 +80,14 @@ impl Request {
 
     /// kd names the tag as a number and as text.
     fn title(&self) -> String {
-        let tag = Tag::parse(&self.typed).map_or(0, Tag::to_u32);
-        format!("tag {tag:#x} ({})", self.typed)
+        let typed = self.tags.to_string();
+        let tag = self.tags.one().or_else(|| Tag::parse(&typed).ok());
+        format!("tag {:#x} ({typed})", tag.map_or(0, Tag::to_u32))
     }
 }
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let request = Request::parse(args)?;
+    let request = Request::of(args)?;
     let kernel = session.kernel.clone();
     let table = BigTable::of(&kernel)?;
     let (blocks, mut found) = large(session, &kernel, &table, &request, out)?;
@@ -109,7 +102,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     let account = Found::new(
         &kernel,
-        |tag| request.pattern.matches(tag),
+        |tag| request.tags.matches(tag),
         request.paged,
         found,
         request.small.then_some(pages),
@@ -139,7 +132,7 @@ fn large(
             all.push(block);
             if request.large
                 && request.wants_pool(block.is_paged())
-                && request.pattern.matches(block.tag)
+                && request.tags.matches(block.tag)
             {
                 found += 1;
                 out.row(&Block {
@@ -178,7 +171,7 @@ fn small(
         if seen % 1024 == 0 {
             out.progress(seen, 0, "pages")?;
         }
-        for block in layout.candidates(page, bytes, region, |tag| request.pattern.matches(tag)) {
+        for block in layout.candidates(page, bytes, region, |tag| request.tags.matches(tag)) {
             *found += 1;
             let pool = if block.paged {
                 "Paged pool"

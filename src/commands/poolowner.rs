@@ -5,9 +5,10 @@ pub mod proof;
 mod request;
 pub mod row;
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::signature::{Item, Kind, given};
+use crate::command::{Args, Command, Example, Grammar, Sink, Topic};
 use crate::session::Session;
-pub use request::{Request, parse_tag};
+pub use request::Request;
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::owners::{Answer, Gone, Inquiry, Outcome, Question, inquire};
 use rkd_kernel::pool::{Tag, TagUse};
@@ -20,7 +21,13 @@ pub static COMMAND: Command = Command {
     rhai: "owners",
     topic: Topic::Pool,
     summary: "which driver allocates under a tag, with proof",
-    usage: "!poolowner Tag | * [/tN] [-v] [-all] [-raw]",
+    grammar: Grammar::of(&[
+        Item::required("Tag | *", Kind::Tags, "a tag, or * for all that are in use"),
+        Item::most("a decimal number of tags"),
+        Item::flag("-v", "every site"),
+        Item::flag("-all", "every module is read"),
+        Item::flag("-raw", "bytes that prove nothing, too"),
+    ]),
     help: "\
 Reads the code of the loaded modules as an expert would, and names every driver that passes the tag to an interface of the pool,
 with the two instructions that prove it: the one that holds the tag, and the call. Tag is case-sensitive, shorter ones are padded
@@ -40,7 +47,6 @@ A driver that is proven to use the tag but allocates from the other pool is rule
 -v shows every site; -all reads every module, not only those that hold the bytes of the tag. When nobody is proven, all modules
 are read anyway, and the notes say how many could be: pages of code that the dump lacks are read from the driver's file, if
 -i IMAGEPATH or .exepath leads to the very build. This command is rkd's own; in Rhai it is owners(tag).",
-    completes: Completes::Tags,
     examples: &[
         Example {
             line: "!poolowner Leak",
@@ -90,15 +96,13 @@ fffff807`24501060 ff1502100000    call    qword ptr [storport+0x2068 (fffff807`2
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let request = Request::parse(args)?;
+    let request = Request::of(args);
+    let tags = given(args.tags("Tag | *"))?;
     let kernel = session.kernel.clone();
     let books = rkd_kernel::pool::tracker::tracker(&kernel);
-    if request.is_list() {
+    let Some(tag) = tags.one() else {
         let tracker = books?;
-        return list::run(session, &request, &tracker.tags, out);
-    }
-    let Some(tag) = request.tag else {
-        return Err(request::usage("which tag?"));
+        return list::run(session, tags, &request, &tracker.tags, out);
     };
     let known: &[TagUse] = books
         .as_ref()

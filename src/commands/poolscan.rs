@@ -1,13 +1,14 @@
 //! `!poolscan`: how many blocks of each tag the pool's own pages show, beside what the tracker counts. Ours.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, sink};
+use crate::command::signature::{Item, Kind, Signature};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, sink};
 use crate::session::Session;
-use rkd_dump::error::{Error, Result};
+use rkd_dump::error::Result;
 use rkd_kernel::found::Found;
 use rkd_kernel::pool::headers::{HeaderLayout, LargeBlocks, scan};
 use rkd_kernel::pool::regions::regions;
 use rkd_kernel::pool::tracker::tracker;
-use rkd_kernel::pool::{BigTable, Tag, TagPattern};
+use rkd_kernel::pool::{BigTable, Tag};
 use std::collections::BTreeMap;
 
 /// See the module.
@@ -17,14 +18,16 @@ pub static COMMAND: Command = Command {
     rhai: "poolscan",
     topic: Topic::Pool,
     summary: "count pool blocks by their headers, per tag",
-    usage: "!poolscan [TagString]",
+    grammar: Grammar::Signature(Signature {
+        wants: "takes one tag",
+        ..Signature::of(&[Item::optional("TagString", Kind::Tags, "a tag")])
+    }),
     help: "\
 Goes through every page of pool that is in the dump, counts the blocks of each tag by their headers and adds the large blocks of
 the big-page table, and shows the sum beside the number that the tracker counts as outstanding. Only tags that the tracker knows
 are counted, which leaves hardly any chance hits; headers of freed blocks that nobody has written over do count.
 
 This command is rkd's own.",
-    completes: Completes::Tags,
     examples: &[Example {
         line: "!poolscan Leak",
         shows: "one tag",
@@ -45,18 +48,9 @@ struct Count {
 }
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let pattern = match args.words().as_slice() {
-        [] => None,
-        [tag] => Some(TagPattern::parse(tag)?),
-        _ => {
-            return Err(Error::Syntax(format!(
-                "!poolscan takes one tag\nUsage: {}",
-                COMMAND.usage
-            )));
-        }
-    };
     let kernel = session.kernel.clone();
-    let wanted = |tag: Tag| pattern.as_ref().is_none_or(|pattern| pattern.matches(tag));
+    let tags = args.tags("TagString");
+    let wanted = |tag: Tag| tags.is_none_or(|tags| tags.matches(tag));
     let mut counts: BTreeMap<Tag, Count> = BTreeMap::new();
     for tag in tracker(&kernel)?.tags.iter().filter(|tag| wanted(tag.tag)) {
         let tracked = tag.nonpaged.outstanding() + tag.paged.outstanding();

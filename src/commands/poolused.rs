@@ -1,10 +1,11 @@
 //! `!poolused`: which tag holds how much pool.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::command::signature::{Item, Kind, Tags};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
+use rkd_kernel::pool::Tag;
 use rkd_kernel::pool::tracker::{TagUse, Use, tracker};
-use rkd_kernel::pool::{Tag, TagPattern};
 
 /// See the module.
 pub static COMMAND: Command = Command {
@@ -13,7 +14,11 @@ pub static COMMAND: Command = Command {
     rhai: "poolused",
     topic: Topic::Pool,
     summary: "which tag holds how much pool",
-    usage: "!poolused [Flags [TagString]]",
+    grammar: Grammar::of(&[
+        Item::most("a decimal number of tags"),
+        Item::optional("Flags", Kind::Flags(0xf), "flags"),
+        Item::optional("TagString", Kind::Tags, "a tag"),
+    ]),
     help: "\
 Adds up the pool tracker of every processor and lists the tags.
 
@@ -30,7 +35,6 @@ Quote a tag that holds a blank: !poolused 0 \"AB C\".
 Allocs is what is outstanding (with flag 1: since boot), Used is in bytes as charged. Tags with nothing in either pool are
 left out. What a tag stands for comes from your pooltag.txt (--pooltag FILE, or the one of an installed WinDbg), and
 behind it from a small table of rkd's own. Session pool (flag 8) has books of its own in each session and is not shown.",
-    completes: Completes::Tags,
     examples: &[
         Example {
             line: "!poolused 2 Leak",
@@ -54,7 +58,7 @@ TOTAL       119   4991221760          0            0",
 struct Request {
     verbose: bool,
     order: Order,
-    pattern: Option<TagPattern>,
+    tags: Option<Tags>,
     most: Option<usize>,
 }
 
@@ -66,60 +70,26 @@ enum Order {
 }
 
 impl Request {
-    fn parse(args: &Args) -> Result<Request> {
-        let usage = |why: String| Error::Syntax(format!("{why}\nUsage: {}", COMMAND.usage));
-        let mut request = Request {
-            verbose: false,
-            order: Order::Tag,
-            pattern: None,
-            most: None,
-        };
-        let mut flags = None;
-        let mut words = args.words().into_iter();
-        while let Some(word) = words.next() {
-            if let Some(count) = word.strip_prefix("/t") {
-                let count = if count.is_empty() {
-                    words.next().unwrap_or_default()
-                } else {
-                    count.to_string()
-                };
-                request.most = Some(count.parse().map_err(|_| {
-                    usage(format!("/t wants a decimal number of tags, not '{count}'"))
-                })?);
-            } else if flags.is_none() {
-                let digits = word.trim_start_matches("0x");
-                flags = Some(
-                    u32::from_str_radix(digits, 16)
-                        .map_err(|_| usage(format!("'{word}' are no flags")))?,
-                );
-            } else if request.pattern.is_none() {
-                request.pattern = Some(TagPattern::parse(&word)?);
-            } else {
-                return Err(usage(format!("'{word}' is one argument too many")));
-            }
-        }
-        let flags = flags.unwrap_or(0);
+    fn of(args: &Args) -> Result<Request> {
+        let flags = args.number("Flags").unwrap_or(0);
         if flags & 8 != 0 {
             return Err(Error::NotSupported("session pool (flag 8) is booked in each session's own space, which rkd does not read yet".into()));
         }
-        if flags & !7 != 0 {
-            return Err(usage(format!(
-                "{:#x} are flags that kd does not have",
-                flags & !7
-            )));
-        }
-        request.verbose = flags & 1 != 0;
-        request.order = match flags & 6 {
-            0 => Order::Tag,
-            4 => Order::Paged,
-            _ => Order::NonPaged,
-        };
-        Ok(request)
+        Ok(Request {
+            verbose: flags & 1 != 0,
+            order: match flags & 6 {
+                0 => Order::Tag,
+                4 => Order::Paged,
+                _ => Order::NonPaged,
+            },
+            tags: args.tags("TagString").cloned(),
+            most: args.most(),
+        })
     }
 }
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let request = Request::parse(args)?;
+    let request = Request::of(args)?;
     let kernel = session.kernel.clone();
     let tracker = tracker(&kernel)?;
     let mut tags: Vec<&TagUse> = tracker
@@ -160,9 +130,9 @@ fn wanted(tag: &TagUse, request: &Request) -> bool {
     let holds = |usage: &Use| usage.outstanding() != 0 || usage.bytes != 0;
     (holds(&tag.nonpaged) || holds(&tag.paged))
         && request
-            .pattern
+            .tags
             .as_ref()
-            .is_none_or(|pattern| pattern.matches(tag.tag))
+            .is_none_or(|tags| tags.matches(tag.tag))
 }
 
 /// kd prints dots while it reads, one for each batch of entries; one line of them is what scripts that read kd's output expect.

@@ -1,6 +1,6 @@
 //! `.printf`: text with values in it.
 
-use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, masm};
+use crate::command::{Args, Command, Completes, Example, Grammar, Row, Sink, Topic, masm};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
@@ -13,7 +13,7 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "print text with values in it, like C's printf",
-    usage: ".printf \"Format\"[, Expression]...",
+    grammar: Grammar::own(".printf \"Format\"[, Expression]...", Completes::Symbols),
     help: "\
 Prints a text in which each conversion is replaced by the value of the next expression.
 
@@ -23,7 +23,6 @@ Prints a text in which each conversion is replaced by the value of the next expr
   %ma %mu  the text (bytes, 16-bit characters) at an address, up to a zero
   %msu     the UNICODE_STRING at an address
   %%       a percent sign;  \\n  a new line,  \\t  a tab,  \\\"  a quote",
-    completes: Completes::Symbols,
     examples: &[Example {
         line: ".printf \"nt is at %p, its first word is %04x\\n\", nt, wo(nt)",
         shows: "an address and a number",

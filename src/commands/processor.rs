@@ -1,7 +1,7 @@
 //! `~`: the processors, and which one is looked at.
 
 use crate::command::{
-    Args, Command, Completes, Example, Flow, KdLine, Row, Sink, Topic, run_command,
+    Args, Command, Completes, Example, Flow, Grammar, KdLine, Row, Sink, Topic, run_command,
 };
 use crate::session::Session;
 use rkd_dump::addr::Virt;
@@ -14,13 +14,12 @@ pub static COMMAND: Command = Command {
     rhai: "processors",
     topic: Topic::Target,
     summary: "list the processors, choose one, or run a command on one",
-    usage: "~ | ~N[s] | ~N Command | ~* Command",
+    grammar: Grammar::own("~ | ~N[s] | ~N Command | ~* Command", Completes::Nothing),
     help: "\
 Without an argument it lists the processors with what they were executing; the current one is marked with a dot, the one that
 wrote the dump with a number sign. ~2s (or ~2) makes processor 2 the current one, whose number the prompt shows and whose
 registers expressions and r use. ~2 Command runs a command on processor 2, ~* Command on each in turn.
 Processors are counted in decimal.",
-    completes: Completes::Nothing,
     examples: &[
         Example {
             line: "~",

@@ -1,6 +1,6 @@
 //! `q`: the end.
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::{Args, Command, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 
@@ -11,9 +11,8 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "leave rkd",
-    usage: "q",
+    grammar: Grammar::NOTHING,
     help: "Leaves at once; the dump is never changed. q, qq and qd are the same here.",
-    completes: Completes::Nothing,
     examples: &[Example {
         line: "q",
         shows: "the end of the session",

@@ -5,7 +5,7 @@ mod current;
 pub use current::{Place, unreadable};
 
 use crate::command::masm::{Scope, evaluate};
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, Record, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
@@ -18,7 +18,7 @@ pub static COMMAND: Command = Command {
     rhai: "registers",
     topic: Topic::Target,
     summary: "show registers, or set a pseudo-register",
-    usage: "r [Register[, Register]] | r $tN = Expression",
+    grammar: Grammar::own("r [Register[, Register]] | r $tN = Expression", Completes::Nothing),
     help: "\
 Shows the registers of the current processor: those of the dump's header for the processor that wrote the dump, and what
 Windows saved of the others when they were stopped (~Ns chooses one). With names it shows these only: whole registers, their
@@ -29,7 +29,6 @@ holds (ss:0018:address=value), and behind a conditional jump whether it would be
 
 r $t0 = Expression sets one of the twenty pseudo-registers $t0 to $t19, which expressions read as @$t0. The registers
 themselves belong to the dump and cannot be set.",
-    completes: Completes::Nothing,
     examples: &[
         Example {
             line: "r",

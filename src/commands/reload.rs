@@ -4,7 +4,7 @@ mod request;
 
 use crate::command::wildcard::Wildcard;
 use crate::command::{
-    Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, sink, tell,
+    Args, Command, Completes, Example, Grammar, Record, Row, Sink, Topic, Value, sink, tell,
 };
 use crate::session::Session;
 use request::{Request, Wanted};
@@ -20,7 +20,7 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "read the modules and their symbols again",
-    usage: ".reload [/f] [/i] [/u] [/v] [/n] [Module[=Address[,Size]]]...",
+    grammar: Grammar::own(".reload [/f] [/i] [/u] [/v] [/n] [Module[=Address[,Size]]]...", Completes::Modules),
     help: "\
 Reads the list of modules again and forgets all symbols: they are read anew when they are needed, from where .sympath says now.
 Servers that were left alone are asked again. With names, only those modules' symbols are forgotten; * and ? stand in a name.
@@ -34,7 +34,6 @@ Servers that were left alone are asked again. With names, only those modules' sy
 Name=Address,Size places a module by hand where the list of modules does not have it: one that hides itself, or one of a dump
 without its list. The symbols of nt come from a file on the path with its GUID and age, or else from what rkd knows of this
 kernel, or else from a server; with /f a server is asked before. A note says which one is in use.",
-    completes: Completes::Modules,
     examples: &[
         Example {
             line: ".reload",

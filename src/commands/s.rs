@@ -4,7 +4,7 @@ mod hit;
 mod request;
 mod strings;
 
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use hit::{Hit, Places};
 use request::{Area, Request, What};
@@ -21,7 +21,7 @@ pub static COMMAND: Command = Command {
     rhai: "s",
     topic: Topic::Memory,
     summary: "search memory for bytes, numbers or text",
-    usage: "s [-[[Flags]]Type] Range|* Pattern | s -[[Flags]]sa Range|* | s -[[Flags]]su Range|* | s -re Range|* Expression",
+    grammar: Grammar::own("s [-[[Flags]]Type] Range|* Pattern | s -[[Flags]]sa Range|* | s -[[Flags]]su Range|* | s -re Range|* Expression", Completes::Symbols),
     help: "\
 Lists every place in the range where the pattern stands, with the memory from there on.
 
@@ -39,7 +39,6 @@ s keeps the hits, at most 1024 or N with n N, and r searches among the kept ones
 Overlapping occurrences are all found. Memory that is not in the dump is passed over; a note says how much of the range was
 there, because nothing found in what is missing means nothing. In all modules kd's way is
 !for_each_module s -a @#Base @#End \"Leak\"; s -a * \"Leak\" finds the same at once, and search_all(\"Leak\") does in Rhai.",
-    completes: Completes::Symbols,
     examples: &[
         Example {
             line: "s -a fffff807`47f50000 L?0x9000 \"Leak\"",

@@ -1,7 +1,7 @@
 //! `$$>a<` and its kin: kd commands from a file.
 
 use crate::command::{
-    Args, Command, Completes, Example, Flow, Sink, Topic, alias, run_line, sink, split,
+    Args, Command, Completes, Example, Flow, Grammar, Sink, Topic, alias, run_line, sink, split,
 };
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
@@ -14,7 +14,7 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "run a file of kd commands",
-    usage: "$$>a< File [Argument]... | $$>< File | $$< File | $>< File | $< File",
+    grammar: Grammar::own("$$>a< File [Argument]... | $$>< File | $$< File | $>< File | $< File", Completes::Files),
     help: "\
 Runs the commands in a file of kd's own language. $$>< and $>< read the whole file as one line, so that blocks in braces may go
 over several lines; $$< and $< run it line by line. $$>a< reads it as one line too and replaces ${$arg1}, ${$arg2} ... by the
@@ -22,7 +22,6 @@ arguments; an argument with blanks stands in double quotes, and an argument that
 
 $< and $>< take the rest of the line for the file's name, the others end at a semicolon. All but $$>a< show each command before
 what it prints. A file of Rhai is run with rkd run, or imported.",
-    completes: Completes::Files,
     examples: &[Example {
         line: "$$>a< . nt",
         shows: "a folder is no file",

@@ -1,6 +1,7 @@
 //! `!search`: a number of a pointer's size, or nearly that number, anywhere in physical memory.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, masm};
+use crate::command::signature::{Item, Kind, given};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value};
 use crate::session::Session;
 use rkd_dump::addr::{PAGE_SIZE, Pfn, Phys, Virt};
 use rkd_dump::error::{Error, Result};
@@ -17,7 +18,14 @@ pub static COMMAND: Command = Command {
     rhai: "search_physical",
     topic: Topic::Memory,
     summary: "search physical memory for a pointer",
-    usage: "!search [-s] [-p] Data [Delta [StartPFN [EndPFN]]]",
+    grammar: Grammar::of(&[
+        Item::flag("-s", "nothing, as in kd"),
+        Item::flag("-p", "Data has 32 bits"),
+        Item::required("Data", Kind::Number, ""),
+        Item::optional("Delta", Kind::Number, ""),
+        Item::optional("StartPFN", Kind::Number, ""),
+        Item::optional("EndPFN", Kind::Number, ""),
+    ]),
     help: "\
 Searches all pages of the dump, whoever owns them, for an 8-byte number at addresses that are multiples of 8: for every place
 that points at a pool block, an object, a module.
@@ -28,7 +36,6 @@ the pages. -p takes Data as 32 bits without extending its sign; -s is accepted a
 
 Va is the address at which the kernel has the page, by the PFN database or the page tables, and Pte the address of its page table
 entry; both stay empty when no kernel address has it.",
-    completes: Completes::Symbols,
     examples: &[Example { line: "!search myfault", shows: "who points at a driver", output: "\
 Searching PFNs in range 000001AD - 002305FF for [FFFFF80747F50000 - FFFFF80747F50000]
 
@@ -42,7 +49,7 @@ Search done." }],
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let request = Request::parse(session, &args.text)?;
+    let request = Request::of(args)?;
     let kernel = session.kernel.clone();
     let Some(memory) = kernel.dump().physical() else {
         return Err(Error::NotInDump(
@@ -134,46 +141,24 @@ struct Request {
 }
 
 impl Request {
-    fn parse(session: &Session, text: &str) -> Result<Request> {
-        let mut rest = text.trim();
-        let mut narrow = false;
-        while let Some(option) = ["-s", "-p"]
-            .into_iter()
-            .find(|option| rest.split_whitespace().next() == Some(option))
-        {
-            narrow |= option == "-p";
-            rest = rest[option.len()..].trim_start();
-        }
-        let mut numbers = Vec::new();
-        while numbers.len() < 4 && (numbers.is_empty() || !rest.is_empty()) {
-            let number;
-            (number, rest) = masm::evaluate_prefix(session, rest)?;
-            numbers.push(number);
-        }
-        if !rest.is_empty() {
-            return Err(Error::Syntax(format!(
-                "Extra character error in '{rest}'\nUsage: {}",
-                COMMAND.usage
-            )));
-        }
-        if let [_, _, first, last, ..] = numbers[..]
+    fn of(args: &Args) -> Result<Request> {
+        let (first, last) = (args.number("StartPFN"), args.number("EndPFN"));
+        if let (Some(first), Some(last)) = (first, last)
             && last < first
         {
-            return Err(Error::Syntax(format!(
-                "no page lies between {first:x} and {last:x}: the first number of a range is the smaller one\nUsage: {}",
-                COMMAND.usage
+            return Err(COMMAND.misuse(&format!(
+                "no page lies between {first:x} and {last:x}: the first number of a range is the smaller one"
             )));
         }
-        let data = numbers.first().copied().unwrap_or_default();
+        let data = given(args.number("Data"))?;
         Ok(Request {
-            data: if narrow {
-                data & u64::from(u32::MAX)
-            } else {
-                data
+            data: match args.has("p") {
+                true => data & u64::from(u32::MAX),
+                false => data,
             },
-            delta: numbers.get(1).copied().unwrap_or_default(),
-            first: numbers.get(2).copied(),
-            last: numbers.get(3).copied(),
+            delta: args.number("Delta").unwrap_or_default(),
+            first,
+            last,
         })
     }
 

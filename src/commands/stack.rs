@@ -4,7 +4,7 @@ mod row;
 mod scan;
 
 use crate::command::masm;
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use rkd_code::unwind::{How, Registers};
 use rkd_dump::addr::Virt;
@@ -22,7 +22,7 @@ pub static COMMAND: Command = Command {
     rhai: "stack",
     topic: Topic::Code,
     summary: "show the calls on the stack",
-    usage: "k[b|c|v] [n] [L] [Count] [= [BasePtr] StackPtr InstructionPtr] | k -scan [Count]",
+    grammar: Grammar::own("k[b|c|v] [n] [L] [Count] [= [BasePtr] StackPtr InstructionPtr] | k -scan [Count]", Completes::Symbols),
     help: "\
 Shows the calls that led to where the current processor stands (~Ns chooses one), the innermost first: the stack pointer in
 each function, the address it returns to, and where it is. kb shows the first four places of the arguments instead of the
@@ -37,7 +37,6 @@ arguments where kb shows them: what stands there may be something else.
 k = StackPtr InstructionPtr begins at other registers. k -scan is rkd's own and not kd's: it shows each number on the stack
 that is the address behind a call, oldest calls last. Some of these are left over from calls that have returned long ago, so
 it is no proof; it is what is left when unwinding is not possible.",
-    completes: Completes::Symbols,
     examples: &[
         Example { line: "k", shows: "how the practice dump crashed", output: "\
 \x20# Child-SP          RetAddr               Call Site

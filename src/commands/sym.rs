@@ -1,6 +1,7 @@
 //! `!sym`: whether every place that is tried for symbols is told.
 
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -11,7 +12,7 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "say every place that is tried for symbols, or do not",
-    usage: "!sym [noisy | quiet]",
+    grammar: Grammar::of(&[Item::optional("noisy | quiet", Kind::Text, "")]),
     help: "\
 noisy shows every file that is looked for, every request to a server with its answer, and what came of it; quiet, which is the
 default, tells only of fetches, of refused files and of servers that fail. Without a word the mode is shown. -n on the command
@@ -19,7 +20,6 @@ line begins in the noisy mode.
 
 The lines appear behind the output of the command that needed the symbols. To see again what happens for one module, unload its
 symbols first:  !sym noisy; .reload /f myfault",
-    completes: Completes::Nothing,
     examples: &[Example {
         line: "!sym noisy; !sym quiet; !sym",
         shows: "both modes, and which one is on",
@@ -33,8 +33,9 @@ quiet mode - symbol prompts on
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
+    let text = args.text("noisy | quiet").unwrap_or_default();
     let journal = session.servers.journal();
-    match args.text.trim().to_ascii_lowercase().as_str() {
+    match text.to_ascii_lowercase().as_str() {
         "" => {}
         "noisy" => journal.set_noisy(true),
         "quiet" => journal.set_noisy(false),
@@ -48,7 +49,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             )));
         }
     }
-    let is_asked = args.text.trim().is_empty();
+    let is_asked = text.is_empty();
     out.row(&Mode {
         noisy: session.servers.journal().is_noisy(),
         is_asked,

@@ -1,6 +1,6 @@
 //! `.sympath`, `.symfix`: where symbols are looked for.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
+use crate::command::{Args, Command, Completes, Example, Grammar, Record, Row, Sink, Topic, Value};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_symbols::SymbolPath;
@@ -13,7 +13,7 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "show or set where symbols are looked for",
-    usage: ".sympath[+] [Place[;Place]...] | .symfix[+] [Cache]",
+    grammar: Grammar::own(".sympath[+] [Place[;Place]...] | .symfix[+] [Cache]", Completes::Files),
     help: "\
 .sympath shows the symbol path, or sets it; .sympath+ adds to it. .symfix sets it to Microsoft's server behind a cache: yours, or
 the default one. A new path is used from the next .reload on. A place is one of these:
@@ -33,7 +33,6 @@ path, and then the servers. nt's symbols are fetched when the dump is opened onl
 otherwise when a command needs more than that; other modules' when a command needs them. Every fetch is told. A server that does
 not answer is left alone until the next .reload. --offline keeps rkd from using the network at all. !sym noisy shows every place
 that is tried.",
-    completes: Completes::Files,
     examples: &[
         Example {
             line: ".sympath+ /symbols; .sympath+ /more",

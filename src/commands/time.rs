@@ -1,7 +1,7 @@
 //! `.time`: when the dump was written, and how long Windows had run.
 
 use super::vertarget;
-use crate::command::{Args, Command, Completes, Example, Row, Sink, Topic, clock};
+use crate::command::{Args, Command, Example, Grammar, Row, Sink, Topic, clock};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
@@ -13,11 +13,10 @@ pub static COMMAND: Command = Command {
     rhai: "time",
     topic: Topic::Target,
     summary: "when the dump was written, and how long Windows had run",
-    usage: ".time",
+    grammar: Grammar::NOTHING,
     help: "\
 Shows when the dump was written, in the zone that .tz shows, and how long Windows had run until then. Both come from the
 dump's header; a line that the header has nothing for is left out, as in kd.",
-    completes: Completes::Nothing,
     examples: &[Example { line: ".time", shows: "the two times", output: "\
 Debug session time: Sun Dec 10 21:48:36.492 2023 (UTC + 8:00)
 System Uptime: 0 days 3:12:47.203" }],

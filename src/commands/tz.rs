@@ -1,6 +1,7 @@
 //! `.tz`: the zone in which times are shown. Ours: kd knows only the zone of its own machine.
 
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic, clock};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, clock};
 use crate::session::Session;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
@@ -13,12 +14,11 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "show or set the time zone in which times are shown",
-    usage: ".tz [Zone | local]",
+    grammar: Grammar::of(&[Item::optional("Zone | local", Kind::Text, "")]),
     help: "\
 kd shows every time in the zone of the machine that it runs on, so that the same dump gives different text in different
 places. .tz shows the zone in use, and sets another one: a name (Asia/Shanghai, UTC), a distance to UTC (+8, -5:30), or
 local for the zone of this machine (which the variable TZ overrides).",
-    completes: Completes::Nothing,
     examples: &[
         Example { line: ".tz", shows: "the zone in use", output: "Time zone: Asia/Shanghai (UTC + 8:00)" },
         Example {
@@ -36,7 +36,7 @@ Time zone: Asia/Shanghai (UTC + 8:00)",
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let text = args.text.trim();
+    let text = args.text("Zone | local").unwrap_or_default();
     if !text.is_empty() {
         session.time_zone = parse(text)?;
     }

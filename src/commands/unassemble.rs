@@ -4,7 +4,7 @@ mod row;
 
 use crate::command::masm::{self, Scope};
 use crate::command::sink::check;
-use crate::command::{Args, Command, Completes, Example, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
 use crate::commands::registers::unreadable;
 use crate::session::Session;
 use rkd_code::{Flow, Function, Instruction};
@@ -20,7 +20,7 @@ pub static COMMAND: Command = Command {
     rhai: "unassemble",
     topic: Topic::Code,
     summary: "disassemble: forwards, backwards, a whole function",
-    usage: "u [Address [L Count | End]] | ub [Address [L Count]] | uf [Address]",
+    grammar: Grammar::own("u [Address [L Count | End]] | ub [Address [L Count]] | uf [Address]", Completes::Symbols),
     help: "\
 Shows instructions. u begins at the address, or goes on behind what was shown last (at first: where the processor stands), and
 shows eight, or as many as L says, or all up to an end. ub shows the eight before the address. uf shows a whole function: all
@@ -34,7 +34,6 @@ numbers in a driver are pool tags.
 Where a function begins and ends comes from the image's function table (.pdata). Code that is not in the dump is shown as ???,
 and the reason below. ub has to guess where instructions begin: it counts from the function's first instruction if that is
 known, and otherwise takes the longest run of instructions that ends at the address.",
-    completes: Completes::Symbols,
     examples: &[
         Example {
             line: "u myfault+1557 L6",

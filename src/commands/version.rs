@@ -1,7 +1,7 @@
 //! `version`: which Windows the dump is of, and which rkd reads it.
 
 use super::vertarget;
-use crate::command::{Args, Command, Completes, Example, KdLine, Row, Sink, Topic};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
@@ -13,9 +13,8 @@ pub static COMMAND: Command = Command {
     rhai: "version",
     topic: Topic::Target,
     summary: "the version of the target and of rkd",
-    usage: "version",
+    grammar: Grammar::NOTHING,
     help: "Shows what vertarget shows, and below it the version of rkd and where nt's symbols come from.",
-    completes: Completes::Nothing,
     examples: &[Example {
         line: "version",
         shows: "the target and the tool",

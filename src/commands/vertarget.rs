@@ -1,6 +1,6 @@
 //! `vertarget`: which Windows the dump is of. The start-up banner prints the same lines.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, clock};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value, clock};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
@@ -12,14 +12,13 @@ pub static COMMAND: Command = Command {
     rhai: "vertarget",
     topic: Topic::Target,
     summary: "which Windows the dump is of",
-    usage: "vertarget",
+    grammar: Grammar::NOTHING,
     help: "\
 Shows the version of Windows, the number of processors, product and suite, the build lab, where the kernel and its list of
 modules lie, when the dump was written and how long Windows had run: the lines of the start-up banner.
 
 The name is the debugger's, by the build number: Windows 11 is Windows 10 to kd. Lines that the dump has nothing for are
 left out.",
-    completes: Completes::Nothing,
     examples: &[Example { line: "vertarget", shows: "the machine of the practice dump", output: "\
 Windows 10 Kernel Version 19041 MP (8 procs) Free x64
 Product: WinNt, suite: TerminalServer SingleUserTS

@@ -1,6 +1,7 @@
 //! `!vm`: how much memory there is, who holds it, and whether the sums agree.
 
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value};
+use crate::command::signature::{Item, Kind, Signature};
+use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::processes::Process;
@@ -14,7 +15,10 @@ pub static COMMAND: Command = Command {
     rhai: "vm",
     topic: Topic::Pool,
     summary: "memory counters, commit charges and who holds them",
-    usage: "!vm [Flags]",
+    grammar: Grammar::Signature(Signature {
+        wants: "takes one argument",
+        ..Signature::of(&[Item::optional("Flags", Kind::Flags(u32::MAX), "flags")])
+    }),
     help: "\
 Shows the memory manager's counters: page files, physical memory, both pools, every part of the commit charge, and the
 processes by what they commit.
@@ -27,7 +31,6 @@ Each figure is read by the name of its field in nt's symbols. A figure that this
 dump, shows as ?? and a note says why; Sum System Commit then leaves it out. Kernel Stacks is added up thread by thread on
 kernels that have no counter for it, and Free System PTEs is the whole region plus a signed counter, as kd prints it.
 kd's other flags (terminal sessions, thread stacks, page file log) are not shown.",
-    completes: Completes::Nothing,
     examples: &[Example {
         line: "!vm 1",
         shows: "the counters without the processes",
@@ -61,18 +64,7 @@ PagedPool Usage:            32907 (     131628 Kb)
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let flags = match args.words().as_slice() {
-        [] => 0,
-        [flags] => u32::from_str_radix(flags.trim_start_matches("0x"), 16).map_err(|_| {
-            Error::Syntax(format!("'{flags}' are no flags\nUsage: {}", COMMAND.usage))
-        })?,
-        _ => {
-            return Err(Error::Syntax(format!(
-                "!vm takes one argument\nUsage: {}",
-                COMMAND.usage
-            )));
-        }
-    };
+    let flags = args.number("Flags").unwrap_or(0);
     let kernel = session.kernel.clone();
     let vm = vm(&kernel)?;
     page_files(&vm, out)?;
@@ -326,7 +318,7 @@ impl Row for Process {
 }
 
 /// One note for each reason, with all the lines that it concerns.
-fn notes(vm: &Vm, flags: u32, out: &mut dyn Sink) -> Result<()> {
+fn notes(vm: &Vm, flags: u64, out: &mut dyn Sink) -> Result<()> {
     let mut unknown: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut left_out = Vec::new();
     for counter in &vm.counters {

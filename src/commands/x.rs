@@ -4,7 +4,9 @@ pub mod look;
 mod options;
 
 use crate::command::wildcard::Wildcard;
-use crate::command::{Args, Command, Completes, Example, Record, Row, Sink, Topic, Value, sink};
+use crate::command::{
+    Args, Command, Completes, Example, Grammar, Record, Row, Sink, Topic, Value, sink,
+};
 use crate::session::Session;
 use look::{Describer, Kind, Symbol};
 use options::{Columns, Options, Order};
@@ -20,7 +22,7 @@ pub static COMMAND: Command = Command {
     rhai: "examine",
     topic: Topic::Symbols,
     summary: "list the symbols that fit a pattern",
-    usage: "x [/012DafdnpqtvzANZ] [/s Size] Module!Symbol",
+    grammar: Grammar::own("x [/012DafdnpqtvzANZ] [/s Size] Module!Symbol", Completes::Symbols),
     help: "\
 Lists the symbols whose names fit, by address. Both patterns take kd's wildcards (* ? [a-z] # +) in any case; a leading
 underscore of the symbol's pattern stands for any number of them. A C++ name is found by its plain name too. The symbols of
@@ -37,7 +39,6 @@ each module that fits are read if they have not been yet.
 Private symbols say what a function takes and what a variable holds; public ones (<no parameter info>) and
 <no type information>. Where a table does not say whether a symbol is a function or data, the section that it lies in does; and
 where the headers of the image are not in the dump either, kd's remark is left out.",
-    completes: Completes::Symbols,
     examples: &[
         Example {
             line: "x nt!PsLoaded*",
@@ -59,7 +60,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let options = Options::parse(&args.text)?;
     if options.module.is_empty() {
         return Err(match options.name.as_str() {
-            "" => Error::Syntax(format!("Usage: {}", COMMAND.usage)),
+            "" => COMMAND.misuse(""),
             "*" => Error::NeedsSymbols(
                 "x * lists local variables, which take private symbols: x nt!* lists the symbols of nt".into(),
             ),

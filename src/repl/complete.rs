@@ -94,7 +94,8 @@ impl Words {
                 ),
             )
         };
-        match command.completes {
+        let completes = command.grammar.completes(rest);
+        match completes {
             Completes::Nothing => Offer::Words(start, Vec::new()),
             Completes::Files => Offer::Files,
             Completes::Modules => pick(self.modules.clone()),
@@ -110,7 +111,7 @@ impl Words {
                 Some((module, prefix)) => {
                     // Behind the type stands an address.
                     let is_first = rest.trim_start() == typed;
-                    let wants_types = command.completes == Completes::Types && is_first;
+                    let wants_types = completes == Completes::Types && is_first;
                     let of = if wants_types {
                         &self.types
                     } else {
@@ -173,7 +174,7 @@ fn tidy(mut words: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Topic;
+    use crate::command::{Grammar, Topic};
 
     macro_rules! command {
         ($name:ident, $kd:literal, $aliases:expr, $completes:ident) => {
@@ -183,9 +184,8 @@ mod tests {
                 rhai: "",
                 topic: Topic::Session,
                 summary: "",
-                usage: "",
                 help: "",
-                completes: Completes::$completes,
+                grammar: Grammar::own("", Completes::$completes),
                 examples: &[],
                 rows: &[],
                 run: |_, _, _| Ok(()),

@@ -279,7 +279,8 @@ impl Hinter for Adviser {
 fn usage(line: &str) -> Option<String> {
     let name = line.strip_suffix(' ')?;
     let command = head::named(table(), name)?;
-    let (first, arguments) = command.usage.lines().next()?.split_once(' ')?;
+    let usage = command.usage();
+    let (first, arguments) = usage.lines().next()?.split_once(' ')?;
     (first == name || command.name == first).then(|| arguments.to_string())
 }
 

@@ -1,13 +1,17 @@
-//! The commands of the prompt as functions: `poolused(2, "Leak")` is `!poolused 0x2 Leak`, and its rows come back as values.
+//! The commands of the prompt as functions: `poolused(2, "Leak")` is `!poolused 2 Leak`, and its rows come back as values. What a
+//! call hands over is bound to the command's signature as it is; only commands with a grammar of their own get a line of text.
 //! All of it is made from the table of commands; nothing is listed here.
 
 use super::addr::Answer;
 use super::host::Host;
 use super::registry::{Group, Registry, fail, type_name};
 use super::row::RowObject;
-use crate::command::{Collect, Command, Flow, Row, Sink, run_command, run_line};
+use crate::command::signature::{Given, Handed};
+use crate::command::{
+    Collect, Command, Flow, Grammar, Row, Sink, run_called, run_command, run_line,
+};
 use crate::session::Session;
-use rhai::{Array, Dynamic, NativeCallContext};
+use rhai::{Array, Dynamic, EvalAltResult, NativeCallContext};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use std::any::TypeId;
@@ -20,12 +24,12 @@ const ARGUMENTS: usize = 8;
 pub(super) fn register(r: &mut Registry, host: &Arc<Host>, table: &[&'static Command]) {
     for command in table.iter().filter(|command| !command.rhai.is_empty()) {
         for (function, name) in spellings(command) {
-            register_command(r, host, function, name);
+            register_command(r, host, command, function, name);
         }
         r.entry(
             Group::Command,
             format!("{}(..)", command.rhai),
-            &format!("{}: `{}`", command.summary, command.usage),
+            &format!("{}: `{}`", command.summary, command.usage()),
         );
     }
     lines(r, host);
@@ -51,6 +55,7 @@ pub(super) fn spellings(command: &Command) -> Vec<(&'static str, &'static str)> 
 fn register_command(
     r: &mut Registry,
     host: &Arc<Host>,
+    command: &'static Command,
     function: &'static str,
     name: &'static str,
 ) {
@@ -61,43 +66,95 @@ fn register_command(
             function,
             &types,
             move |_: NativeCallContext<'_>, args: &mut [&mut Dynamic]| {
-                let mut line = name.to_string();
-                for arg in args.iter() {
-                    append(&mut line, arg)?;
+                let handed = handed(args)?;
+                match command.grammar {
+                    Grammar::Signature(_) => rows(&to, move |session, sink| {
+                        run_called(session, command, name, &handed, sink).map(|_| ())
+                    }),
+                    Grammar::Own { .. } => {
+                        let line = line(name, &handed)?;
+                        rows(&to, move |session, sink| {
+                            run_command(session, &line, sink).map(|_| ())
+                        })
+                    }
                 }
-                rows(&to, move |session, sink| {
-                    run_command(session, &line, sink).map(|_| ())
-                })
             },
         );
     }
 }
 
-/// Puts an argument to a line as kd reads it.
-fn append(line: &mut String, arg: &Dynamic) -> Answer<()> {
-    if arg.is_unit() {
-        return Ok(());
+/// What a call hands over. A map at its end gives flags by their names: `poolused(2, #{t: 5})`.
+fn handed(args: &[&mut Dynamic]) -> Answer<Handed> {
+    let mut handed = Handed::default();
+    for (number, arg) in args.iter().enumerate() {
+        match arg.as_map_ref() {
+            Ok(flags) if number + 1 == args.len() => {
+                for (name, value) in flags.iter() {
+                    handed.flags.push((name.to_string(), given(value)?));
+                }
+            }
+            _ => hand(&mut handed.arguments, arg)?,
+        }
     }
+    Ok(handed)
+}
+
+/// An array stands for its elements.
+fn hand(arguments: &mut Vec<Given>, arg: &Dynamic) -> Answer<()> {
     if let Ok(list) = arg.as_array_ref() {
-        return list.iter().try_for_each(|arg| append(line, arg));
+        return list.iter().try_for_each(|arg| hand(arguments, arg));
     }
-    let text = if let Ok(text) = arg.as_immutable_string_ref() {
-        text.to_string()
+    match given(arg)? {
+        Given::Truth(_) => Err(unfit(arg)),
+        given => {
+            arguments.push(given);
+            Ok(())
+        }
+    }
+}
+
+fn given(arg: &Dynamic) -> Answer<Given> {
+    Ok(if arg.is_unit() {
+        Given::Nothing
+    } else if let Ok(text) = arg.as_immutable_string_ref() {
+        Given::Text(text.to_string())
     } else if let Ok(number) = arg.as_int() {
-        format!("{number:#x}")
+        Given::Number(number as u64)
     } else if let Some(Virt(at)) = arg.clone().try_cast::<Virt>() {
-        format!("{at:#x}")
+        Given::Number(at)
     } else if let Ok(c) = arg.as_char() {
-        c.to_string()
+        Given::Text(c.to_string())
+    } else if let Ok(truth) = arg.as_bool() {
+        Given::Truth(truth)
     } else {
+        return Err(unfit(arg));
+    })
+}
+
+fn unfit(arg: &Dynamic) -> Box<EvalAltResult> {
+    fail(format!(
+        "a command takes numbers, addresses and text, not {}",
+        type_name(arg)
+    ))
+}
+
+/// The line of kd for a command whose grammar is its own.
+fn line(name: &str, handed: &Handed) -> Answer<String> {
+    if !handed.flags.is_empty() {
         return Err(fail(format!(
-            "a command takes numbers, addresses and text, not {}",
-            type_name(arg)
+            "the flags of {name} have no names: they are part of the text"
         )));
-    };
-    line.push(' ');
-    line.push_str(&text);
-    Ok(())
+    }
+    let mut line = name.to_string();
+    for given in handed
+        .arguments
+        .iter()
+        .filter(|given| **given != Given::Nothing)
+    {
+        line.push(' ');
+        line.push_str(&given.to_string());
+    }
+    Ok(line)
 }
 
 /// The rows of what `job` does.

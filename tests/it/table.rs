@@ -28,14 +28,14 @@ fn every_command_explains_itself() {
             "{name}: the summary ends with a full stop"
         );
         assert!(
-            command.usage.contains(name)
+            command.usage().contains(name)
                 || command
                     .aliases
                     .iter()
-                    .any(|alias| command.usage.contains(alias))
+                    .any(|alias| command.usage().contains(alias))
                 || name == "d",
             "{name}: {}",
-            command.usage
+            command.usage()
         );
         assert!(
             command.help.lines().all(|line| line.chars().count() <= 132),

@@ -4,7 +4,7 @@ use crate::command::masm;
 use crate::command::wildcard::Wildcard;
 use crate::session::Session;
 use rkd_dump::addr::Virt;
-use rkd_dump::error::{Error, Result};
+use rkd_dump::error::Result;
 
 /// Which half of the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,10 +108,7 @@ impl Options {
                     rest = "";
                 }
                 other => {
-                    return Err(Error::Syntax(format!(
-                        "'{other}' is no option of lm\nUsage: {}",
-                        super::COMMAND.usage
-                    )));
+                    return Err(super::COMMAND.misuse(&format!("'{other}' is no option of lm")));
                 }
             }
         }
@@ -139,10 +136,7 @@ fn word(rest: &mut &str, option: &str) -> Result<String> {
     let (word, behind) = text.split_at(end);
     *rest = behind;
     if word.is_empty() {
-        return Err(Error::Syntax(format!(
-            "{option} wants a pattern\nUsage: {}",
-            super::COMMAND.usage
-        )));
+        return Err(super::COMMAND.misuse(&format!("{option} wants a pattern")));
     }
     Ok(word.to_string())
 }

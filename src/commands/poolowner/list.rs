@@ -3,6 +3,7 @@
 use super::request::Request;
 use super::row::{OwnerRow, pool_word};
 use crate::command::Sink;
+use crate::command::signature::Tags;
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::owners::{Answer, Question, Suspect};
@@ -14,17 +15,13 @@ const NAMED: usize = 3;
 
 pub(super) fn run(
     session: &mut Session,
+    wanted: &Tags,
     request: &Request,
     known: &[TagUse],
     out: &mut dyn Sink,
 ) -> Result<()> {
     let holds = |usage: &&TagUse| bytes(usage) > 0 || outstanding(usage) > 0;
-    let fits = |usage: &&TagUse| {
-        request
-            .pattern
-            .as_ref()
-            .is_none_or(|p| p.matches(usage.tag))
-    };
+    let fits = |usage: &&TagUse| wanted.matches(usage.tag);
     let mut tags: Vec<TagUse> = known.iter().filter(holds).filter(fits).copied().collect();
     tags.sort_by_key(|usage| {
         std::cmp::Reverse((usage.nonpaged.bytes as i64).max(usage.paged.bytes as i64))

@@ -273,7 +273,9 @@ fn the_whole_list_of_commands_is_printed() {
         assert!(
             own.starts_with(&format!(
                 "{}  -  {}\n\nUsage: {}\n",
-                command.name, command.summary, command.usage
+                command.name,
+                command.summary,
+                command.usage()
             )),
             "{own}"
         );

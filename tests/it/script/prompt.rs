@@ -360,7 +360,7 @@ fn help_tells_what_a_name_does() {
         ),
         (
             "help(\"poolused\")",
-            "poolused(..)\n    which tag holds how much pool: `!poolused [Flags [TagString]]`\n",
+            "poolused(..)\n    which tag holds how much pool: `!poolused [/tN] [Flags [TagString]]`\n",
         ),
         (
             "help(\"raed_u32\")",
