@@ -5,7 +5,9 @@ use crate::commands::stack::{Call, Columns, remarks, site};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_kernel::Kernel;
-use rkd_kernel::bugcheck::{ACCESS_VIOLATION, Access, Evidence, evidence, exception_access};
+use rkd_kernel::bugcheck::{
+    ACCESS_VIOLATION, Access, Clue, Lead, clues, exception_access, touched,
+};
 use rkd_kernel::context::Context;
 use rkd_kernel::processes::process_at;
 use rkd_kernel::stack::{Frame, Stack};
@@ -93,14 +95,20 @@ pub(super) struct Crash {
 impl Crash {
     /// Collects it.
     pub(super) fn of(kernel: &Kernel, processor: u32, code: u32, arguments: [u64; 4]) -> Crash {
-        let evidence = evidence(code, arguments);
+        let clues = clues(code, arguments);
+        let at = |lead| {
+            clues
+                .iter()
+                .find(|clue| clue.lead == lead)
+                .map(|clue| clue.at)
+        };
         let mut notes = Vec::new();
-        let exception = evidence.exception.and_then(|at| {
+        let exception = at(Lead::Exception).and_then(|at| {
             Exception::read(kernel, at)
                 .map_err(|why| notes.push(format!("the exception record: {why}")))
                 .ok()
         });
-        let context = evidence.context.and_then(|at| {
+        let context = at(Lead::Context).and_then(|at| {
             kernel
                 .context_at(at)
                 .map_err(|why| notes.push(format!("the context record: {why}")))
@@ -135,11 +143,10 @@ impl Crash {
             .and_then(|at| process_at(kernel, at))
             .map(|process| process.image)
             .map_err(|why| why.to_string());
-        let touched = evidence
-            .touched
+        let touched = touched(code, arguments)
             .or_else(|| exception.as_ref()?.access().map(|(how, at)| (at, how)));
         Crash {
-            culprit: culprit(kernel, &evidence, exception.as_ref(), &stack),
+            culprit: culprit(kernel, &clues, exception.as_ref(), &stack),
             sites: stack
                 .frames
                 .iter()
@@ -157,7 +164,7 @@ impl Crash {
 
 fn culprit(
     kernel: &Kernel,
-    evidence: &Evidence,
+    clues: &[Clue],
     exception: Option<&Exception>,
     stack: &Stack,
 ) -> Option<Culprit> {
@@ -168,8 +175,10 @@ fn culprit(
                 .any(|name| module.name.eq_ignore_ascii_case(name))
         })
     };
-    let named = evidence
-        .instruction
+    let named = clues
+        .iter()
+        .find(|clue| clue.lead == Lead::Code)
+        .map(|clue| clue.at)
         .or(exception.map(|exception| exception.address))
         .filter(|at| !is_servant(*at))
         .map(|at| (at, "the bug check names the instruction"));

@@ -17,11 +17,21 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
+    /// What each argument is; `None` when the bug check is not known.
+    fn texts(&self) -> Option<[&'static str; 4]> {
+        let (check, _) = named(self.code)?;
+        Some(
+            check
+                .arguments(self.arguments)
+                .map(|argument| argument.text),
+        )
+    }
+
     fn fields(&self) -> Record {
         let found = named(self.code);
         let arguments = self.arguments.iter().map(|value| Value::Addr(Virt(*value)));
         let unknown = || Value::Absent("the bug check is not known".into());
-        let texts = found.as_ref().map(|(check, _)| check.arguments);
+        let texts = self.texts();
         vec![
             ("code", format!("{:#x}", self.code).into()),
             (
@@ -68,7 +78,7 @@ impl Row for Meaning {
                 self.code
             ),
         };
-        let texts = named(self.code).map(|(check, _)| check.arguments);
+        let texts = self.texts();
         for (number, value) in self.arguments.iter().enumerate() {
             text.push_str(&format!("\nArg{}: {value:016x}", number + 1));
             if let Some(meaning) = texts.and_then(|texts| texts.get(number).copied()) {
