@@ -34,18 +34,18 @@ pub(super) fn session(world: &World<'_>, path: &Path) -> Result<Session> {
         )
     });
     let mut session = Session::new(kernel);
-    session.symbol_path = symbol_path;
-    session.servers = servers;
-    session.image_path = ImagePath::parse(common.images.as_deref().unwrap_or_default());
-    session.stop = world.stop.clone();
-    session.scripts_may_touch_files = common.allow;
+    session.target.symbol_path = symbol_path;
+    session.target.servers = servers;
+    session.target.image_path = ImagePath::parse(common.images.as_deref().unwrap_or_default());
+    session.control.stop = world.stop.clone();
+    session.permissions.files_for_scripts = common.allow;
     if let Some(zone) = &common.zone {
-        session.time_zone = zone.clone();
+        session.display.time_zone = zone.clone();
     }
     if let Some(path) = &common.tag_database {
-        session.tag_database = Some(Arc::new(Database::open(path)?));
+        session.target.tag_database = Some(Arc::new(Database::open(path)?));
     }
-    session.load_tag_names(common.pooltag.as_deref())?;
+    session.target.load_tag_names(common.pooltag.as_deref())?;
     Ok(session)
 }
 

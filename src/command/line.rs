@@ -37,7 +37,7 @@ pub fn is_command(line: &str) -> bool {
 pub fn run_line(session: &mut Session, line: &str, sink: &mut dyn Sink) -> Result<Flow> {
     for part in split::parts(&expand(session, line)) {
         match run_command(session, part, sink) {
-            Ok(Flow::Continue) if session.jump.is_some() => break,
+            Ok(Flow::Continue) if session.control.jump.is_some() => break,
             Ok(Flow::Continue) => {}
             Ok(Flow::Quit) => return Ok(Flow::Quit),
             Err(Error::Stopped) => return Err(Error::Stopped),
@@ -56,10 +56,10 @@ pub fn expand(session: &Session, line: &str) -> String {
         .split(char::is_whitespace)
         .next()
         .unwrap_or_default();
-    if session.aliases.is_empty() || matches!(first, "as" | "aS" | "ad" | "al") {
+    if session.numbers.aliases.is_empty() || matches!(first, "as" | "aS" | "ad" | "al") {
         return line.to_string();
     }
-    alias::substitute(line, &|name| session.aliases.get(name).cloned())
+    alias::substitute(line, &|name| session.numbers.aliases.get(name).cloned())
 }
 
 /// Runs one command.
@@ -98,22 +98,22 @@ fn counted(
     sink: &mut dyn Sink,
     run: impl FnOnce(&mut Session, &mut dyn Sink) -> Result<()>,
 ) -> Result<Flow> {
-    if session.depth >= MAX_DEPTH {
+    if session.control.depth >= MAX_DEPTH {
         return Err(Error::Syntax(format!(
             "commands that call commands go more than {MAX_DEPTH} deep"
         )));
     }
-    session.depth += 1;
+    session.control.depth += 1;
     let outcome = run(session, sink);
-    session.depth -= 1;
+    session.control.depth -= 1;
     super::tell(session, sink)?;
-    let outcome = outcome.and_then(|()| session.kernel.dump().check_whole());
+    let outcome = outcome.and_then(|()| session.target.kernel.dump().check_whole());
     match outcome {
-        Ok(()) if session.quit => Ok(Flow::Quit),
+        Ok(()) if session.control.quit => Ok(Flow::Quit),
         Ok(()) => Ok(Flow::Continue),
         Err(Error::Stopped) => Err(Error::Stopped),
         Err(error) => {
-            session.errors += 1;
+            session.control.errors += 1;
             Err(error)
         }
     }

@@ -8,30 +8,30 @@ use rkd_kernel::context::Context;
 
 impl Scope for Session {
     fn radix(&self) -> u32 {
-        self.radix
+        self.numbers.radix
     }
 
     fn module_base(&self, name: &str) -> Option<Virt> {
-        self.kernel.module(name).map(|module| module.base)
+        self.target.kernel.module(name).map(|module| module.base)
     }
 
     fn symbol(&self, name: &str) -> Result<Virt> {
         match name.split_once('!') {
-            Some(("", name)) => self.kernel.symbol(name),
-            Some((module, name)) => self.kernel.resolve(module, name),
-            None => self.kernel.symbol(name),
+            Some(("", name)) => self.target.kernel.symbol(name),
+            Some((module, name)) => self.target.kernel.resolve(module, name),
+            None => self.target.kernel.symbol(name),
         }
     }
 
     fn register(&self, name: &str) -> Option<Result<u64>> {
         if name == "cr3" {
-            let root = self.kernel.located().page_table_root;
+            let root = self.target.kernel.located().page_table_root;
             return Some(
                 root.known()
                     .map_err(|why| Error::NotInDump(why.to_string())),
             );
         }
-        match self.kernel.context(self.processor) {
+        match self.target.kernel.context(self.target.processor) {
             Ok(context) => context.get(name).map(Ok),
             Err(why) if Context::is_register(name) => Some(Err(why)),
             Err(_) => None,
@@ -43,11 +43,11 @@ impl Scope for Session {
             .strip_prefix('t')
             .and_then(|digits| digits.parse::<usize>().ok())
         {
-            return self.pseudo.get(number).copied().map(Ok);
+            return self.numbers.pseudo.get(number).copied().map(Ok);
         }
-        let kernel = &self.kernel;
-        let thread = || kernel.current_thread(self.processor);
-        let process = || kernel.current_process(self.processor);
+        let kernel = &self.target.kernel;
+        let thread = || kernel.current_thread(self.target.processor);
+        let process = || kernel.current_process(self.target.processor);
         Some(match name {
             "ip" => self.register("rip")?,
             "csp" | "sp" => self.register("rsp")?,
@@ -61,8 +61,8 @@ impl Scope for Session {
             "ptrsize" => Ok(u64::from(self.pointer_size())),
             "pagesize" => Ok(PAGE_SIZE),
             "frame" => Ok(0),
-            "exp" => Ok(self.last_value),
-            "p" => Ok(self.cursor.last),
+            "exp" => Ok(self.numbers.last_value),
+            "p" => Ok(self.display.cursor.last),
             "dbgtime" => kernel.located().system_time.get().ok_or_else(|| {
                 Error::NotInDump("the dump does not say when it was written".into())
             }),
@@ -74,7 +74,10 @@ impl Scope for Session {
     fn read(&self, at: Virt, width: Width) -> Result<u64> {
         let mut bytes = [0; 8];
         let length = width.bytes(self.pointer_size()) as usize;
-        self.kernel.space().read(at, &mut bytes[..length.min(8)])?;
+        self.target
+            .kernel
+            .space()
+            .read(at, &mut bytes[..length.min(8)])?;
         Ok(u64::from_le_bytes(bytes))
     }
 
@@ -88,7 +91,7 @@ impl Scope for Session {
 
     fn is_valid(&self, at: Virt, length: u64) -> bool {
         let mut covered = 0;
-        for piece in self.kernel.space().mapped(at, length) {
+        for piece in self.target.kernel.space().mapped(at, length) {
             if piece.va - at != covered {
                 return false;
             }
@@ -99,7 +102,7 @@ impl Scope for Session {
 
     fn entry_point(&self, base: Virt) -> Result<Virt> {
         // e_lfanew of the DOS header, then AddressOfEntryPoint of the PE headers.
-        let space = self.kernel.space();
+        let space = self.target.kernel.space();
         let headers = base + u64::from(space.read_u32(base + 0x3c)?);
         if space.read_u32(headers)? != u32::from_le_bytes(*b"PE\0\0") {
             return Err(Error::NotInDump(format!("there is no image at {base}")));
@@ -111,8 +114,12 @@ impl Scope for Session {
 impl Session {
     /// Where the current function returns to.
     fn return_address(&self) -> Result<u64> {
-        let registers = self.kernel.context(self.processor)?.unwind_registers();
-        let stack = self.kernel.stack(registers, 1);
+        let registers = self
+            .target
+            .kernel
+            .context(self.target.processor)?
+            .unwind_registers();
+        let stack = self.target.kernel.stack(registers, 1);
         match (stack.frames.first(), stack.stopped) {
             (_, Some(why)) => Err(why),
             (Some(frame), None) => Ok(frame.ret.0),
@@ -125,7 +132,7 @@ impl Session {
     /// # Errors
     /// When the dump holds no physical memory, or not this page.
     pub fn physical_byte(&self, at: Phys) -> Result<u8> {
-        let memory = self.kernel.dump().physical();
+        let memory = self.target.kernel.dump().physical();
         let memory = memory.ok_or_else(|| {
             Error::NotInDump("a triage dump holds blocks of virtual memory only".into())
         })?;

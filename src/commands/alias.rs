@@ -56,27 +56,28 @@ fn define(session: &mut Session, text: &str) -> Result<()> {
         true => format!("{:#x}", masm::evaluate(session, value)?),
         false => value.trim().to_string(),
     };
-    session.aliases.insert(name.to_string(), value);
+    session.numbers.aliases.insert(name.to_string(), value);
     Ok(())
 }
 
 fn delete(session: &mut Session, name: &str) -> Result<()> {
     if name == "*" {
-        session.aliases.clear();
+        session.numbers.aliases.clear();
         return Ok(());
     }
-    match session.aliases.remove(name) {
+    match session.numbers.aliases.remove(name) {
         Some(_) => Ok(()),
         None => Err(Error::NotFound(format!("There is no alias {name}."))),
     }
 }
 
 fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
-    if session.aliases.is_empty() {
+    if session.numbers.aliases.is_empty() {
         return out.text("No aliases");
     }
     out.text("  Alias            Value \n -------          ------- ")?;
     session
+        .numbers
         .aliases
         .iter()
         .try_for_each(|(name, value)| out.row(&Alias { name, value }))

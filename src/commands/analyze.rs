@@ -111,7 +111,7 @@ Arg4: 0000000000000000, address of the instruction that touched it" },
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let words = args.words();
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let crash = kernel.dump().crash();
     let (code, arguments) = crash.map_or((0, [0; 4]), |crash| (crash.code, crash.parameters));
     if let Some(("-show", given)) = words
@@ -132,7 +132,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             "There is nothing to analyze: the dump was taken of a running system, without a bug check.".into(),
         ));
     }
-    let crash = Crash::of(&kernel, session.processor, code, arguments);
+    let crash = Crash::of(&kernel, session.target.processor, code, arguments);
     let report = Report {
         meaning: Meaning { code, arguments },
         crash: &crash,

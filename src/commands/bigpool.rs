@@ -43,7 +43,7 @@ ffff91010a9ea000 : tag Leak, size 0x2800000, Nonpaged pool
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let table = BigTable::of(&kernel)?;
     match args.tags("TagString") {
         None => by_tag(session, &kernel, &table, out),
@@ -61,7 +61,7 @@ fn each(
 ) -> Result<()> {
     let (mut missing, mut why, mut seen) = (0, None, 0);
     for batch in table.batches(kernel) {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         seen += 4096;
         out.progress(seen, table.entries, "entries")?;
         missing += batch.missing;
@@ -96,7 +96,7 @@ fn by_tag(session: &Session, kernel: &Kernel, table: &BigTable, out: &mut dyn Si
             paged,
             blocks,
             bytes,
-            description: session.tag_names.describe(tag),
+            description: session.target.tag_names.describe(tag),
         })?;
     }
     Ok(())
@@ -265,12 +265,12 @@ impl<'a> Contents<'a> {
     fn look(&mut self, session: &Session, kernel: &Kernel, block: &BigBlock) -> Result<u64> {
         let mut bytes = 0;
         let pieces = kernel.space().mapped(block.va, block.bytes);
-        for piece in pieces.until(&session.stop) {
+        for piece in pieces.until(&session.control.stop) {
             bytes += piece.bytes.len() as u64;
             let (words, _) = piece.bytes.as_chunks::<8>();
             for (index, word) in words.iter().enumerate() {
                 if index % LOOK == 0 {
-                    sink::check(&session.stop)?;
+                    sink::check(&session.control.stop)?;
                 }
                 let value = u64::from_le_bytes(*word);
                 if let Some(module) = self.module_of(value) {
@@ -283,7 +283,7 @@ impl<'a> Contents<'a> {
                 }
             }
         }
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         let present = bytes.div_ceil(rkd_dump::addr::PAGE_SIZE);
         self.pages += block.pages();
         self.present += present;

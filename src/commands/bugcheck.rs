@@ -24,7 +24,7 @@ Arguments 00000000`00000000 00000000`00000000 00000000`00000000 00000000`0000000
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
-    let crash = session.kernel.crash()?;
+    let crash = session.target.kernel.crash()?;
     out.row(&BugCheck {
         number: crash.code,
         code: format!("{:#x}", crash.code),

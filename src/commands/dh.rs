@@ -79,7 +79,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let is_short = args.flags().next().is_none();
     let headers_wanted = wants("f") || is_short;
     let base = base(session, place)?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let image = Image::read(kernel.space(), base).map_err(|why| Error::Refused {
         text: format!("Cannot read the headers of the image at {base}"),
         why: Box::new(why),
@@ -94,7 +94,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         let exports = image.exports();
         out.text("\n\nExports\n Ordinal  Address Name\n")?;
         for export in &exports.value.list {
-            sink::check(&session.stop)?;
+            sink::check(&session.control.stop)?;
             out.row(&ExportRow(export))?;
         }
         if let Some(why) = exports.missing {
@@ -105,7 +105,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         let imports = image.imports();
         out.text("\n\nImports\n Address Name\n")?;
         for import in &imports.value {
-            sink::check(&session.stop)?;
+            sink::check(&session.control.stop)?;
             out.row(&ImportRow(import))?;
         }
         if let Some(why) = imports.missing {
@@ -121,8 +121,8 @@ fn base(session: &Session, place: Place<'_>) -> Result<Virt> {
         Place::At(at) => return Ok(at),
         Place::Named(text) => text,
     };
-    match module_of(session, &session.kernel, place) {
-        Ok(module) if session.kernel.module(text).is_some() => Ok(module.base),
+    match module_of(session, &session.target.kernel, place) {
+        Ok(module) if session.target.kernel.module(text).is_some() => Ok(module.base),
         // An address inside of a module is one that is meant: an image may lie there.
         Ok(_) => Ok(Virt(masm::evaluate(session, text)?)),
         Err(error) => masm::evaluate(session, text).map(Virt).map_err(|_| error),
@@ -138,7 +138,7 @@ fn headers(session: &Session, base: Virt, image: &Image, out: &mut dyn Sink) -> 
         // kd shows the hash as a time; the remark of lmv says what it is.
         (true, _) => "(This is a reproducible build file hash, not a timestamp)".into(),
         (false, Ok(time)) => time
-            .to_zoned(session.time_zone.clone())
+            .to_zoned(session.display.time_zone.clone())
             .strftime("%a %b %e %H:%M:%S %Y")
             .to_string(),
         (false, Err(_)) => String::new(),

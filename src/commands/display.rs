@@ -85,6 +85,7 @@ const LONGEST_TEXT: u64 = 0x1000;
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let name = match args.name.as_str() {
         "d" => session
+            .display
             .cursor
             .command
             .clone()
@@ -99,10 +100,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         Some(range) => (range.start, range.length),
         None => (default_start(session), None),
     };
-    session.again = Some(name.clone());
-    session.cursor.command = Some(name);
-    session.cursor.next = start;
-    let kernel = session.kernel.clone();
+    session.display.again = Some(name.clone());
+    session.display.cursor.command = Some(name);
+    session.display.cursor.next = start;
+    let kernel = session.target.kernel.clone();
     let memory = if options.physical {
         Memory::physical(&kernel)?
     } else {
@@ -126,12 +127,13 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 
 /// Where a command without a range begins: behind the last one, or at the current instruction.
 fn default_start(session: &Session) -> Virt {
-    if session.cursor.command.is_some() {
-        return session.cursor.next;
+    if session.display.cursor.command.is_some() {
+        return session.display.cursor.next;
     }
     session
+        .target
         .kernel
-        .context(session.processor)
+        .context(session.target.processor)
         .ok()
         .and_then(|context| context.get("rip"))
         .map_or(Virt(0), Virt)
@@ -155,7 +157,7 @@ impl Show<'_> {
         let step = unit * self.columns as u64;
         let mut done = 0;
         while done < total {
-            sink::check(&self.session.stop)?;
+            sink::check(&self.session.control.stop)?;
             let at = self.start + done;
             let length = step.min(total - done);
             let bytes = self.memory.read(at, length as usize);
@@ -168,8 +170,8 @@ impl Show<'_> {
             };
             self.out.row(&row)?;
             done += length;
-            self.session.cursor.next = self.start + done;
-            self.session.cursor.last = row.last();
+            self.session.display.cursor.next = self.start + done;
+            self.session.display.cursor.last = row.last();
         }
         Ok(())
     }
@@ -182,7 +184,7 @@ impl Show<'_> {
         let mut done = 0;
         // Nobody wants pages of question marks: without a length, text ends where memory does.
         loop {
-            sink::check(&self.session.stop)?;
+            sink::check(&self.session.control.stop)?;
             let at = self.start + done;
             let bytes = self
                 .memory
@@ -194,7 +196,7 @@ impl Show<'_> {
             let is_over =
                 is_lost || row.is_ended || characters < LINE || done + characters * unit >= total;
             done += (characters + u64::from(row.is_ended)) * unit;
-            self.session.cursor.next = self.start + done;
+            self.session.display.cursor.next = self.start + done;
             if is_over {
                 return Ok(());
             }
@@ -205,17 +207,17 @@ impl Show<'_> {
     fn pointers(&mut self, length: Option<u64>) -> Result<()> {
         let unit = self.form.unit;
         let total = length.unwrap_or(self.form.count * unit).div_ceil(unit) * unit;
-        let kernel = self.session.kernel.clone();
+        let kernel = self.session.target.kernel.clone();
         let mut done = 0;
         while done < total {
-            sink::check(&self.session.stop)?;
+            sink::check(&self.session.control.stop)?;
             let at = self.start + done;
             let value = memory::number(&self.memory.read(at, unit as usize));
             self.out
                 .row(&Pointer::new(&kernel, at, value, &self.form))?;
             done += unit;
-            self.session.cursor.next = self.start + done;
-            self.session.cursor.last = value.unwrap_or(0);
+            self.session.display.cursor.next = self.start + done;
+            self.session.display.cursor.last = value.unwrap_or(0);
         }
         Ok(())
     }

@@ -104,12 +104,12 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         return Ok(());
     };
     if word.text == "." {
-        if session.last_type.is_empty() {
+        if session.display.last_type.is_empty() {
             return Err(Error::Syntax(
                 "no type has been shown yet that . could stand for".into(),
             ));
         }
-        word.text.clone_from(&session.last_type);
+        word.text.clone_from(&session.display.last_type);
         out.text(&format!("Using sym {}", word.text))?;
     }
     let rest: Vec<&Word> = options
@@ -119,8 +119,8 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         .filter(|(number, _)| *number != place)
         .map(|(_, word)| word)
         .collect();
-    let kernel = session.kernel.clone();
-    let stop = session.stop.clone();
+    let kernel = session.target.kernel.clone();
+    let stop = session.control.stop.clone();
     let is_pattern = word.text.contains(['*', '?']);
     if is_pattern || word.is_prefix || options.lists || options.details {
         let found = fitting(&kernel, &word.text, word.is_prefix);
@@ -154,7 +154,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         };
     }
     let found = find(&kernel, &word.text)?;
-    session.last_type.clone_from(&word.text);
+    session.display.last_type.clone_from(&word.text);
     let has_module = word
         .text
         .split_once('!')
@@ -171,7 +171,7 @@ fn nameless(session: &Session, options: &Options, out: &mut dyn Sink) -> Result<
         return Err(COMMAND.misuse(""));
     };
     let at = masm::evaluate(session, &word.text)?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     match variable_at(&kernel, Virt(at)) {
         Some((name, found)) => {
             out.text(&name)?;

@@ -60,7 +60,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         return super::help::list(out);
     }
     let value = masm::evaluate(session, &args.text)?;
-    session.last_value = value;
+    session.numbers.last_value = value;
     out.row(&Evaluated {
         expression: args.text.trim(),
         value: Virt(value),

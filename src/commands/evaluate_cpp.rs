@@ -67,7 +67,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         return typed(session, expression, out);
     }
     let value = masm::evaluate_cpp(session, &args.text)?;
-    session.last_value = value;
+    session.numbers.last_value = value;
     out.row(&Evaluated::new(expression, value, number(value)))
 }
 
@@ -80,7 +80,7 @@ fn number(value: u64) -> String {
 }
 
 fn typed(session: &mut Session, expression: String, out: &mut dyn Sink) -> Result<()> {
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let text = expression.clone();
     let refused = |error: Error| match error {
         Error::Fault(_) => Error::Refused {
@@ -98,14 +98,14 @@ fn typed(session: &mut Session, expression: String, out: &mut dyn Sink) -> Resul
     } = &result
     else {
         let value = result.load(&kernel).map_err(refused)?;
-        session.last_value = value;
+        session.numbers.last_value = value;
         return out.row(&Evaluated::new(expression, value, number(value)));
     };
     let spelt = spelling::long(table, ty);
     if let (Type::Udt(name), Some(at)) = (ty, at) {
         out.row(&Evaluated::new(expression, at.0, spelt))?;
         structure_at(session, &kernel, table, name, *at, out)?;
-        session.last_value = at.0;
+        session.numbers.last_value = at.0;
         return Ok(());
     }
     let value = result.load(&kernel).map_err(refused)?;
@@ -157,7 +157,7 @@ fn typed(session: &mut Session, expression: String, out: &mut dyn Sink) -> Resul
     {
         structure_at(session, &kernel, table, name, Virt(value), out)?;
     }
-    session.last_value = value;
+    session.numbers.last_value = value;
     Ok(())
 }
 

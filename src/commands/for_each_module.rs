@@ -3,7 +3,7 @@
 use crate::command::{
     Args, Command, Completes, Example, Grammar, Sink, Topic, alias, run_line, sink,
 };
-use crate::session::Session;
+use crate::session::{SearchAccount, Session};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_kernel::Module;
@@ -61,19 +61,19 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         None if text.is_empty() => LISTING,
         None => text,
     };
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let modules = kernel.modules();
-    session.searched = (0, 0);
+    session.search = SearchAccount::default();
     for (index, module) in modules.iter().enumerate() {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         out.progress(index as u64, modules.len() as u64, "modules")?;
         let line = alias::substitute(command, &|name| value(module, index, name));
         run_line(session, &line, out)?;
-        if session.quit {
+        if session.control.quit {
             break;
         }
     }
-    let (asked, read) = std::mem::take(&mut session.searched);
+    let SearchAccount { asked, read } = std::mem::take(&mut session.search);
     if read < asked {
         out.note(&format!(
             "searched {read:#x} of {asked:#x} bytes: the rest is not in the dump"

@@ -52,12 +52,12 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         .skip(options.skip_first)
         .step_by(options.skip_between + 1)
     {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         let line = alias::substitute(body, &|wanted| (wanted == name).then(|| word.to_string()));
-        session.loops += 1;
+        session.control.loops += 1;
         let outcome = run_line(session, &line, out);
-        session.loops -= 1;
-        let jump = session.jump.take();
+        session.control.loops -= 1;
+        let jump = session.control.jump.take();
         if outcome? == Flow::Quit || jump == Some(Jump::Break) {
             break;
         }

@@ -58,10 +58,10 @@ Evaluate expression:
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let value = given(args.number("Expression"))?;
-    session.last_value = value;
+    session.numbers.last_value = value;
     out.row(&Formats {
         value,
-        zone: session.time_zone.clone(),
+        zone: session.display.time_zone.clone(),
     })
 }
 

@@ -38,12 +38,12 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let wanted = args.text.trim().trim_matches('"');
     if !wanted.is_empty() {
         session.check_files()?;
-        let path = match args.name.ends_with('+') && !session.image_path.is_empty() {
-            true => format!("{};{wanted}", session.image_path.text()),
+        let path = match args.name.ends_with('+') && !session.target.image_path.is_empty() {
+            true => format!("{};{wanted}", session.target.image_path.text()),
             false => wanted.to_owned(),
         };
-        session.image_path = ImagePath::parse(&path);
-        for missing in session.image_path.missing() {
+        session.target.image_path = ImagePath::parse(&path);
+        for missing in session.target.image_path.missing() {
             out.note(&format!(
                 "{}: there is no such file or folder",
                 missing.display()
@@ -51,7 +51,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         }
     }
     out.row(&Path {
-        path: session.image_path.text(),
+        path: session.target.image_path.text(),
     })
 }
 

@@ -72,7 +72,7 @@ The verdict
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let asked = args.tags("Tag").and_then(Tags::one);
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let books = match Books::read(&kernel) {
         Ok(books) => books,
         Err(why) => return without_books(session, asked, why, out),
@@ -198,7 +198,7 @@ fn without_books(
     why: Error,
     out: &mut dyn Sink,
 ) -> Result<()> {
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     out.text("The pools\n  this dump does not say who holds how much")?;
     let mut inquiry = None;
     if let Some(tag) = asked {

@@ -56,7 +56,7 @@ fffff807`47f50000 fffff807`47f59000   myfault    (deferred)             ",
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let options = Options::parse(session, &args.text)?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let mut modules: Vec<&Module> = kernel
         .modules()
         .iter()

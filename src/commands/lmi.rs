@@ -90,7 +90,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         "Loaded Module Info: [{}] ",
         place.to_string().to_lowercase()
     ))?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let module = module_of(session, &kernel, place)?;
     let image = Image::read(kernel.space(), module.base);
     let missing = match &image {
@@ -214,7 +214,7 @@ impl Info<'_> {
         }
         match Timestamp::from_second(i64::from(seconds)) {
             Ok(time) => {
-                let local = time.to_zoned(self.session.time_zone.clone());
+                let local = time.to_zoned(self.session.display.time_zone.clone());
                 format!("{seconds:08x} {}", local.strftime("%a %b %e %H:%M:%S %Y"))
             }
             Err(_) => format!("{seconds:08x}"),

@@ -54,7 +54,7 @@ Set bu breakpoint
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let at = given(args.address("Address"))?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let Some(module) = kernel.module_at(at) else {
         return out.note(&format!("{at} lies in no loaded module"));
     };

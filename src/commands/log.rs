@@ -47,22 +47,34 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         .open(&path)
         .map_err(|source| Error::open(&path, source))?;
     // The file begins with this very line, as kd's logs do.
-    *session.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-    session.log_name = path.display().to_string();
-    out.text(&format!("Opened log file '{}'", session.log_name))
+    *session
+        .display
+        .log
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = Some(file);
+    session.display.log_name = path.display().to_string();
+    out.text(&format!("Opened log file '{}'", session.display.log_name))
 }
 
 /// Ends the open log. Its last line says so, which programs that read logs wait for.
 fn close(session: &mut Session, must_be_open: bool, out: &mut dyn Sink) -> Result<()> {
     let is_open = session
+        .display
         .log
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .is_some();
     if is_open {
-        out.text(&format!("Closing open log file {}", session.log_name))?;
-        *session.log.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        session.log_name.clear();
+        out.text(&format!(
+            "Closing open log file {}",
+            session.display.log_name
+        ))?;
+        *session
+            .display
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+        session.display.log_name.clear();
     } else if must_be_open {
         out.text("No log file open")?;
     }
@@ -75,7 +87,7 @@ fn path(session: &Session, args: &Args) -> Result<PathBuf> {
     for word in args.words() {
         match word.as_str() {
             "/t" => stamped = true,
-            "/d" => named = Some(session.kernel.dump().path().with_extension("log")),
+            "/d" => named = Some(session.target.kernel.dump().path().with_extension("log")),
             "/u" => {
                 return Err(Error::NotSupported(
                     "A log in UTF-16 (/u) is not done: the log is UTF-8.".into(),
@@ -85,7 +97,7 @@ fn path(session: &Session, args: &Args) -> Result<PathBuf> {
         }
     }
     let path = named.unwrap_or_else(|| PathBuf::from("dbgeng.log"));
-    if path == session.kernel.dump().path() {
+    if path == session.target.kernel.dump().path() {
         return Err(Error::File {
             path,
             reason: "that is the dump, which must not be overwritten".into(),

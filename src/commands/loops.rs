@@ -126,15 +126,15 @@ struct Loop<'t> {
 fn repeat(session: &mut Session, turns: Loop<'_>, out: &mut dyn Sink) -> Result<()> {
     let mut ask = !turns.body_first;
     loop {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         if ask && masm::evaluate(session, turns.condition)? == 0 {
             return Ok(());
         }
         ask = true;
-        session.loops += 1;
+        session.control.loops += 1;
         let outcome = run_line(session, turns.body, out);
-        session.loops -= 1;
-        let jump = session.jump.take();
+        session.control.loops -= 1;
+        let jump = session.control.jump.take();
         if outcome? == Flow::Quit || jump == Some(Jump::Break) {
             return Ok(());
         }
@@ -145,9 +145,9 @@ fn repeat(session: &mut Session, turns: Loop<'_>, out: &mut dyn Sink) -> Result<
 }
 
 fn leave(session: &mut Session, jump: Jump) -> Result<()> {
-    if session.loops == 0 {
+    if session.control.loops == 0 {
         return Err(Error::Syntax("There is no loop to leave here.".into()));
     }
-    session.jump = Some(jump);
+    session.control.jump = Some(jump);
     Ok(())
 }

@@ -32,7 +32,7 @@ It is 16 at the start. Prefixes (0x, 0n, 0t, 0y) and output are not changed by i
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let text = args.text("8 | 10 | 16").unwrap_or_default();
     if !text.is_empty() {
-        session.radix = match evaluate(&Numbers { radix: 10 }, text) {
+        session.numbers.radix = match evaluate(&Numbers { radix: 10 }, text) {
             Ok(radix @ (8 | 10 | 16)) => radix as u32,
             _ => {
                 return Err(Error::Syntax(format!(
@@ -43,7 +43,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         };
     }
     out.row(&Base {
-        base: session.radix,
+        base: session.numbers.radix,
     })
 }
 

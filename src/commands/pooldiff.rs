@@ -46,7 +46,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         .number("TagCount")
         .map_or(20, |most| usize::try_from(most).unwrap_or(usize::MAX));
     session.check_files()?;
-    let here = look(&session.kernel)?;
+    let here = look(&session.target.kernel)?;
     let other = other_look(session, Path::new(file), &here)?;
     let turned = matches!((here.uptime, other.uptime), (Some(here), Some(other)) if other > here);
     let (before, after) = if turned {
@@ -85,7 +85,7 @@ fn rows(session: &Session, before: &Look, after: &Look) -> Vec<GrowthRow> {
     let row = |change: Growth| GrowthRow {
         change,
         hours,
-        description: session.tag_names.describe(change.tag),
+        description: session.target.tag_names.describe(change.tag),
     };
     growth(before, after).into_iter().map(row).collect()
 }
@@ -129,7 +129,7 @@ pub fn other_look(session: &Session, path: &Path, near: &Look) -> Result<Look> {
         .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start))
         .is_ok_and(|()| start.starts_with(b"PAGE"));
     if is_dump {
-        return look(&Kernel::open(Dump::open(path)?, &session.options()));
+        return look(&Kernel::open(Dump::open(path)?, &session.target.options()));
     }
     let bytes = std::fs::read(path).map_err(|source| Error::open(path, source))?;
     logs::read(&bytes, near).map_err(|error| Error::File {

@@ -88,7 +88,7 @@ impl Request {
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::of(args)?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let table = BigTable::of(&kernel)?;
     let (blocks, mut found) = large(session, &kernel, &table, &request, out)?;
     let mut pages = 0;
@@ -127,7 +127,7 @@ fn large(
     }
     let (mut all, mut found): (Vec<BigBlock>, u64) = (Vec::new(), 0);
     for batch in table.batches(kernel) {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         for block in batch.blocks {
             all.push(block);
             if request.large
@@ -166,28 +166,34 @@ fn small(
         request.title()
     ))?;
     let mut seen = 0;
-    scan(kernel, region, blocks, &session.stop, |page, bytes| {
-        seen += 1;
-        if seen % 1024 == 0 {
-            out.progress(seen, 0, "pages")?;
-        }
-        for block in layout.candidates(page, bytes, region, |tag| request.tags.matches(tag)) {
-            *found += 1;
-            let pool = if block.paged {
-                "Paged pool"
-            } else {
-                "Nonpaged pool"
-            };
-            out.row(&Block {
-                va: block.header + GRANULE,
-                tag: block.tag,
-                bytes: block.bytes,
-                pool,
-                source: "header",
-            })?;
-        }
-        Ok(())
-    })
+    scan(
+        kernel,
+        region,
+        blocks,
+        &session.control.stop,
+        |page, bytes| {
+            seen += 1;
+            if seen % 1024 == 0 {
+                out.progress(seen, 0, "pages")?;
+            }
+            for block in layout.candidates(page, bytes, region, |tag| request.tags.matches(tag)) {
+                *found += 1;
+                let pool = if block.paged {
+                    "Paged pool"
+                } else {
+                    "Nonpaged pool"
+                };
+                out.row(&Block {
+                    va: block.header + GRANULE,
+                    tag: block.tag,
+                    bytes: block.bytes,
+                    pool,
+                    source: "header",
+                })?;
+            }
+            Ok(())
+        },
+    )
 }
 
 /// A block.

@@ -98,7 +98,7 @@ fffff807`24501060 ff1502100000    call    qword ptr [storport+0x2068 (fffff807`2
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::of(args);
     let tags = given(args.tags("Tag | *"))?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let books = rkd_kernel::pool::tracker::tracker(&kernel);
     let Some(tag) = tags.one() else {
         let tracker = books?;
@@ -148,10 +148,10 @@ pub fn ask(
     request: &Request,
     out: &mut dyn Sink,
 ) -> Result<Inquiry> {
-    let readings = session.readings();
-    let search = request.search(&session.stop);
+    let readings = session.target.readings();
+    let search = request.search(&session.control.stop);
     let inquiry = inquire(
-        &session.kernel,
+        &session.target.kernel,
         &readings,
         questions,
         &search,

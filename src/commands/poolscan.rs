@@ -48,7 +48,7 @@ struct Count {
 }
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let tags = args.tags("TagString");
     let wanted = |tag: Tag| tags.is_none_or(|tags| tags.matches(tag));
     let mut counts: BTreeMap<Tag, Count> = BTreeMap::new();
@@ -65,7 +65,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let table = BigTable::of(&kernel)?;
     let mut blocks = Vec::new();
     for batch in table.batches(&kernel) {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         for block in batch.blocks {
             blocks.push(block);
             if let Some(count) = counts.get_mut(&block.tag) {
@@ -79,16 +79,24 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let mut pages = 0;
     for region in regions(&kernel)? {
         let mut found = Vec::new();
-        pages += scan(&kernel, region, &large, &session.stop, |page, bytes| {
-            found.extend(layout.candidates(page, bytes, region, |tag| counts.contains_key(&tag)));
-            for block in found.drain(..) {
-                if let Some(count) = counts.get_mut(&block.tag) {
-                    count.small += 1;
-                    count.bytes = count.bytes.wrapping_add(block.bytes);
+        pages += scan(
+            &kernel,
+            region,
+            &large,
+            &session.control.stop,
+            |page, bytes| {
+                found.extend(
+                    layout.candidates(page, bytes, region, |tag| counts.contains_key(&tag)),
+                );
+                for block in found.drain(..) {
+                    if let Some(count) = counts.get_mut(&block.tag) {
+                        count.small += 1;
+                        count.bytes = count.bytes.wrapping_add(block.bytes);
+                    }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
     }
     out.text(" Tag      Small     Large        Bytes    Tracked")?;
     let mut rows: Vec<(Tag, Count)> = counts

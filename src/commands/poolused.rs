@@ -90,7 +90,7 @@ impl Request {
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::of(args)?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let tracker = tracker(&kernel)?;
     let mut tags: Vec<&TagUse> = tracker
         .tags
@@ -108,7 +108,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     out.text(&heading(&request))?;
     let shown = request.most.unwrap_or(usize::MAX);
     for tag in tags.iter().take(shown) {
-        let description = session.tag_names.describe(tag.tag);
+        let description = session.target.tag_names.describe(tag.tag);
         out.row(&TagRow {
             usage: **tag,
             description,

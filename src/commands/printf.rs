@@ -208,13 +208,13 @@ impl Conversion {
         Ok(match self.letter.as_str() {
             "c" => super::display::printable(value as u8).to_string(),
             "p" | "N" => format!("{at:x}"),
-            "y" | "ly" => match session.kernel.nearest(at) {
+            "y" | "ly" => match session.target.kernel.nearest(at) {
                 Some(near) => format!("{near} ({at})"),
                 None => at.to_string(),
             },
             "ma" => string(session, at, 1)?,
             "mu" => string(session, at, 2)?,
-            "msu" => unicode_string(session.kernel.space(), at)?,
+            "msu" => unicode_string(session.target.kernel.space(), at)?,
             letter => {
                 return Err(Error::Syntax(format!(
                     "Syntax error at '%{letter}': no such conversion"
@@ -236,7 +236,7 @@ impl Conversion {
 /// The text at an address up to a zero, at most 4 KiB of it.
 fn string(session: &Session, at: Virt, unit: usize) -> Result<String> {
     let mut bytes = vec![0; 0x1000];
-    let (read, fault) = session.kernel.space().read_prefix(at, &mut bytes);
+    let (read, fault) = session.target.kernel.space().read_prefix(at, &mut bytes);
     match fault {
         Some(fault) if read == 0 => return Err(fault.into()),
         _ => bytes.truncate(read),

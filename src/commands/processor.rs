@@ -54,7 +54,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let (number, rest) = text.split_at(end);
     let number = match (number, rest.strip_prefix('*')) {
         ("", Some(rest)) => {
-            for processor in 0..session.kernel.processors() {
+            for processor in 0..session.target.kernel.processors() {
                 on(session, processor, rest.trim(), out)?;
             }
             return Ok(());
@@ -63,7 +63,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             .parse::<u32>()
             .map_err(|_| Error::Syntax(format!("Syntax error at '{text}'")))?,
     };
-    let processors = session.kernel.processors();
+    let processors = session.target.kernel.processors();
     if number >= processors {
         return Err(Error::NotFound(format!(
             "There is no processor {number}: this machine has {processors}, numbered from 0."
@@ -71,7 +71,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     match rest.trim() {
         "" | "s" => {
-            session.processor = number;
+            session.target.processor = number;
             Ok(())
         }
         command => on(session, number, command, out),
@@ -80,14 +80,14 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 
 /// Runs a command with another processor as the current one.
 fn on(session: &mut Session, processor: u32, command: &str, out: &mut dyn Sink) -> Result<()> {
-    let current = std::mem::replace(&mut session.processor, processor);
+    let current = std::mem::replace(&mut session.target.processor, processor);
     let outcome = run_command(session, command, out);
-    session.processor = current;
+    session.target.processor = current;
     outcome.map(|_: Flow| ())
 }
 
 fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let writer = kernel.current_processor();
     let mut missing = None;
     for number in 0..kernel.processors() {
@@ -102,7 +102,7 @@ fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
         }
         out.row(&Processor {
             number,
-            is_current: number == session.processor,
+            is_current: number == session.target.processor,
             wrote_the_dump: number == writer,
             at,
         })?;

@@ -23,6 +23,6 @@ pub static COMMAND: Command = Command {
 };
 
 fn run(session: &mut Session, _: &Args, _: &mut dyn Sink) -> Result<()> {
-    session.quit = true;
+    session.control.quit = true;
     Ok(())
 }

@@ -59,11 +59,11 @@ fffff807`229fd640 48894c2408      mov     qword ptr [rsp+8],rcx ss:0018:ffffa500
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let text = args.text.trim();
     if text.is_empty() {
-        let kernel = session.kernel.clone();
-        let context = kernel.context(session.processor)?;
-        let place = Place::of(&kernel, session.processor, &context);
+        let kernel = session.target.kernel.clone();
+        let context = kernel.context(session.target.processor)?;
+        let place = Place::of(&kernel, session.target.processor, &context);
         out.row(&All {
-            processor: session.processor,
+            processor: session.target.processor,
             context,
             place: &place,
         })?;
@@ -101,7 +101,7 @@ fn set(session: &mut Session, name: &str, expression: &str, bad: impl Fn() -> Er
     let slot = name
         .strip_prefix("$t")
         .and_then(|digits| digits.parse::<usize>().ok())
-        .filter(|slot| *slot < session.pseudo.len());
+        .filter(|slot| *slot < session.numbers.pseudo.len());
     let Some(slot) = slot else {
         return Err(match Context::is_register(&name) {
             true => Error::Forbidden(format!(
@@ -111,7 +111,7 @@ fn set(session: &mut Session, name: &str, expression: &str, bad: impl Fn() -> Er
         });
     };
     let value = evaluate(session, expression)?;
-    if let Some(place) = session.pseudo.get_mut(slot) {
+    if let Some(place) = session.numbers.pseudo.get_mut(slot) {
         *place = value;
     }
     Ok(())

@@ -60,54 +60,61 @@ Loading unloaded module list
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::parse(&args.words())?;
-    let was_noisy = session.servers.journal().is_noisy();
+    let was_noisy = session.target.servers.journal().is_noisy();
     session
+        .target
         .servers
         .journal()
         .set_noisy(was_noisy || request.noisy);
     let done = reload(session, &request, out);
     let told = tell(session, out);
-    session.servers.journal().set_noisy(was_noisy);
+    session.target.servers.journal().set_noisy(was_noisy);
     done.and(told)
 }
 
 fn reload(session: &mut Session, request: &Request, out: &mut dyn Sink) -> Result<()> {
     for wanted in &request.modules {
         if request.unload {
-            session.placed.retain(|module| !is_named(wanted, module));
+            session
+                .target
+                .placed
+                .retain(|module| !is_named(wanted, module));
         } else if let Some(module) = wanted.placed(session)? {
-            session.placed.retain(|known| known.base != module.base);
-            session.placed.push(module);
+            session
+                .target
+                .placed
+                .retain(|known| known.base != module.base);
+            session.target.placed.push(module);
         }
     }
-    session.servers.forgive();
-    let old = Arc::clone(&session.kernel);
+    session.target.servers.forgive();
+    let old = Arc::clone(&session.target.kernel);
     let all = request.modules.is_empty();
     let is_wanted = |module: &Module| all || request.modules.iter().any(|w| is_named(w, module));
     let nt_is_wanted = old.modules().first().is_none_or(is_wanted);
     let options = Options {
         fetch: request.now,
         mismatched: request.mismatched,
-        placed: session.placed.clone(),
+        placed: session.target.placed.clone(),
         // nt's symbols are the ground on which everything else is read: they stay, unless they are meant.
         table: match nt_is_wanted {
             true => None,
             false => old.table_shared(),
         },
-        ..session.options()
+        ..session.target.options()
     };
     let kernel = Kernel::of_dump(Arc::clone(old.dump()), &options);
     kernel.keep_symbols(&old, |module| !is_wanted(module));
-    session.processor = session.processor.min(kernel.processors() - 1);
-    session.kernel = Arc::new(kernel);
+    session.target.processor = session.target.processor.min(kernel.processors() - 1);
+    session.target.kernel = Arc::new(kernel);
     if all {
-        progress(&session.kernel, out)?;
+        progress(&session.target.kernel, out)?;
     }
     for wanted in &request.modules {
         let is_there = |kernel: &Kernel| kernel.modules().iter().any(|m| is_named(wanted, m));
         let is_gone = request.unload && is_there(&old);
-        if !is_gone && !is_there(&session.kernel) {
-            session.errors += 1;
+        if !is_gone && !is_there(&session.target.kernel) {
+            session.control.errors += 1;
             out.text(&format!(
                 "\"{}\" was not found in the image list.",
                 wanted.name
@@ -133,13 +140,13 @@ fn read_now(
     is_wanted: impl Fn(&Module) -> bool,
     out: &mut dyn Sink,
 ) -> Result<()> {
-    let kernel = Arc::clone(&session.kernel);
+    let kernel = Arc::clone(&session.target.kernel);
     let modules: Vec<&Module> = kernel.modules().iter().filter(|m| is_wanted(m)).collect();
     let total = modules.len() as u64;
     for (done, module) in (0..).zip(modules) {
         out.progress(done, total, "modules")?;
         kernel.symbols_of(module);
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         tell(session, out)?;
         out.row(&Read::new(&kernel, module))?;
     }

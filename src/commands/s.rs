@@ -5,7 +5,7 @@ mod request;
 mod strings;
 
 use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
-use crate::session::Session;
+use crate::session::{SearchAccount, Session};
 use hit::{Hit, Places};
 use request::{Area, Request, What};
 use rkd_dump::addr::Virt;
@@ -80,7 +80,7 @@ fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3....
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::parse(session, &args.text)?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     if matches!(request.area, Area::Modules) {
         kernel.loaded_modules()?;
     }
@@ -96,7 +96,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         What::Regex(regex) => matches(session, &kernel, &request, regex, &mut kept, out),
     };
     if request.keep {
-        session.saved_hits = kept.hits;
+        session.display.saved_hits = kept.hits;
     }
     if kept.overflow {
         out.text("Overflow error")?;
@@ -134,7 +134,7 @@ fn search(
         source(kernel, request)?,
         request.spans(kernel),
         Arc::new(set),
-        Arc::clone(&session.stop),
+        Arc::clone(&session.control.stop),
     );
     let places = Places::new(kernel);
     let end = hits.each(|event| match event {
@@ -176,7 +176,7 @@ fn matches(
     regex.find(
         &source(kernel, request)?,
         &request.spans(kernel),
-        &session.stop,
+        &session.control.stop,
         |at, bytes| {
             kept.keep(Virt(at));
             out.row(&Hit {
@@ -201,7 +201,7 @@ fn among_kept(
 ) -> Result<()> {
     let places = Places::new(kernel);
     let mut found = false;
-    for &at in &session.saved_hits {
+    for &at in &session.display.saved_hits {
         for (pattern, name) in patterns {
             let mut bytes = vec![0; pattern.len()];
             if pattern.may_be_at(at.0)
@@ -220,7 +220,7 @@ fn among_kept(
             }
         }
     }
-    match session.saved_hits.len() {
+    match session.display.saved_hits.len() {
         0 => out.note("no hits are kept: s -[s]b Range Pattern keeps them"),
         kept if !found => out.note(&format!(
             "nothing found: none of the {kept} kept hits begins with the pattern"
@@ -236,11 +236,10 @@ fn account(
     hits: u64,
     out: &mut dyn Sink,
 ) -> Result<()> {
-    session.searched.0 = session.searched.0.saturating_add(coverage.asked);
-    session.searched.1 = session.searched.1.saturating_add(coverage.read);
+    session.search.add(coverage.asked, coverage.read);
     let stopped = coverage.stopped_at.is_some();
-    if session.depth <= 1 {
-        session.searched = (0, 0);
+    if session.control.depth <= 1 {
+        session.search = SearchAccount::default();
         if coverage.read == 0 && coverage.asked > 0 && !stopped {
             return Err(Error::NotInDump(format!(
                 "nothing of this range can be searched: {coverage}"

@@ -56,7 +56,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         text.lines().collect()
     };
     for part in parts {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         out.text(&format!("{}{part}", prompt(session)))?;
         if run_line(session, part, out)? == Flow::Quit {
             break;
@@ -66,9 +66,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 }
 
 fn prompt(session: &Session) -> String {
-    match session.kernel.processors() {
+    match session.target.kernel.processors() {
         0 | 1 => "kd> ".into(),
-        _ => format!("{}: kd> ", session.processor),
+        _ => format!("{}: kd> ", session.target.processor),
     }
 }
 

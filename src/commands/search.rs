@@ -50,7 +50,7 @@ Search done." }],
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::of(args)?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let Some(memory) = kernel.dump().physical() else {
         return Err(Error::NotInDump(
             "There is no physical memory in this dump: it holds blocks of virtual memory only."
@@ -92,9 +92,9 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         Source::Physical(kernel.dump().clone()),
         vec![span],
         patterns,
-        Arc::clone(&session.stop),
+        Arc::clone(&session.control.stop),
     );
-    let owners = Owners::new(&kernel, &session.stop);
+    let owners = Owners::new(&kernel, &session.control.stop);
     let mut before = None;
     let end = hits.each(|event| match event {
         // A number can be near Data and a bit away from its lower bound: one line for both.

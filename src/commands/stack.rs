@@ -62,11 +62,11 @@ it is no proof; it is what is left when unwinding is not possible.",
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let text = args.text.trim();
     if let Some(count) = text.strip_prefix("-scan") {
         let most = count_of(session, count)?;
-        let registers = kernel.context(session.processor)?.unwind_registers();
+        let registers = kernel.context(session.target.processor)?.unwind_registers();
         return scan::run(session, &kernel, registers.rsp(), most, out);
     }
     let columns = Columns::of(&args.name);
@@ -77,7 +77,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let most = count_of(session, count)?;
     let registers = match start {
         Some(text) => given_registers(session, text)?,
-        None => kernel.context(session.processor)?.unwind_registers(),
+        None => kernel.context(session.target.processor)?.unwind_registers(),
     };
     show(&kernel, registers, most, columns, out)
 }

@@ -34,7 +34,7 @@ quiet mode - symbol prompts on
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let text = args.text("noisy | quiet").unwrap_or_default();
-    let journal = session.servers.journal();
+    let journal = session.target.servers.journal();
     match text.to_ascii_lowercase().as_str() {
         "" => {}
         "noisy" => journal.set_noisy(true),
@@ -51,7 +51,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     let is_asked = text.is_empty();
     out.row(&Mode {
-        noisy: session.servers.journal().is_noisy(),
+        noisy: session.target.servers.journal().is_noisy(),
         is_asked,
     })
 }

@@ -86,12 +86,13 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     if !wanted.is_empty() {
         // The path decides which files are read and which servers are spoken to.
         session.check_files()?;
-        session.symbol_path = match args.name.ends_with('+') && !session.symbol_path.is_empty() {
-            true => format!("{};{wanted}", session.symbol_path),
-            false => wanted,
-        };
-        let path = SymbolPath::parse(&session.symbol_path);
-        if !path.servers().is_empty() && !session.servers.are_online() {
+        session.target.symbol_path =
+            match args.name.ends_with('+') && !session.target.symbol_path.is_empty() {
+                true => format!("{};{wanted}", session.target.symbol_path),
+                false => wanted,
+            };
+        let path = SymbolPath::parse(&session.target.symbol_path);
+        if !path.servers().is_empty() && !session.target.servers.are_online() {
             out.note("the network is not used: of a server's place on the path only the folders are searched")?;
         }
         out.note("the new path is used from the next .reload on")?;
@@ -105,7 +106,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 /// # Errors
 /// Those of the sink.
 pub fn show(session: &Session, out: &mut dyn Sink) -> Result<()> {
-    out.row(&Path(&session.symbol_path))
+    out.row(&Path(&session.target.symbol_path))
 }
 
 struct Path<'a>(&'a str);

@@ -25,12 +25,12 @@ System Uptime: 0 days 3:12:47.203" }],
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
-    let target = Target::of(&session.kernel);
+    let target = Target::of(&session.target.kernel);
     out.row(&Time {
         written_filetime: target.time,
         written_local: target
             .time
-            .and_then(|ticks| clock::filetime(ticks, &session.time_zone)),
+            .and_then(|ticks| clock::filetime(ticks, &session.display.time_zone)),
         uptime_100ns: target.uptime,
         line: vertarget::times(session, &target).join("\n"),
     })

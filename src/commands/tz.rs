@@ -38,13 +38,13 @@ Time zone: Asia/Shanghai (UTC + 8:00)",
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let text = args.text("Zone | local").unwrap_or_default();
     if !text.is_empty() {
-        session.time_zone = parse(text)?;
+        session.display.time_zone = parse(text)?;
     }
-    let ticks = session.kernel.located().system_time.get();
+    let ticks = session.target.kernel.located().system_time.get();
     let at = ticks.and_then(clock::moment).unwrap_or_else(Timestamp::now);
     out.row(&Zone {
-        name: session.time_zone.iana_name(),
-        utc_offset_seconds: session.time_zone.to_offset(at).seconds(),
+        name: session.display.time_zone.iana_name(),
+        utc_offset_seconds: session.display.time_zone.to_offset(at).seconds(),
     })
 }
 

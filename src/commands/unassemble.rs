@@ -81,7 +81,7 @@ const COUNT: u64 = 8;
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::parse(session, args)?;
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let failed = |why: Error| Error::Refused {
         text: format!(
             "Memory access error in '{} {}'",
@@ -91,7 +91,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         why: Box::new(why),
     };
     if args.name != "uf" {
-        session.again = Some(args.name.clone());
+        session.display.again = Some(args.name.clone());
     }
     match args.name.as_str() {
         "ub" => {
@@ -107,7 +107,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
                     Error::NotFound("no run of instructions ends there".into())
                 })));
             }
-            session.next_code = lines.first().map(|line| line.address);
+            session.display.next_code = lines.first().map(|line| line.address);
             show(&kernel, &lines, out)
         }
         "uf" => whole_function(session, &kernel, request.start, out),
@@ -133,7 +133,7 @@ struct Request {
 impl Request {
     fn parse(session: &Session, args: &Args) -> Result<Request> {
         let text = args.text.trim();
-        let default = || match session.next_code {
+        let default = || match session.display.next_code {
             Some(next) if args.name != "uf" => Ok(next),
             _ => session
                 .register("rip")
@@ -230,7 +230,7 @@ fn forwards(
         if !goes_on {
             return Ok(());
         }
-        check(&session.stop)?;
+        check(&session.control.stop)?;
         let instruction = match kernel.instruction_at(at) {
             Ok(instruction) => instruction,
             Err(why) => {
@@ -240,7 +240,7 @@ fn forwards(
                     out.text(&label)?;
                 }
                 out.text(&unreadable(at))?;
-                session.next_code = Some(at);
+                session.display.next_code = Some(at);
                 return Err(why);
             }
         };
@@ -251,7 +251,7 @@ fn forwards(
         }
         at = next;
         shown += 1;
-        session.next_code = Some(at);
+        session.display.next_code = Some(at);
     }
 }
 
@@ -332,12 +332,16 @@ fn whole_function(
         },
         None => true,
     };
-    let fetch = |at: Virt| match session.stop.load(std::sync::atomic::Ordering::Relaxed) {
+    let fetch = |at: Virt| match session
+        .control
+        .stop
+        .load(std::sync::atomic::Ordering::Relaxed)
+    {
         true => None,
         false => kernel.instruction_at(at).ok(),
     };
     let function = Function::trace(entry, &fetch, &belongs);
-    check(&session.stop)?;
+    check(&session.control.stop)?;
     if function.instructions.is_empty() {
         return Err(match kernel.instruction_at(entry) {
             Err(why) => Error::Refused {
@@ -352,7 +356,7 @@ fn whole_function(
     }
     let mut previous = None;
     for (at, instruction) in &function.instructions {
-        check(&session.stop)?;
+        check(&session.control.stop)?;
         if function.begins_block(previous, *at) {
             if previous.is_some() {
                 out.text("")?;

@@ -33,8 +33,8 @@ Symbols of nt: built-in facts",
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
-    out.text(&vertarget::lines(session, &Target::of(&session.kernel)).join("\n"))?;
-    let nt_symbols = match session.kernel.table() {
+    out.text(&vertarget::lines(session, &Target::of(&session.target.kernel)).join("\n"))?;
+    let nt_symbols = match session.target.kernel.table() {
         Ok(table) => table.source().to_string(),
         Err(_) => "none".into(),
     };

@@ -31,7 +31,7 @@ System Uptime: 0 days 3:12:47.203" }],
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
-    let target = Target::of(&session.kernel);
+    let target = Target::of(&session.target.kernel);
     let text = lines(session, &target).join("\n");
     out.row(&Version { target, text })
 }
@@ -76,7 +76,7 @@ pub fn times(session: &Session, target: &Target) -> Vec<String> {
     let written = target
         .time
         .filter(|ticks| *ticks != 0)
-        .and_then(|ticks| clock::filetime(ticks, &session.time_zone));
+        .and_then(|ticks| clock::filetime(ticks, &session.display.time_zone));
     written
         .map(|time| format!("Debug session time: {time}"))
         .into_iter()

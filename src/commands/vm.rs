@@ -65,7 +65,7 @@ PagedPool Usage:            32907 (     131628 Kb)
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let flags = args.number("Flags").unwrap_or(0);
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let vm = vm(&kernel)?;
     page_files(&vm, out)?;
     for counter in &vm.counters {

@@ -69,7 +69,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             )),
         });
     }
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let pattern = Wildcard::new(&options.module);
     let modules: Vec<&Module> = kernel
         .modules()
@@ -90,7 +90,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let mut without = Vec::new();
     let mut partial = Vec::new();
     for (number, module) in modules.iter().enumerate() {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         if modules.len() > 1 {
             out.progress(number as u64, modules.len() as u64, "modules")?;
         }
@@ -107,7 +107,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             let before = found.len();
             for symbol in table.all() {
                 // A hostile pattern makes each of a kernel's symbols slow.
-                sink::check(&session.stop)?;
+                sink::check(&session.control.stop)?;
                 if names.fit(symbol.name) && (tables.len() == 1 || seen.insert(symbol.name)) {
                     let symbol = describer.symbol(symbol);
                     if options.wants(&symbol) {
@@ -131,7 +131,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     without_decorated(&mut found);
     options.sort(&mut found);
     found.iter().try_for_each(|symbol| {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         out.row(&SymbolRow {
             symbol,
             options: &options,

@@ -15,14 +15,14 @@ use rkd_kernel::target::Target;
 /// Those of the sink.
 pub fn show(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow> {
     // The prompt does not wait for a server's names: they come with the first command that needs them.
-    session.servers.hold(true);
+    session.target.servers.hold(true);
     let shown = lines(session, images, out);
-    session.servers.hold(false);
+    session.target.servers.hold(false);
     shown
 }
 
 fn lines(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow> {
-    let kernel = session.kernel.clone();
+    let kernel = session.target.kernel.clone();
     let dump = kernel.dump();
     out.text(&format!(
         "\nrkd {} - a debugger for Windows kernel dumps, in kd's words\n\n",
@@ -33,7 +33,7 @@ fn lines(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow
     if let Some(comment) = dump.comment() {
         out.text(&format!("Comment: '{comment}'"))?;
     }
-    match session.symbol_path.as_str() {
+    match session.target.symbol_path.as_str() {
         "" => symbol_path::show(session, out)?,
         // .sympath has a second line, the banner has not.
         path => out.text(&format!("Symbol search path is: {path}"))?,
@@ -47,8 +47,8 @@ fn lines(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow
     if dump.crash().is_some_and(|crash| crash.code != 0) {
         out.text("For analysis of this file, run !analyze -v")?;
     }
-    if let Ok(context) = kernel.context(session.processor) {
-        out.text(&Place::of(&kernel, session.processor, &context).text())?;
+    if let Ok(context) = kernel.context(session.target.processor) {
+        out.text(&Place::of(&kernel, session.target.processor, &context).text())?;
     }
     Ok(Flow::Continue)
 }

@@ -90,8 +90,8 @@ impl Editor {
     /// When the terminal fails.
     pub fn read(&mut self, shell: &Shell) -> Result<Typed> {
         if let Some(adviser) = self.inner.helper_mut() {
-            adviser.kernel = Arc::clone(&shell.session.kernel);
-            adviser.aliases.clone_from(&shell.session.aliases);
+            adviser.kernel = Arc::clone(&shell.session.target.kernel);
+            adviser.aliases.clone_from(&shell.session.numbers.aliases);
         }
         let prompt = shell.prompt();
         let painted = self.paint.prompt(&prompt).into_owned();
@@ -135,8 +135,8 @@ struct Adviser {
 impl Adviser {
     fn new(shell: &Shell, paint: Paint) -> Adviser {
         Adviser {
-            kernel: Arc::clone(&shell.session.kernel),
-            aliases: shell.session.aliases.clone(),
+            kernel: Arc::clone(&shell.session.target.kernel),
+            aliases: shell.session.numbers.aliases.clone(),
             script: Rc::clone(&shell.script),
             files: FilenameCompleter::new(),
             history: HistoryHinter::new(),

@@ -27,7 +27,7 @@ pub fn converse(shell: &mut Shell, paint: Paint) -> Result<()> {
     loop {
         let line = match editor.read(shell)? {
             Typed::Line(line) => line,
-            Typed::Empty => match &shell.session.again {
+            Typed::Empty => match &shell.session.display.again {
                 Some(line) => line.clone(),
                 None => continue,
             },

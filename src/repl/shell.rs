@@ -50,7 +50,7 @@ impl Ending {
 impl Shell {
     /// Takes over a session. `interrupts` must set the session's own flag.
     pub fn new(session: Session, screen: Box<dyn Output>, interrupts: Interrupts) -> Shell {
-        let out = Tee::new(screen, session.log.clone());
+        let out = Tee::new(screen, session.display.log.clone());
         let script = Rc::new(RefCell::new(Script::new()));
         Shell {
             session,
@@ -63,9 +63,9 @@ impl Shell {
 
     /// kd's prompt: the current processor when there are several.
     pub fn prompt(&self) -> String {
-        match self.session.kernel.processors() {
+        match self.session.target.kernel.processors() {
             0 | 1 => "kd> ".to_string(),
-            _ => format!("{}: kd> ", self.session.processor),
+            _ => format!("{}: kd> ", self.session.target.processor),
         }
     }
 
@@ -86,14 +86,14 @@ impl Shell {
 
     /// Whether a text that is being typed is whole. kd's lines always are.
     pub fn is_whole(&self, source: &str) -> bool {
-        is_whole(&self.session.aliases, &self.script.borrow(), source)
+        is_whole(&self.session.numbers.aliases, &self.script.borrow(), source)
     }
 
     /// What was typed or pasted, cut into what is run at once; see [`pieces()`].
     pub fn pieces<'t>(&self, text: &'t str) -> Vec<&'t str> {
         pieces(
             text,
-            |line| is_kd(&self.session.aliases, line),
+            |line| is_kd(&self.session.numbers.aliases, line),
             |block| self.is_whole(block),
         )
     }
@@ -108,7 +108,7 @@ impl Shell {
     /// # Errors
     /// [`Error::Stopped`] when the reader of the output has gone, or why the output cannot be written.
     pub fn run(&mut self, source: &str) -> Result<Flow> {
-        if is_kd(&self.session.aliases, source) {
+        if is_kd(&self.session.numbers.aliases, source) {
             self.run_commands(source)
         } else {
             self.run_script(source)
@@ -131,11 +131,11 @@ impl Shell {
             ..
         } = self;
         out.begin(name)?;
-        let errors = session.errors;
+        let errors = session.control.errors;
         let result = interrupts.during(|| what(session, out));
         tell(session, out)?;
         out.end(Outcome::from(&result))?;
-        self.ending.failed |= self.session.errors > errors;
+        self.ending.failed |= self.session.control.errors > errors;
         match result {
             // A command that failed has counted itself.
             Err(error) if !matches!(error, Error::Stopped) => Ok(Flow::Continue),
@@ -188,7 +188,7 @@ impl Shell {
         out.begin(name)?;
         let result = interrupts.during(|| what(&mut script.borrow_mut(), session, out));
         tell(session, out)?;
-        let whole = || session.kernel.dump().check_whole();
+        let whole = || session.target.kernel.dump().check_whole();
         let result = result.and_then(|()| whole().map_err(Failure::Outside));
         if let (Err(Failure::Script(_)), Some(command)) = (&result, meant) {
             out.note(&format!("did you mean the command {command} ?"))?;
@@ -198,7 +198,7 @@ impl Shell {
             Err(Failure::Stopped) => Outcome::Stopped,
             Err(failure) => Outcome::Failed(failure),
         })?;
-        let flow = if self.session.quit {
+        let flow = if self.session.control.quit {
             Flow::Quit
         } else {
             Flow::Continue

@@ -181,7 +181,7 @@ fn collect(
             sink,
         };
         job(session, &mut kept)?;
-        Ok((kept.kept, Arc::clone(&session.kernel)))
+        Ok((kept.kept, Arc::clone(&session.target.kernel)))
     })?;
     // Some commands change what is looked at.
     host.look_at(kernel);

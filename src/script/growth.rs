@@ -35,10 +35,10 @@ pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
         move |a: Dynamic, b: Dynamic| -> Answer<Array> {
             let (before, after) = (side(&a)?, side(&b)?);
             rows(&of, move |session, sink| {
-                let here = pooldiff::look(&session.kernel);
+                let here = pooldiff::look(&session.target.kernel);
                 let look = |side: Side| match side {
                     Side::Rows(look) => Ok(look),
-                    Side::Here => pooldiff::look(&session.kernel),
+                    Side::Here => pooldiff::look(&session.target.kernel),
                     Side::File(path) => {
                         session.check_files()?;
                         let near = here.as_ref().ok().cloned().unwrap_or_default();

@@ -87,12 +87,12 @@ impl Host {
     ) -> Result<T, Failure> {
         let jobs = Arc::new(Queue::new());
         let closed = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&session.stop);
+        let stop = Arc::clone(&session.control.stop);
         *self.link() = Some(Link {
             jobs: Arc::clone(&jobs),
             stop,
             closed: Arc::clone(&closed),
-            kernel: Arc::clone(&session.kernel),
+            kernel: Arc::clone(&session.target.kernel),
             noted: BTreeSet::new(),
         });
         let (outcome, served) = thread::scope(|scope| {
@@ -261,8 +261,8 @@ fn serve(
 ) -> Result<()> {
     let mut served = Ok(());
     // A script can run commands, and some commands open files.
-    let may_touch_files = session.may_touch_files;
-    session.may_touch_files &= session.scripts_may_touch_files;
+    let may_touch_files = session.permissions.files;
+    session.permissions.files &= session.permissions.files_for_scripts;
     // Should a job panic, the script does not wait for ever.
     let _close = CloseAtEnd(jobs);
     while let Some(jobs) = jobs.take() {
@@ -273,7 +273,7 @@ fn serve(
             }
         }
     }
-    session.may_touch_files = may_touch_files;
+    session.permissions.files = may_touch_files;
     served
 }
 

@@ -19,7 +19,8 @@ fn practice_dump(path: &Path) {
 
 fn session(path: &Path) -> Session {
     let mut session = Session::new(Kernel::open(Dump::open(path).unwrap(), &Options::default()));
-    session.time_zone = TimeZone::get("Asia/Shanghai").expect("the zones come with the program");
+    session.display.time_zone =
+        TimeZone::get("Asia/Shanghai").expect("the zones come with the program");
     session
 }
 

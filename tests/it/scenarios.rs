@@ -122,7 +122,7 @@ fn the_files_of_drivers_convict_where_the_dump_cannot() {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
         let mut session = session(case);
-        session.image_path = ImagePath::parse(&folder.path().display().to_string());
+        session.target.image_path = ImagePath::parse(&folder.path().display().to_string());
         let (_, text) = said(&mut session, &format!("!poolowner {tag}"));
         match case.name {
             "paged-out" => {
@@ -161,6 +161,6 @@ fn a_file_of_another_build_is_not_taken() {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
     let mut session = session(case);
-    session.image_path = ImagePath::parse(&folder.path().display().to_string());
+    session.target.image_path = ImagePath::parse(&folder.path().display().to_string());
     assert_eq!(owners(&mut session, "ScnQ"), ["- - unknown - - -"]);
 }

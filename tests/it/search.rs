@@ -303,13 +303,13 @@ fn screen(session: &mut Session, line: &str) -> String {
 #[test]
 fn one_pass_finds_what_a_search_of_each_module_finds() {
     let mut session = Session::new(open(practice(Kind::BitmapKernel)));
-    let modules = session.kernel.modules();
+    let modules = session.target.kernel.modules();
     let spans = modules
         .iter()
         .map(|module| Span::new(module.base, module.size))
         .collect();
     let (found, _) = search(
-        Source::Virtual(session.kernel.space().clone()),
+        Source::Virtual(session.target.kernel.space().clone()),
         spans,
         &[*b"Leak"],
     );

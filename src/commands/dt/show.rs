@@ -78,7 +78,7 @@ fn structure<'a>(
     {
         out.text(&summary)?;
     }
-    let stop = &*session.stop;
+    let stop = &*session.control.stop;
     let mut walk = Walk::new(stop, found.table, options, reader, specs, out);
     let shown = match (&options.link, at) {
         (Some(_), None) => {
@@ -177,7 +177,7 @@ fn values(
         return why(&reader, out);
     }
     for number in 0..count.unwrap_or(1) {
-        sink::check(&session.stop)?;
+        sink::check(&session.control.stop)?;
         let address = at + number.wrapping_mul(size);
         let shown = reader.show(ty, address);
         let is_lost = matches!(shown.value, Value::Absent(_));

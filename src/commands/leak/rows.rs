@@ -80,7 +80,7 @@ pub(super) fn holder(session: &Session, holder: &Holder) -> String {
         held.outstanding(),
         holder.frees()
     );
-    let uptime = session.kernel.located().up_time.get();
+    let uptime = session.target.kernel.located().up_time.get();
     if let Some(hours) = uptime
         .map(|ticks| ticks as f64 / 36_000_000_000.0)
         .filter(|h| *h > 0.01)
@@ -90,7 +90,7 @@ pub(super) fn holder(session: &Session, holder: &Holder) -> String {
             "\n  that is {rate} an hour, if it grew evenly since the start {hours:.1} hours ago"
         );
     }
-    if let Some(name) = session.tag_names.find(tag) {
+    if let Some(name) = session.target.tag_names.find(tag) {
         text += &format!("\n  the list of tags says: {}", name.describe().trim_end());
     }
     text

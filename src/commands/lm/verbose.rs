@@ -60,7 +60,7 @@ fn stamp(session: &Session, seconds: Option<u32>, repro: bool) -> String {
         }
         Some(seconds) => match Timestamp::from_second(i64::from(seconds)) {
             Ok(time) => {
-                let local = time.to_zoned(session.time_zone.clone());
+                let local = time.to_zoned(session.display.time_zone.clone());
                 format!("{} ({seconds:08X})", local.strftime("%a %b %e %H:%M:%S %Y"))
             }
             Err(_) => format!("***** Invalid ({seconds:08X})"),

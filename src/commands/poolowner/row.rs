@@ -27,7 +27,7 @@ impl OwnerRow {
         number: usize,
         verbose: bool,
     ) -> OwnerRow {
-        let kernel = &session.kernel;
+        let kernel = &session.target.kernel;
         let proofs: Vec<Vec<String>> = suspect
             .claims
             .iter()
@@ -172,7 +172,7 @@ fn record(
     };
     let list = |names: &[String]| Value::List(names.iter().map(|n| text(n)).collect());
     let Tag(bytes) = question.tag;
-    let listed = session.tag_names.find(question.tag);
+    let listed = session.target.tag_names.find(question.tag);
     vec![
         ("tag", question.tag.to_string().into()),
         ("tag_bytes", bytes.to_vec().into()),

@@ -100,7 +100,7 @@ impl Wanted {
         let base = Virt(masm::evaluate(session, at)?);
         let size = match size {
             Some(size) => masm::evaluate(session, size)?,
-            None => match Image::read(session.kernel.space(), base) {
+            None => match Image::read(session.target.kernel.space(), base) {
                 Ok(image) => u64::from(image.headers().size_of_image),
                 Err(why) => {
                     return Err(Error::NotFound(format!(

@@ -21,7 +21,7 @@ pub(super) fn list(
     strings.find(
         &source(kernel, request)?,
         &request.spans(kernel),
-        &session.stop,
+        &session.control.stop,
         |at, text| {
             kept.keep(Virt(at));
             out.row(&Text {

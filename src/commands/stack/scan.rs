@@ -23,7 +23,7 @@ pub(super) fn run(
     let (mut shown, mut unproved, mut end) = (0, 0, from);
     for at in (0..LARGEST / 8).map(|n| from + n * 8) {
         if at.page_offset() == 0 {
-            check(&session.stop)?;
+            check(&session.control.stop)?;
         }
         let Ok(value) = kernel.space().read_virt(at) else {
             break;

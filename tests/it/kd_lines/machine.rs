@@ -127,7 +127,7 @@ pub fn session() -> Session {
     files::write(&snapshot, Kind::Full, &mut bytes).unwrap();
     let dump = Dump::from_bytes("small.dmp", bytes).unwrap();
     let mut session = Session::new(Kernel::open(dump, &Options::default()));
-    session.time_zone = TimeZone::fixed(offset(8));
+    session.display.time_zone = TimeZone::fixed(offset(8));
     session
 }
 

@@ -53,7 +53,7 @@ fn a_real_triage_dump() {
         return;
     };
     let mut session = Session::new(Kernel::open(dump, &Options::default()));
-    session.time_zone = TimeZone::fixed(offset(8));
+    session.display.time_zone = TimeZone::fixed(offset(8));
     play_on(&mut session, include_str!("real_triage.txt"));
 }
 
@@ -76,7 +76,7 @@ fn other_symbols_are_read_by_reload() {
         )
     );
     assert_eq!(
-        session.kernel.table().unwrap().source().to_string(),
+        session.target.kernel.table().unwrap().source().to_string(),
         "built-in facts"
     );
     let said = say(&mut session, ".reload");
@@ -101,7 +101,14 @@ fn other_symbols_are_read_by_reload() {
 #[test]
 fn physical_memory_is_the_same_bytes() {
     let mut session = session();
-    let physical = session.kernel.space().translate(Virt(DATA)).unwrap().phys.0;
+    let physical = session
+        .target
+        .kernel
+        .space()
+        .translate(Virt(DATA))
+        .unwrap()
+        .phys
+        .0;
     let virtual_line = say(&mut session, "dd ffff9000`00000010 L4");
     let line = say(&mut session, &format!("!dd {:x} L4", physical + 0x10));
     assert_eq!(
@@ -129,7 +136,7 @@ fn a_log_is_opened_named_and_closed() {
         say(&mut session, &format!(".logopen \"{name}\"")),
         format!("Opened log file '{name}'\n")
     );
-    assert!(session.log.lock().unwrap().is_some());
+    assert!(session.display.log.lock().unwrap().is_some());
     assert_eq!(
         say(&mut session, &format!(".logappend \"{name}\"")),
         format!("Closing open log file {name}\nOpened log file '{name}'\n")
@@ -138,7 +145,7 @@ fn a_log_is_opened_named_and_closed() {
         say(&mut session, ".logclose"),
         format!("Closing open log file {name}\n")
     );
-    assert!(session.log.lock().unwrap().is_none());
+    assert!(session.display.log.lock().unwrap().is_none());
     assert_eq!(say(&mut session, ".logclose"), "No log file open\n");
     let nowhere = folder.path().join("no/such/folder/log");
     let refused = say(&mut session, &format!(".logopen {}", nowhere.display()));
@@ -198,7 +205,7 @@ fn files_of_commands() {
         format!("{}: it is not a file\n", folder.path().display())
     );
 
-    session.may_touch_files = false;
+    session.permissions.files = false;
     for line in [
         format!("$$>a<{block}"),
         ".logopen x".into(),
@@ -219,16 +226,16 @@ fn failures_are_counted_and_the_line_goes_on() {
         say(&mut session, "zork; .echo on; !nope"),
         "Couldn't resolve error at 'zork'\non\nNo export nope found\n"
     );
-    assert_eq!(session.errors, 2);
+    assert_eq!(session.control.errors, 2);
     // A failure inside a block is the block's business: it counts once.
     say(&mut session, ".block { zork }");
-    assert_eq!(session.errors, 3);
+    assert_eq!(session.control.errors, 3);
 }
 
 #[test]
 fn ctrl_c_ends_every_loop() {
     let mut session = session();
-    session.stop.store(true, Ordering::Relaxed);
+    session.control.stop.store(true, Ordering::Relaxed);
     for line in [
         ".while (1) { }",
         "db ffff9000`00000000 L100",
@@ -255,7 +262,7 @@ fn commands_that_call_themselves_end() {
     say(&mut session, "aS x .block { x }");
     let screen = say(&mut session, "x");
     assert!(screen.contains("go more than 32 deep"), "{screen}");
-    assert_eq!(session.depth, 0);
+    assert_eq!(session.control.depth, 0);
 }
 
 #[test]
@@ -319,14 +326,14 @@ proptest! {
             .filter(|name| ![".while", ".for", ".do"].contains(name))
             .collect();
         let mut session = session();
-        session.may_touch_files = false;
+        session.permissions.files = false;
         let line = format!("{}{blank}{arguments}", names[command % names.len()]);
         let _ = run_line(&mut session, &line, &mut Impatient::default());
-        prop_assert_eq!(session.depth, 0);
-        prop_assert_eq!(session.loops, 0);
-        session.aliases.clear();
-        session.radix = 16;
-        session.quit = false;
+        prop_assert_eq!(session.control.depth, 0);
+        prop_assert_eq!(session.control.loops, 0);
+        session.numbers.aliases.clear();
+        session.numbers.radix = 16;
+        session.control.quit = false;
         prop_assert_eq!(say(&mut session, "? 1"), "Evaluate expression: 1 = 00000000`00000001\n");
     }
 }

@@ -22,7 +22,7 @@ fn investigate(session: &mut Session, script: &str, args: &[&str]) -> (String, V
 /// The practice dump with the clock of the article's author.
 fn in_shanghai() -> Session {
     let mut session = practice();
-    session.time_zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
+    session.display.time_zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
     session
 }
 
@@ -204,7 +204,7 @@ fn a_search_goes_only_as_far_as_it_is_asked() {
         start.elapsed()
     );
     let mut session = practice();
-    let stop = std::sync::Arc::clone(&session.stop);
+    let stop = std::sync::Arc::clone(&session.control.stop);
     let pressed = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
         stop.store(true, Ordering::Relaxed);

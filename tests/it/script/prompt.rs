@@ -155,7 +155,7 @@ fn an_error_in_a_function_shows_the_line_of_the_function() {
 fn ctrl_c_ends_a_loop_and_the_conversation_goes_on() {
     let mut script = Script::with_modules(None);
     let mut session = empty();
-    let stop = Arc::clone(&session.stop);
+    let stop = Arc::clone(&session.control.stop);
     let pressed = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(200));
         stop.store(true, Ordering::Relaxed);
@@ -169,7 +169,7 @@ fn ctrl_c_ends_a_loop_and_the_conversation_goes_on() {
     let late = pressed.join().unwrap().elapsed();
     assert_eq!(said, "stopped\n");
     assert!(late < Duration::from_secs(5), "{late:?}");
-    session.stop.store(false, Ordering::Relaxed);
+    session.control.stop.store(false, Ordering::Relaxed);
     assert_eq!(say(&mut script, &mut session, "n > 0"), "true\n");
 }
 
@@ -390,7 +390,7 @@ fn help_tells_what_a_name_does() {
 fn a_wait_ends_with_ctrl_c() {
     let mut script = Script::with_modules(None);
     let mut session = empty();
-    let stop = Arc::clone(&session.stop);
+    let stop = Arc::clone(&session.control.stop);
     let pressed = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(100));
         stop.store(true, Ordering::Relaxed);

@@ -214,7 +214,7 @@ fn ctrl_c_ends_every_walk() {
         "x driver!*".into(),
     ] {
         let mut session = session(&fixtures());
-        let stop = session.stop.clone();
+        let stop = session.control.stop.clone();
         let mut out = Impatient {
             rows: 0,
             stop: &stop,

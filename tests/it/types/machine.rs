@@ -176,6 +176,6 @@ pub fn session(symbols: &Path) -> Session {
         ..Options::default()
     };
     let mut session = Session::new(Kernel::open(dump, &options));
-    session.time_zone = TimeZone::fixed(offset(8));
+    session.display.time_zone = TimeZone::fixed(offset(8));
     session
 }
