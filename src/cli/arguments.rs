@@ -258,8 +258,8 @@ pub(super) struct Make {
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// What kind of dump: kernel, bitmap-full, full, range-kernel, range-active, range-full, triage
-    #[arg(long, value_name = "KIND", default_value = "kernel", value_parser = kind)]
+    /// What kind of dump
+    #[arg(long, value_name = "KIND", default_value = "kernel", value_parser = kind, help = kinds())]
     pub kind: Kind,
 
     /// The Windows it is of, one of the built-in kernels (19041.3570)
@@ -285,6 +285,13 @@ pub(super) struct Make {
     /// Leaves the debugger data block encoded, as in memory taken from a running machine
     #[arg(long)]
     pub encoded: bool,
+}
+
+fn kinds() -> String {
+    format!(
+        "What kind of dump: {}",
+        Kind::ALL.map(Kind::name).join(", ")
+    )
 }
 
 fn kind(name: &str) -> Result<Kind, String> {

@@ -5,7 +5,7 @@ use super::arguments::{Lab, Make};
 use crate::command::{Kept, Record, Value};
 use crate::render::{Outcome, WIDTH, wrapped};
 use rkd_dump::error::{Error, Result};
-use rkd_lab::{Kind, Options, Scenario};
+use rkd_lab::{Options, Scenario};
 use rkd_symbols::{SymbolTable, builtin_facts, isf};
 use std::path::Path;
 
@@ -73,7 +73,7 @@ fn made(make: &Make) -> Result<Kept> {
     let mut text = vec![
         format!(
             "{path}: {} of Windows {}, {:.1} MiB",
-            kind_in_words(made.kind),
+            made.kind.in_words(),
             made.version,
             mebibytes(made.bytes)
         ),
@@ -193,16 +193,4 @@ pub(super) fn builtin(version: &str) -> Result<SymbolTable> {
 
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
-}
-
-fn kind_in_words(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Full => "a complete dump",
-        Kind::BitmapFull => "a complete bitmap dump",
-        Kind::BitmapKernel => "a kernel dump",
-        Kind::RangeKernel => "a kernel dump of ranges",
-        Kind::RangeActive => "a dump of the active pages",
-        Kind::RangeFull => "a complete dump of ranges",
-        Kind::Triage => "a minidump",
-    }
 }

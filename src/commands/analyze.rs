@@ -127,6 +127,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             return Err(COMMAND.misuse(&format!("!analyze knows -v and -show, not '{flag}'")));
         }
     };
+    kernel.crash()?;
     if code == 0 {
         return Err(Error::NotInDump(
             "There is nothing to analyze: the dump was taken of a running system, without a bug check.".into(),

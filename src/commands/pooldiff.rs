@@ -128,8 +128,11 @@ pub fn other_look(session: &Session, path: &Path, near: &Look) -> Result<Look> {
     let is_dump = std::fs::File::open(path)
         .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start))
         .is_ok_and(|()| start.starts_with(b"PAGE"));
-    if is_dump {
-        return look(&Kernel::open(Dump::open(path)?, &session.target.options()));
+    match Dump::open(path) {
+        Ok(dump) => return look(&Kernel::open(dump, &session.target.options())),
+        Err(why) if is_dump => return Err(why),
+        // A list of tags is none, of course.
+        Err(_) => {}
     }
     let bytes = std::fs::read(path).map_err(|source| Error::open(path, source))?;
     logs::read(&bytes, near).map_err(|error| Error::File {

@@ -46,9 +46,12 @@ pub fn lines(session: &Session, target: &Target) -> Vec<String> {
         number => format!("MP ({number} procs)"),
     };
     let built = if target.checked { "Checked" } else { "Free" };
+    let build = target
+        .build
+        .map_or("unknown".to_string(), |build| build.to_string());
     let mut lines = vec![format!(
-        "{} Kernel Version {}{pack} {processors} {built} {}",
-        target.name, target.build, target.machine
+        "{} Kernel Version {build}{pack} {processors} {built} {}",
+        target.name, target.machine
     )];
     if let Some(product) = target.product {
         let suites = if target.suites.is_empty() {
@@ -103,7 +106,12 @@ impl Row for Version {
         let absent = |what: &str| Value::Absent(format!("{what} is not in the dump"));
         vec![
             ("name", target.name.into()),
-            ("build", target.build.into()),
+            (
+                "build",
+                target
+                    .build
+                    .map_or_else(|| absent("the build"), Value::from),
+            ),
             (
                 "service_pack",
                 target

@@ -157,7 +157,12 @@ fn dump_info(kernel: &Kernel) -> RowObject {
         ("kind", dump.format().description.into()),
         ("has_page_tables", dump.physical().is_some().into()),
         ("system", target.name.into()),
-        ("build", target.build.into()),
+        (
+            "build",
+            target
+                .build
+                .map_or(absent("which build it is cannot be told"), Value::from),
+        ),
         (
             "build_lab",
             target

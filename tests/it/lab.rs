@@ -39,7 +39,10 @@ fn options(kind: Kind) -> Options {
 fn kdmp_parser_sees_the_same_pages_in_every_kind() {
     let case = rkd_lab::scenario("notmyfault").expect("the scenario");
     let snapshot = rkd_lab::snapshot(case, &article(), &Options::default()).expect("a machine");
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Triage) {
+    for kind in Kind::ALL
+        .into_iter()
+        .filter(|kind| !matches!(kind, Kind::Triage | Kind::Raw))
+    {
         let bytes = make(&article(), &options(kind));
         let parser = KernelDumpParser::with_reader(std::io::Cursor::new(bytes))
             .unwrap_or_else(|error| panic!("{}: {error}", kind.name()));
@@ -82,7 +85,7 @@ fn kdmp_parser_sees_the_same_pages_in_every_kind() {
 
 #[test]
 fn the_same_input_gives_the_same_bytes() {
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Raw) {
         assert!(
             make(&article(), &options(kind)) == make(&article(), &options(kind)),
             "{}",

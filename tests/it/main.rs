@@ -16,6 +16,7 @@ mod layers;
 mod mutants;
 mod owners;
 mod pe;
+mod raw_image;
 mod real_kernel;
 mod real_triage;
 mod reference;

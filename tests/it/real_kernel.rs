@@ -74,6 +74,6 @@ fn the_target_is_described() {
     let target = Target::of(&kernel);
     assert_eq!(
         (target.build, target.name, target.processors, target.machine),
-        (19041, "Windows 10", 16, "x64")
+        (Some(19041), "Windows 10", 16, "x64")
     );
 }

@@ -13,6 +13,7 @@ mod located;
 pub mod map;
 pub mod memory;
 mod physical;
+mod search;
 
 pub use formats::{Format, Refusal, Triage, TriageDriver, TriageUnloaded, VirtualBlock};
 pub use located::{Crash, Exception, Fact, Located, MACHINE_ARM64, MACHINE_X64, Missing, Way};

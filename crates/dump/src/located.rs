@@ -25,6 +25,8 @@ pub enum Way {
     Search,
     /// nt's own variables say so, found by its symbols.
     Symbols,
+    /// The version resource of nt's image says so.
+    Image,
 }
 
 /// Why a fact is not known.
@@ -72,11 +74,11 @@ impl<T: Copy> Fact<T> {
         }
     }
 
-    /// The same fact, or, where it is missing, what nt's symbols lead to.
+    /// The same fact, or, where it is missing, what was found in another way.
     #[must_use]
-    pub fn or_by_symbols(self, value: impl FnOnce() -> Option<T>) -> Fact<T> {
+    pub fn or(self, way: Way, value: impl FnOnce() -> Option<T>) -> Fact<T> {
         match self {
-            Fact::Missing(_) => value().map_or(self, |value| Fact::Known(value, Way::Symbols)),
+            Fact::Missing(_) => value().map_or(self, |value| Fact::Known(value, way)),
             known => known,
         }
     }

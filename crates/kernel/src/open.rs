@@ -7,7 +7,7 @@ use super::{Kernel, identify};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use rkd_dump::memory::{AddressSpace, PteRules};
-use rkd_dump::{Dump, Located, MACHINE_X64};
+use rkd_dump::{Dump, Located, MACHINE_X64, Way};
 use rkd_symbols::pe::Image;
 use rkd_symbols::{How, Lookup, PdbId, Reach, Servers, SymbolPath, SymbolTable, Type, facts};
 use std::sync::Arc;
@@ -184,7 +184,7 @@ impl Opening {
             let table = table.as_ref()?;
             Some((*base)? + table.rva(name)?)
         };
-        located.module_list = located.module_list.or_by_symbols(|| {
+        located.module_list = located.module_list.or(Way::Symbols, || {
             let block = debugger_data.as_ref();
             block
                 .and_then(|block| block.symbol("PsLoadedModuleList"))
@@ -192,16 +192,23 @@ impl Opening {
         });
         located.debugger_block = located
             .debugger_block
-            .or_by_symbols(|| symbol("KdDebuggerDataBlock"));
-        located.kernel_base = located.kernel_base.or_by_symbols(|| *base);
+            .or(Way::Symbols, || symbol("KdDebuggerDataBlock"));
+        located.kernel_base = located.kernel_base.or(Way::Symbols, || *base);
         // The number's top bits say whether the build is a free one (F) or a checked one (C).
         let number = symbol("NtBuildNumber").and_then(|at| space.read_u32(at).ok());
+        let of_image = || {
+            let image = Image::read(space, (*base)?).ok()?;
+            let version = image.version_resource().value?.fixed?;
+            let [_, _, build, _] = version.file_version;
+            Some(u32::from(build))
+        };
         located.build = located
             .build
-            .or_by_symbols(|| number.map(|number| number & 0xffff));
+            .or(Way::Symbols, || number.map(|number| number & 0xffff))
+            .or(Way::Image, of_image);
         located.is_checked = located
             .is_checked
-            .or_by_symbols(|| number.map(|number| number >> 28 == 0xc));
+            .or(Way::Symbols, || number.map(|number| number >> 28 == 0xc));
     }
 
     /// How this kernel writes the entries of pages that are not present. The mask came with the L1TF fixes of August 2018 to

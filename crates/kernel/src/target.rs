@@ -8,7 +8,7 @@ use rkd_dump::{MACHINE_ARM64, MACHINE_X64};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The build number.
-    pub build: u32,
+    pub build: Option<u32>,
     /// kd's name for the build: Windows 11 is still `Windows 10` to it.
     pub name: &'static str,
     /// The service pack, where there is one.
@@ -56,7 +56,7 @@ impl Target {
     /// Reads what there is.
     pub fn of(kernel: &Kernel) -> Target {
         let located = kernel.located();
-        let build = located.build.get().unwrap_or_default();
+        let build = located.build.get();
         let pack = kernel
             .global_u32("CmNtCSDVersion")
             .ok()
@@ -95,7 +95,10 @@ impl Target {
 }
 
 /// The name is the debugger's, not the target's: nothing in a dump says "Windows 10".
-fn name_of(build: u32) -> &'static str {
+fn name_of(build: Option<u32>) -> &'static str {
+    let Some(build) = build else {
+        return "Windows";
+    };
     match build {
         0..=3789 => "Windows Server 2003",
         3790..=6002 => "Windows Vista",

@@ -4,6 +4,7 @@
 
 mod header;
 mod pages;
+mod raw;
 mod triage;
 
 pub use triage::{Driver, Minidump, Unloaded};
@@ -12,73 +13,100 @@ use super::memory::Memory;
 use super::ram::Ram;
 use rkd_dump::addr::{Pfn, Phys, Virt};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
-/// What kind of dump is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Type 1: every page of the runs that the header lists.
-    Full,
-    /// Type 5: a bitmap says which pages are there; all of memory.
-    BitmapFull,
+/// One line for each kind: its variant, its word on the command line, what it is, and what writes it.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident, $name:literal, $words:literal, $write:expr;)*) => {
+        /// What kind of dump is written.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// All kinds, in the order in which the manual lists them.
+            pub const ALL: [Kind; [$($name),*].len()] = [$(Kind::$kind),*];
+
+            /// The word for it on the command line.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => $name,)*
+                }
+            }
+
+            /// What it is, in a few words.
+            pub fn in_words(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => $words,)*
+                }
+            }
+        }
+
+        /// Writes a dump. Returns its size in bytes.
+        ///
+        /// # Errors
+        /// What the writer says.
+        pub fn write(snapshot: &Snapshot, kind: Kind, out: &mut dyn Output) -> io::Result<u64> {
+            let write: fn(&Snapshot, &mut dyn Output) -> io::Result<u64> = match kind {
+                $(Kind::$kind => $write,)*
+            };
+            write(snapshot, out)
+        }
+    };
+}
+
+kinds! {
     /// Type 6: a bitmap, kernel pages only. What Windows writes unless told otherwise.
-    BitmapKernel,
+    BitmapKernel, "kernel", "a kernel dump", |of, out| pages::bitmap(of, 6, out);
+    /// Type 5: a bitmap says which pages are there; all of memory.
+    BitmapFull, "bitmap-full", "a complete bitmap dump", |of, out| pages::bitmap(of, 5, out);
+    /// Type 1: every page of the runs that the header lists.
+    Full, "full", "a complete dump", pages::full;
     /// Type 8: ranges of pages, kernel only (`.dump /k`).
-    RangeKernel,
+    RangeKernel, "range-kernel", "a kernel dump of ranges", |of, out| pages::ranges(of, 8, out);
     /// Type 9: ranges of pages, kernel and the user pages in use (`.dump /ka`).
-    RangeActive,
+    RangeActive, "range-active", "a dump of the active pages", |of, out| pages::ranges(of, 9, out);
     /// Type 10: ranges of pages, all of memory (`.dump /f`).
-    RangeFull,
+    RangeFull, "range-full", "a complete dump of ranges", |of, out| pages::ranges(of, 10, out);
     /// Type 4: some blocks of virtual memory, a "minidump".
-    Triage,
+    Triage, "triage", "a minidump", triage::write;
+    /// No header: the memory of the machine and nothing else. As large as that memory, but most of it is a hole.
+    Raw, "raw", "a raw image of memory", raw::write;
 }
 
 impl Kind {
-    /// All kinds, in the order in which the manual lists them.
-    pub const ALL: [Kind; 7] = [
-        Kind::BitmapKernel,
-        Kind::BitmapFull,
-        Kind::Full,
-        Kind::RangeKernel,
-        Kind::RangeActive,
-        Kind::RangeFull,
-        Kind::Triage,
-    ];
-
-    /// The word for it on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Full => "full",
-            Kind::BitmapFull => "bitmap-full",
-            Kind::BitmapKernel => "kernel",
-            Kind::RangeKernel => "range-kernel",
-            Kind::RangeActive => "range-active",
-            Kind::RangeFull => "range-full",
-            Kind::Triage => "triage",
-        }
-    }
-
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
+}
 
-    /// `DumpType` in the header.
-    fn dump_type(self) -> u32 {
-        match self {
-            Kind::Full => 1,
-            Kind::Triage => 4,
-            Kind::BitmapFull => 5,
-            Kind::BitmapKernel => 6,
-            Kind::RangeKernel => 8,
-            Kind::RangeActive => 9,
-            Kind::RangeFull => 10,
-        }
+/// Where a dump is written to.
+pub trait Output: Write {
+    /// Writes zeroes, as a hole where the file can have one.
+    ///
+    /// # Errors
+    /// Those of writing.
+    fn skip(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+impl Output for Vec<u8> {
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+        self.resize(self.len() + bytes, 0);
+        Ok(())
     }
+}
 
-    /// Whether pages that only user addresses map are left out.
-    fn is_kernel_only(self) -> bool {
-        matches!(self, Kind::BitmapKernel | Kind::RangeKernel)
+impl Output for BufWriter<File> {
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes > 0 {
+            let bytes = i64::try_from(bytes).map_err(io::Error::other)?;
+            self.seek(SeekFrom::Current(bytes))?;
+        }
+        Ok(())
     }
 }
 
@@ -160,24 +188,10 @@ impl Snapshot {
         }
     }
 
-    /// The frames that a dump of this kind holds, ascending.
-    fn frames(&self, kind: Kind) -> Vec<Pfn> {
-        let wanted = |pfn: &Pfn| !(kind.is_kernel_only() && self.user_frames.contains(&pfn.0));
+    /// The frames that a dump of this type holds, ascending: kernel dumps leave out what only user addresses map.
+    fn frames(&self, dump_type: u32) -> Vec<Pfn> {
+        let is_kernel_only = matches!(dump_type, 6 | 8);
+        let wanted = |pfn: &Pfn| !(is_kernel_only && self.user_frames.contains(&pfn.0));
         self.ram.numbers().filter(wanted).collect()
-    }
-}
-
-/// Writes a dump. Returns its size in bytes.
-///
-/// # Errors
-/// What the writer says.
-pub fn write(snapshot: &Snapshot, kind: Kind, out: &mut dyn Write) -> io::Result<u64> {
-    match kind {
-        Kind::Full => pages::full(snapshot, out),
-        Kind::BitmapFull | Kind::BitmapKernel => pages::bitmap(snapshot, kind, out),
-        Kind::RangeKernel | Kind::RangeActive | Kind::RangeFull => {
-            pages::ranges(snapshot, kind, out)
-        }
-        Kind::Triage => triage::write(snapshot, out),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Scenario;
 use super::body::{Body, Laid};
-use super::files::{self, Kind, Snapshot};
+use super::files::{self, Kind, Output, Snapshot};
 use super::stock;
 use super::windows;
 use rkd_dump::error::{Error, Result};
@@ -78,7 +78,7 @@ pub fn make(
     scenario: &Scenario,
     table: &SymbolTable,
     options: &Options,
-    out: &mut dyn Write,
+    out: &mut dyn Output,
 ) -> Result<Made> {
     let failed = |error: io::Error| Error::File {
         path: "the dump".into(),
@@ -143,7 +143,7 @@ struct Ready {
 }
 
 impl Ready {
-    fn write(self, out: &mut dyn Write) -> io::Result<Made> {
+    fn write(self, out: &mut dyn Output) -> io::Result<Made> {
         let bytes = files::write(&self.snapshot, self.kind, out)?;
         let Ready {
             snapshot,

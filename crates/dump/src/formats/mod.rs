@@ -9,6 +9,7 @@ mod header;
 mod missing;
 mod ranges;
 mod rank;
+mod raw;
 mod refusal;
 mod runs;
 mod triage;
@@ -33,6 +34,7 @@ static FORMATS: &[&Format] = &[
     &ranges::KERNEL,
     &ranges::ACTIVE,
     &ranges::FULL,
+    &raw::RAW,
 ];
 
 /// A format of dump files.

@@ -129,7 +129,7 @@ pub enum Refusal {
     /// Nothing but zeroes where a header should be.
     #[error(
         "not a kernel dump: it begins with zeroes; the writing of the dump, or its download, did not finish, or \
-         this is a raw memory image, which is not supported"
+         this is a raw memory image in which no 64-bit Windows was found"
     )]
     Zeroes,
     /// A text, with its first words.

@@ -10,11 +10,12 @@ pub use mapped::{Mapped, Piece};
 pub use paged::{Step, Steps, Translation};
 pub use pte::{PteRules, State};
 
-use crate::Dump;
-use crate::addr::{PAGE_SIZE, Virt};
+use crate::addr::{PAGE_SIZE, Pfn, Virt};
 use crate::error::{Fault, Why};
+use crate::{Dump, PhysicalMemory};
 use blocks::Blocks;
 use paged::Paged;
+pub(crate) use paged::{KUSER_SHARED_DATA, maps_itself};
 use std::sync::Arc;
 
 /// The virtual memory of the kernel or of one process. Cheap to clone, and shared between threads freely.
@@ -34,13 +35,32 @@ impl AddressSpace {
     ///
     /// When the dump has no page tables, or has some that are not understood, every read says so.
     pub fn paged(dump: Arc<Dump>, directory_table_base: u64) -> AddressSpace {
+        let located = dump.located();
+        let (machine, end) = (located.machine.get(), located.memory_end.get());
+        AddressSpace::of_memory(dump.shared_physical(), machine, end, directory_table_base)
+    }
+
+    /// The same for a memory of which only the machine's number and one past its last frame are known.
+    pub(crate) fn of_memory(
+        memory: Option<Arc<dyn PhysicalMemory>>,
+        machine: Option<u32>,
+        memory_end: Option<Pfn>,
+        directory_table_base: u64,
+    ) -> AddressSpace {
         AddressSpace {
             kind: Kind::Paged(Paged::new(
-                dump.shared_physical(),
-                dump.located(),
+                memory,
+                machine,
+                memory_end,
                 directory_table_base,
             )),
         }
+    }
+
+    /// Whether the page that every Windows shares with its programs is mapped: there is no other sign of a Windows by which
+    /// page tables can be told.
+    pub(crate) fn maps_shared_page(&self) -> bool {
+        matches!(&self.kind, Kind::Paged(paged) if paged.maps_shared_page())
     }
 
     /// The union of a triage dump's blocks, with its stack and its copy of the debugger data block.

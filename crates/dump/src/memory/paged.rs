@@ -4,12 +4,12 @@ use crate::PhysicalMemory;
 use crate::addr::{PAGE_SIZE, Pfn, Phys, Virt};
 use crate::bytes::ReadAt;
 use crate::error::{Fault, Level, Why};
-use crate::located::{Located, MACHINE_X64};
+use crate::located::MACHINE_X64;
 use crate::memory::pte::{Entry, PteRules, Soft, State};
 use std::sync::Arc;
 
 /// `KUSER_SHARED_DATA`, at one address in every 64-bit Windows.
-const KUSER: Virt = Virt(0xffff_f780_0000_0000);
+pub(crate) const KUSER_SHARED_DATA: Virt = Virt(0xffff_f780_0000_0000);
 const KUSER_NT_MAJOR_VERSION: u64 = 0x26c;
 
 pub(crate) const LEVELS: [Level; 4] = [Level::Pxe, Level::Ppe, Level::Pde, Level::Pte];
@@ -113,12 +113,13 @@ impl Paged {
     /// A dump without physical memory has no page tables either: every read says so.
     pub(crate) fn new(
         memory: Option<Arc<dyn PhysicalMemory>>,
-        located: &Located,
+        machine: Option<u32>,
+        memory_end: Option<Pfn>,
         directory_table_base: u64,
     ) -> Paged {
         let refusal = match &memory {
             None => Some(Why::NoPageTables),
-            Some(_) if located.machine.get() == Some(MACHINE_X64) => None,
+            Some(_) if machine == Some(MACHINE_X64) => None,
             Some(_) => Some(Why::Unsupported(
                 "only the page tables of x64 machines are understood so far",
             )),
@@ -127,7 +128,7 @@ impl Paged {
             memory,
             root: Pfn(0),
             rules: PteRules::default(),
-            machine: machine_bits(located.memory_end.get()),
+            machine: machine_bits(memory_end),
             refusal,
         };
         space = space.with_root(directory_table_base);
@@ -157,24 +158,29 @@ impl Paged {
         self.memory.as_deref().ok_or(Why::NoPageTables)
     }
 
+    /// Whether the page that the kernel shares with programs is where it is in every 64-bit Windows: it states a major version
+    /// of 6 (Windows 7 and 8) or 10.
+    pub(crate) fn maps_shared_page(&self) -> bool {
+        let found = self.walk(KUSER_SHARED_DATA, false).1;
+        found
+            .ok()
+            .and_then(|found| self.table(found.phys.pfn()))
+            .and_then(|page| page.u32_at(KUSER_NT_MAJOR_VERSION))
+            .is_some_and(|version| matches!(version, 6..=10))
+    }
+
     /// With five levels the root has one more table above: the shared page is found below its last entry only.
     fn has_five_levels(&self) -> bool {
-        let is_shared_page = |space: &Paged| {
-            let Ok(found) = space.walk(KUSER, false).1 else {
-                return false;
-            };
-            self.table(found.phys.pfn())
-                .and_then(|page| page.u32_at(KUSER_NT_MAJOR_VERSION))
-                .is_some_and(|version| matches!(version, 6..=10))
-        };
-        if is_shared_page(self) {
+        if self.maps_shared_page() {
             return false;
         }
         let last = self
             .table(self.root)
             .and_then(|table| table.u64_at(511 * 8))
             .map(Entry);
-        last.is_some_and(|entry| entry.valid() && is_shared_page(&self.clone().with_root(entry.0)))
+        last.is_some_and(|entry| {
+            entry.valid() && self.clone().with_root(entry.0).maps_shared_page()
+        })
     }
 
     pub(crate) fn table(&self, pfn: Pfn) -> Option<&[u8; 4096]> {
@@ -290,6 +296,18 @@ impl Paged {
         self.table(found.phys.pfn())?
             .u64_at(found.phys.page_offset())
     }
+}
+
+/// Whether a page can be the root of Windows' page tables: it leads to the shared page, and one entry of the kernel's half leads
+/// back to the page itself, as Windows maps its own tables.
+pub(crate) fn maps_itself(pfn: Pfn, page: &[u8; 4096]) -> bool {
+    let entry = |index: u64| page.u64_at(index * 8).map(Entry);
+    // Most pages are told by this one look.
+    let shared = entry(index(KUSER_SHARED_DATA, 0));
+    shared.is_some_and(Entry::valid)
+        && (256..512)
+            .filter_map(entry)
+            .any(|entry| entry.valid() && entry.frame(PAGE_SIZE).pfn() == pfn)
 }
 
 /// Whether bits 48 to 63 repeat bit 47.

@@ -1,7 +1,7 @@
 //! `DUMP_HEADER64`, the first two pages of every 64-bit dump. What nobody filled in says `PAGE` over and over, as the
 //! pool page under it did when Windows took it.
 
-use super::{Kind, Snapshot};
+use super::Snapshot;
 use crate::ram::FrameRun;
 
 /// Bytes of the header.
@@ -28,8 +28,13 @@ impl Form {
     }
 }
 
-/// The header of a dump with these runs of memory and this length.
-pub(super) fn build(snapshot: &Snapshot, kind: Kind, runs: &[FrameRun], length: u64) -> Vec<u8> {
+/// The header of a dump of this type with these runs of memory and this length.
+pub(super) fn build(
+    snapshot: &Snapshot,
+    dump_type: u32,
+    runs: &[FrameRun],
+    length: u64,
+) -> Vec<u8> {
     let facts = &snapshot.facts;
     let mut form = Form(b"PAGE".repeat(SIZE / 4));
     form.put(4, b"DU64");
@@ -56,7 +61,7 @@ pub(super) fn build(snapshot: &Snapshot, kind: Kind, runs: &[FrameRun], length: 
     form.put(0x348, &vec![0; 3000]);
     form.put(0x348, &facts.context);
     form.put(0xf00, &facts.exception);
-    form.u32(0xf98, kind.dump_type());
+    form.u32(0xf98, dump_type);
     form.u64(0xfa0, length);
     form.u64(0xfa8, facts.system_time);
     if let Some(comment) = &facts.comment {
@@ -65,7 +70,7 @@ pub(super) fn build(snapshot: &Snapshot, kind: Kind, runs: &[FrameRun], length: 
         form.put(0xfb0, &short);
     }
     form.u64(0x1030, facts.up_time);
-    form.u32(0x1038, if kind == Kind::Triage { 0xcff } else { 0 });
+    form.u32(0x1038, if dump_type == 4 { 0xcff } else { 0 });
     form.u32(0x1040, facts.product_type);
     form.u32(0x1044, facts.suite_mask);
     form.u32(0x1048, 0);

@@ -1,20 +1,20 @@
 //! The kinds that hold physical memory: all pages of some runs, a bitmap and its pages, ranges and their pages.
 
 use super::header::{self, Form};
-use super::{Kind, Snapshot};
+use super::{Output, Snapshot};
 use crate::ram::FrameRun;
 use rkd_dump::addr::{PAGE_SIZE, Pfn};
-use std::io::{self, Write};
+use std::io;
 
 /// Type 1. The header lists the runs of memory, and all their pages follow one another.
 ///
 /// A real machine's runs are all of its memory. Here they are only the parts with anything in them: gigabytes of zeroes
 /// would teach nobody anything.
-pub(super) fn full(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<u64> {
+pub(super) fn full(snapshot: &Snapshot, out: &mut dyn Output) -> io::Result<u64> {
     let runs = snapshot.ram.populated_runs(header::MOST_RUNS);
     let pages: u64 = runs.iter().map(|run| run.pages).sum();
     let length = header::SIZE as u64 + pages * PAGE_SIZE;
-    out.write_all(&header::build(snapshot, Kind::Full, &runs, length))?;
+    out.write_all(&header::build(snapshot, 1, &runs, length))?;
     let mut page = [0; PAGE_SIZE as usize];
     for run in runs {
         for pfn in run.first.0..run.first.0 + run.pages {
@@ -26,8 +26,8 @@ pub(super) fn full(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<u64> 
 }
 
 /// Types 5 and 6: a second header with one bit per frame of the machine, then the pages whose bit is set.
-pub(super) fn bitmap(snapshot: &Snapshot, kind: Kind, out: &mut dyn Write) -> io::Result<u64> {
-    let frames = snapshot.frames(kind);
+pub(super) fn bitmap(snapshot: &Snapshot, dump_type: u32, out: &mut dyn Output) -> io::Result<u64> {
+    let frames = snapshot.frames(dump_type);
     let bits = snapshot.ram.end();
     let bitmap_at = 0x38;
     let first_page =
@@ -35,14 +35,14 @@ pub(super) fn bitmap(snapshot: &Snapshot, kind: Kind, out: &mut dyn Write) -> io
     let length = first_page + frames.len() as u64 * PAGE_SIZE;
     out.write_all(&header::build(
         snapshot,
-        kind,
+        dump_type,
         snapshot.ram.machine_runs(),
         length,
     ))?;
     let mut form = Form(vec![0; (first_page - header::SIZE as u64) as usize]);
     form.put(
         0,
-        if kind == Kind::BitmapKernel {
+        if dump_type == 6 {
             b"SDMPDUMP"
         } else {
             b"FDMPDUMP"
@@ -62,8 +62,8 @@ pub(super) fn bitmap(snapshot: &Snapshot, kind: Kind, out: &mut dyn Write) -> io
 }
 
 /// Types 8, 9 and 10: a second header with a list of ranges, then their pages.
-pub(super) fn ranges(snapshot: &Snapshot, kind: Kind, out: &mut dyn Write) -> io::Result<u64> {
-    let frames = snapshot.frames(kind);
+pub(super) fn ranges(snapshot: &Snapshot, dump_type: u32, out: &mut dyn Output) -> io::Result<u64> {
+    let frames = snapshot.frames(dump_type);
     let ranges = ranges_of(&frames);
     // the list ends with an empty entry
     let list = (ranges.len() as u64 + 1) * 16;
@@ -71,7 +71,7 @@ pub(super) fn ranges(snapshot: &Snapshot, kind: Kind, out: &mut dyn Write) -> io
     let length = first_page + frames.len() as u64 * PAGE_SIZE;
     out.write_all(&header::build(
         snapshot,
-        kind,
+        dump_type,
         snapshot.ram.machine_runs(),
         length,
     ))?;
@@ -80,7 +80,7 @@ pub(super) fn ranges(snapshot: &Snapshot, kind: Kind, out: &mut dyn Write) -> io
     form.put(4, b"RDMPDUMP");
     form.u64(0x10, first_page - header::SIZE as u64 - 0x20);
     form.u64(0x18, first_page);
-    if kind == Kind::RangeFull {
+    if dump_type == 10 {
         form.u32(0x20, ranges.len() as u32);
         form.u64(0x28, frames.len() as u64);
     }
@@ -107,7 +107,7 @@ fn ranges_of(frames: &[Pfn]) -> Vec<FrameRun> {
     ranges
 }
 
-fn write_frames(snapshot: &Snapshot, frames: &[Pfn], out: &mut dyn Write) -> io::Result<()> {
+fn write_frames(snapshot: &Snapshot, frames: &[Pfn], out: &mut dyn Output) -> io::Result<()> {
     let mut page = [0; PAGE_SIZE as usize];
     for &pfn in frames {
         snapshot.ram.copy(pfn, &mut page)?;

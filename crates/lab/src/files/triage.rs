@@ -2,9 +2,9 @@
 //! structures that a first look at a crash needs.
 
 use super::header::{self, Form};
-use super::{Kind, Snapshot};
+use super::{Output, Snapshot};
 use rkd_dump::addr::Virt;
-use std::io::{self, Write};
+use std::io;
 
 /// A loaded driver, as a triage dump lists it.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Parts {
 }
 
 /// Writes the dump.
-pub(super) fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<u64> {
+pub(super) fn write(snapshot: &Snapshot, out: &mut dyn Output) -> io::Result<u64> {
     let dump = &snapshot.minidump;
     let mut second = Form(vec![0; 0x80]);
     let mut parts = Parts(vec![0; header::SIZE + 0x80]);
@@ -121,12 +121,7 @@ pub(super) fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<u64>
     let mut file = Form(parts.0);
     file.put(
         0,
-        &header::build(
-            snapshot,
-            Kind::Triage,
-            snapshot.ram.machine_runs(),
-            u64::from(length),
-        ),
+        &header::build(snapshot, 4, snapshot.ram.machine_runs(), u64::from(length)),
     );
     file.put(header::SIZE, &second.0);
     file.put(blocks_at as usize, &list);
