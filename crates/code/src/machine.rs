@@ -1,7 +1,5 @@
 //! The processors whose code can be read.
 
-use std::fmt;
-
 /// A processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Machine {
@@ -82,10 +80,4 @@ pub(crate) fn padded(mnemonic: &str, operands: &str, width: usize) -> String {
     // A long mnemonic (`lock cmpxchg`) still stands apart from its operands.
     let width = width.max(mnemonic.len() + 1);
     format!("{mnemonic:<width$}{operands}")
-}
-
-impl fmt::Display for Machine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }

@@ -79,8 +79,8 @@ impl Abi {
         match self.arguments.get(usize::from(argument)) {
             Some(&register) => Location::Register(register),
             None => {
-                let behind = i32::from(argument) - self.arguments.len() as i32;
-                Location::Stack(self.first_on_stack + behind * self.pointer as i32)
+                let index = i32::from(argument) - self.arguments.len() as i32;
+                Location::Stack(self.first_on_stack + index * self.pointer as i32)
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The analysis of an image: which functions to look at, in which order, and what each call in them says.
+//! The analysis of an image: a worklist of functions, and what each call site in them says. A function that passes its own argument
+//! on as a tag gets a summary, and its callers are run (again) as if they called the interface itself.
 
 use super::Options;
 use super::callee::Callees;
@@ -31,7 +32,7 @@ pub(super) enum Source {
     Known(Value),
 }
 
-/// A way to an interface: the interface itself, or a function of the image that calls it.
+/// A wrapper summary: how a function of the image reaches an interface. The interface itself has the simplest one.
 #[derive(Clone, Debug)]
 pub(super) struct Summary {
     pub interface: u16,

@@ -36,7 +36,7 @@ impl Kind {
 
 /// Where a call carries a number: arguments count from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arg {
+pub(crate) enum Arg {
     /// Nowhere.
     None,
     /// In this argument.
@@ -47,7 +47,7 @@ pub enum Arg {
 
 /// How to read the number that chooses the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub(crate) enum Choice {
     /// `POOL_TYPE`: bit 0 is paged.
     Type,
     /// `POOL_FLAG_*`.
@@ -70,7 +70,7 @@ pub enum Pool {
 
 impl Choice {
     /// The pool that a number chooses.
-    pub fn pool(self, number: Option<u64>) -> Option<Pool> {
+    pub(crate) fn pool(self, number: Option<u64>) -> Option<Pool> {
         let number = match self {
             Choice::Always(pool) => return Some(pool),
             Choice::Unknown => return None,
@@ -89,7 +89,7 @@ impl Choice {
 
 /// An interface that takes a tag.
 #[derive(Clone, Copy, Debug)]
-pub struct Interface {
+pub(crate) struct Interface {
     /// Its name.
     pub name: &'static str,
     /// What it does.
@@ -155,7 +155,7 @@ use Kind::{Allocate, Framework, Free, Lookaside, Mapping, Registration, RemoveLo
 use Pool::{Nonpaged, Paged};
 
 /// All of them.
-pub static INTERFACES: &[Interface] = &[
+pub(crate) static INTERFACES: &[Interface] = &[
     // ntoskrnl: pool
     plain("ExAllocatePoolWithTag", Allocate, At(2), At(0), At(1), 3),
     plain(
@@ -389,7 +389,7 @@ pub fn by_name(name: &str) -> Option<u16> {
 }
 
 /// The interface behind an index of the kernel-mode framework's table. The indices never change: new functions go to the end.
-pub fn by_framework_index(index: u32) -> Option<u16> {
+pub(crate) fn by_framework_index(index: u32) -> Option<u16> {
     match index {
         116 => by_name("WdfDriverCreate"),
         192 => by_name("WdfMemoryCreate"),
@@ -399,19 +399,19 @@ pub fn by_framework_index(index: u32) -> Option<u16> {
 }
 
 /// The interface with this number.
-pub fn get(number: u16) -> Option<&'static Interface> {
+pub(crate) fn get(number: u16) -> Option<&'static Interface> {
     INTERFACES.get(usize::from(number))
 }
 
 impl Interface {
     /// The place of an argument on an x86 stack, counted in words from the return address.
-    pub fn x86_word(&self, argument: u8) -> u8 {
+    pub(crate) fn x86_word(&self, argument: u8) -> u8 {
         let before = (1u16 << argument.min(15)) - 1;
         argument + (self.wide & before).count_ones() as u8
     }
 
     /// Bytes between the start of the structure and the number.
-    pub fn offset(machine: Machine, wide: i32, narrow: i32) -> i32 {
+    pub(crate) fn offset(machine: Machine, wide: i32, narrow: i32) -> i32 {
         if machine == Machine::X86 {
             narrow
         } else {
@@ -422,7 +422,7 @@ impl Interface {
 
 /// A context that a file system filter registers.
 #[derive(Clone, Copy, Debug)]
-pub struct ContextTable {
+pub(crate) struct ContextTable {
     /// Bytes of one entry.
     pub entry: u32,
     /// Bytes from its beginning to the size of the context.
@@ -432,7 +432,7 @@ pub struct ContextTable {
 }
 
 /// `FLT_CONTEXT_REGISTRATION` of a machine.
-pub fn context_table(machine: Machine) -> ContextTable {
+pub(crate) fn context_table(machine: Machine) -> ContextTable {
     match machine {
         Machine::X86 => ContextTable {
             entry: 0x1c,

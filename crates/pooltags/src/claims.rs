@@ -1,4 +1,4 @@
-//! Values become claims: which tags a call names, how strongly, and why not where nothing can be said.
+//! Abstract values become claims: which tags a call names, how strongly, and why not where nothing can be said.
 
 use super::abi::Abi;
 use super::analysis::{Analysis, CallSite, UncalledReference};
@@ -21,7 +21,7 @@ pub(super) fn report(image: &TagImage, options: &Options<'_>) -> Report {
     if !nothing {
         analysis.run();
     }
-    let loose = analysis.loose();
+    let uncalled = analysis.uncalled_references();
     (
         analysis.coverage.code_bytes,
         analysis.coverage.present_bytes,
@@ -32,16 +32,20 @@ pub(super) fn report(image: &TagImage, options: &Options<'_>) -> Report {
     };
     let mut sites: Vec<Site> = Vec::new();
     let mut untagged = Vec::new();
-    for draft in analysis.call_sites.values().flatten() {
-        let Some(interface) = api::get(draft.interface) else {
+    for call_site in analysis.call_sites.values().flatten() {
+        let Some(interface) = api::get(call_site.interface) else {
             continue;
         };
         match interface.tag {
-            api::Arg::None => untagged.push(writer.site(draft, interface)),
-            _ => writer.write(draft, interface, &mut sites),
+            api::Arg::None => untagged.push(writer.site(call_site, interface)),
+            _ => writer.write(call_site, interface, &mut sites),
         }
     }
-    sites.extend(loose.iter().filter_map(|loose| writer.loose(loose)));
+    sites.extend(
+        uncalled
+            .iter()
+            .filter_map(|reference| writer.uncalled(reference)),
+    );
     sites.sort_by(|a, b| {
         (a.call_rva, a.tag, a.class, a.api).cmp(&(b.call_rva, b.tag, b.class, b.api))
     });
@@ -138,21 +142,21 @@ impl<'a> Analysis<'a> {
 
 impl Writer<'_, '_> {
     /// A site without a tag.
-    fn site(&self, draft: &CallSite, interface: &'static Interface) -> Site {
+    fn site(&self, call_site: &CallSite, interface: &'static Interface) -> Site {
         let mut notes = Vec::new();
-        let pool = self.number(&draft.pool, "pool type", &mut notes);
-        let size = self.number(&draft.size, "size", &mut notes);
+        let pool = self.number(&call_site.pool, "pool type", &mut notes);
+        let size = self.number(&call_site.size, "size", &mut notes);
         let exports = &self.analysis.image.exports;
         let exported = exports
             .iter()
-            .find(|(_, rva)| *rva == draft.function)
+            .find(|(_, rva)| *rva == call_site.function)
             .map(|(name, _)| name.clone());
-        if draft.dynamic {
+        if call_site.dynamic {
             notes.push("the function's address is found by its name at run time".to_owned());
         }
         Site {
-            call_rva: draft.at,
-            function_rva: draft.function,
+            call_rva: call_site.at,
+            function_rva: call_site.function,
             constant_rvas: Vec::new(),
             api: interface.name,
             kind: interface.kind,
@@ -161,7 +165,7 @@ impl Writer<'_, '_> {
             pool,
             pool_kind: interface.choice.pool(pool),
             size,
-            wrapper: draft.wrapper,
+            wrapper: call_site.wrapper,
             exported,
             note: notes.join("; "),
             unresolved: None,
@@ -169,19 +173,19 @@ impl Writer<'_, '_> {
     }
 
     /// The sites of a call: one for each tag that can reach it, or one that says why there is none.
-    fn write(&self, draft: &CallSite, interface: &'static Interface, sites: &mut Vec<Site>) {
+    fn write(&self, call_site: &CallSite, interface: &'static Interface, sites: &mut Vec<Site>) {
         if interface.kind == Kind::Registration {
-            self.contexts(draft, interface, sites);
+            self.contexts(call_site, interface, sites);
             return;
         }
-        let base = self.site(draft, interface);
+        let base = self.site(call_site, interface);
         let mut tags: BTreeMap<u32, Claim> = BTreeMap::new();
         let mut missing: Option<(Reason, String)> = None;
         let mut doubt: Option<String> = None;
-        if let Some(why) = draft.tag.other() {
+        if let Some(why) = call_site.tag.other() {
             doubt = Some(format!("another value may reach it, too: {}", because(why)));
         }
-        for fact in draft.tag.facts() {
+        for fact in call_site.tag.facts() {
             match fact.atom {
                 Atom::Const(number) => {
                     let claim = tags.entry(number as u32).or_default();
@@ -199,14 +203,14 @@ impl Writer<'_, '_> {
                         doubt = Some(format!("the variable at {rva:#x} can hold something else"));
                     }
                 }
-                Atom::Initial(place) | Atom::Field(place, _) => {
-                    let reason = self.callers(draft);
-                    let what = Abi::of(self.analysis.image.machine).describe(place);
+                Atom::Initial(location) | Atom::Field(location, _) => {
+                    let reason = self.callers(call_site);
+                    let what = Abi::of(self.analysis.image.machine).describe(location);
                     let what = match fact.atom {
                         Atom::Field(_, offset) => {
                             format!("the tag is the field at +{offset:#x} behind {what}")
                         }
-                        _ => format!("the tag is {what} of {:#x}", draft.function),
+                        _ => format!("the tag is {what} of {:#x}", call_site.function),
                     };
                     missing = Some((reason, what));
                 }
@@ -224,11 +228,11 @@ impl Writer<'_, '_> {
             doubt = doubt.or(missing.take().map(|(_, what)| format!("or {what}")));
         }
         for (tag, claim) in tags {
-            sites.push(self.claim(&base, draft, tag, claim, several, doubt.as_deref()));
+            sites.push(self.claim(&base, call_site, tag, claim, several, doubt.as_deref()));
         }
-        match (missing, draft.tag.is_known()) {
+        match (missing, call_site.tag.is_known()) {
             (Some((reason, what)), _) => sites.push(with_note(base, what, Some(reason))),
-            (None, true) if sites.last().is_none_or(|s| s.call_rva != draft.at) => {
+            (None, true) if sites.last().is_none_or(|s| s.call_rva != call_site.at) => {
                 sites.push(with_note(
                     base,
                     doubt.unwrap_or_default(),
@@ -237,7 +241,7 @@ impl Writer<'_, '_> {
             }
             (None, true) => {}
             (None, false) => {
-                let why = draft.tag.other().unwrap_or(Why {
+                let why = call_site.tag.other().unwrap_or(Why {
                     cause: Cause::Computed,
                     at: 0,
                 });
@@ -249,7 +253,7 @@ impl Writer<'_, '_> {
     fn claim(
         &self,
         base: &Site,
-        draft: &CallSite,
+        call_site: &CallSite,
         tag: u32,
         claim: Claim,
         several: bool,
@@ -262,14 +266,15 @@ impl Writer<'_, '_> {
         };
         let mut notes: Vec<String> = Vec::new();
         notes.extend(Some(std::mem::take(&mut site.note)).filter(|n| !n.is_empty()));
-        let weak = doubt.is_some() || claim.variable.is_some() || draft.dynamic || !draft.certain;
+        let weak =
+            doubt.is_some() || claim.variable.is_some() || call_site.dynamic || !call_site.certain;
         let default = tag == 0 && base.kind == Kind::Framework;
         site.class = match base.kind {
             _ if default => Some(Class::E4),
             _ if tag == 0 => None,
             _ if weak => Some(Class::E4),
             kind if !kind.allocates() => Some(Class::E3),
-            _ if draft.depth > 0 || several || claim.data => Some(Class::E2),
+            _ if call_site.depth > 0 || several || claim.data => Some(Class::E2),
             _ => Some(Class::E1),
         };
         if default {
@@ -291,7 +296,7 @@ impl Writer<'_, '_> {
         if several {
             notes.push("one of several values that reach it".to_owned());
         }
-        if !draft.certain {
+        if !call_site.certain {
             notes.push("the call may lead elsewhere, too".to_owned());
         }
         notes.extend(doubt.map(str::to_owned));
@@ -302,30 +307,32 @@ impl Writer<'_, '_> {
         site
     }
 
-    fn callers(&self, draft: &CallSite) -> Reason {
-        if !self.analysis.passes_on(draft.function) || self.open.contains(&draft.function) {
+    fn callers(&self, call_site: &CallSite) -> Reason {
+        if !self.analysis.passes_on(call_site.function) || self.open.contains(&call_site.function) {
             return Reason::UnknownCallers;
         }
         Reason::CallersDecide
     }
 
     /// A reference without a call.
-    fn loose(&self, loose: &UncalledReference) -> Option<Site> {
+    fn uncalled(&self, reference: &UncalledReference) -> Option<Site> {
         let image = self.analysis.image;
-        let import = image.import(loose.slot)?;
+        let import = image.import(reference.slot)?;
         let interface = api::get(api::by_name(&import.name)?)?;
         if interface.tag == api::Arg::None {
             return None;
         }
-        let reason = if loose.seen {
+        let reason = if reference.seen {
             Reason::PointerTaken
         } else {
             Reason::NotSeen
         };
-        let gave_up = loose.function.and_then(|f| self.analysis.gave_up.get(&f));
+        let gave_up = reference
+            .function
+            .and_then(|f| self.analysis.gave_up.get(&f));
         Some(Site {
-            call_rva: loose.at,
-            function_rva: loose.function.unwrap_or(loose.at),
+            call_rva: reference.at,
+            function_rva: reference.function.unwrap_or(reference.at),
             constant_rvas: Vec::new(),
             api: interface.name,
             kind: interface.kind,

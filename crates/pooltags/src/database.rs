@@ -110,7 +110,7 @@ impl Database {
             let text = String::from_utf8_lossy(&line);
             let text = text.trim();
             if number == 1 {
-                header(text).map_err(corrupt)?;
+                header(text).map_err(|why| corrupt(why.to_string()))?;
                 continue;
             }
             // several databases put together by hand have several first lines
@@ -152,7 +152,7 @@ impl Database {
     }
 
     /// All images, by time stamp and size.
-    pub fn images(&self) -> impl Iterator<Item = &Stored> {
+    fn images(&self) -> impl Iterator<Item = &Stored> {
         self.images.values().flatten()
     }
 
@@ -170,7 +170,7 @@ impl Database {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write(&self, mut to: impl Write) -> std::io::Result<()> {
+    fn write(&self, mut to: impl Write) -> std::io::Result<()> {
         writeln!(to, "{{\"rkd_tag_database\":{VERSION}}}")?;
         for stored in self.images() {
             writeln!(to, "{}", record::write(stored))?;
@@ -201,18 +201,24 @@ impl Database {
     }
 }
 
-fn header(text: &str) -> Result<(), String> {
+/// Why the first line is not that of a database that can be read.
+#[derive(Debug, thiserror::Error)]
+enum HeaderError {
+    #[error("it is a tag database of version {0}, and this rkd reads up to {VERSION}")]
+    Version(u64),
+    #[error("it is no tag database (rkd tags --database FILE writes one)")]
+    Other,
+}
+
+fn header(text: &str) -> Result<(), HeaderError> {
     #[derive(serde::Deserialize)]
     struct Header {
         rkd_tag_database: u64,
     }
     match serde_json::from_str::<Header>(text) {
         Ok(Header { rkd_tag_database }) if rkd_tag_database <= VERSION => Ok(()),
-        Ok(header) => Err(format!(
-            "it is a tag database of version {}, and this rkd reads up to {VERSION}",
-            header.rkd_tag_database
-        )),
-        Err(_) => Err("it is no tag database (rkd tags --database FILE writes one)".to_owned()),
+        Ok(header) => Err(HeaderError::Version(header.rkd_tag_database)),
+        Err(_) => Err(HeaderError::Other),
     }
 }
 

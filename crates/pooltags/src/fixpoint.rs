@@ -1,5 +1,8 @@
-//! One function: its instructions, and what is known before each of them, found by running it over sets of values until
+//! The analysis of one function: what is known before each basic block, found by running the blocks over abstract states until
 //! nothing changes any more.
+//!
+//! The worklist is taken in the order of addresses, which is nearly the order in which code runs, so that most of what leads to a
+//! block is joined before it is run. A block that is run too often is widened: what still changes in it becomes unknown.
 
 use super::abi::Abi;
 use super::callee::{Callee, Callees};

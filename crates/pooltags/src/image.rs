@@ -59,7 +59,7 @@ impl Section {
 
 /// A slot of the import address table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Import {
+pub(crate) struct Import {
     /// Offset of the slot.
     pub slot: u32,
     /// The module it is imported from, in lower case (`ntoskrnl.exe`); empty if only the pointer is known.
@@ -81,7 +81,7 @@ pub struct Piece {
 
 /// The slots through which code built with control flow guard calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Guard {
+pub(crate) struct Guard {
     /// Slots that only check a target; the call follows.
     pub check: Vec<u32>,
     /// Slots that check and jump: the target is in RAX.
@@ -102,19 +102,19 @@ pub struct TagImage {
     /// `TimeDateStamp`: with the size, what Windows and its symbol servers identify an image by.
     pub time_stamp: u32,
     /// Offset of the entry point; 0 if there is none.
-    pub entry: u32,
+    pub(crate) entry: u32,
     /// In ascending order, not overlapping.
     pub sections: Vec<Section>,
     /// In ascending order of the slots.
-    pub imports: Vec<Import>,
+    pub(crate) imports: Vec<Import>,
     /// Names and offsets.
-    pub exports: Vec<(String, u32)>,
+    pub(crate) exports: Vec<(String, u32)>,
     /// Offsets of absolute addresses in the image, ascending; empty if the table is missing.
-    pub relocations: Vec<u32>,
+    pub(crate) relocations: Vec<u32>,
     /// The function table, ascending, not overlapping; empty on x86.
-    pub pieces: Vec<Piece>,
+    pub(crate) pieces: Vec<Piece>,
     /// Control flow guard.
-    pub guard: Guard,
+    pub(crate) guard: Guard,
     /// How the driver is bound to the driver framework, if it is.
     pub wdf: Option<Wdf>,
     /// What is odd or missing, in words.
@@ -257,16 +257,16 @@ impl TagImage {
     fn read_tables(&mut self, pe: &pe::Image<'_>, name_of: NameOf<'_>) {
         self.imports = directories::imports(self, pe, name_of);
         self.exports = directories::exports(pe);
-        self.relocations = directories::relocations(self);
-        let (pieces, complaint) = directories::pieces(self);
+        self.relocations = directories::relocations(self, pe);
+        let (pieces, complaint) = directories::pieces(self, pe);
         self.pieces = pieces;
         self.notes.extend(complaint);
-        self.guard = directories::guard(self);
+        self.guard = directories::guard(self, pe);
         self.wdf = wdf::find(self);
     }
 
     /// The slot whose function the loader found at this address. Windows replaces calls through slots by direct ones.
-    pub fn slot_bound_to(&self, address: u64) -> Option<u32> {
+    pub(crate) fn slot_bound_to(&self, address: u64) -> Option<u32> {
         let at = self
             .bound
             .binary_search_by_key(&address, |&(bound, _)| bound)
@@ -301,22 +301,22 @@ impl TagImage {
     }
 
     /// Exactly `N` bytes, or nothing if one of them is missing.
-    pub fn array<const N: usize>(&self, rva: u32) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&self, rva: u32) -> Option<[u8; N]> {
         self.slice(rva, N as u32).try_into().ok()
     }
 
     /// Two bytes.
-    pub fn u16(&self, rva: u32) -> Option<u16> {
+    pub(crate) fn u16(&self, rva: u32) -> Option<u16> {
         self.array(rva).map(u16::from_le_bytes)
     }
 
     /// Four bytes.
-    pub fn u32(&self, rva: u32) -> Option<u32> {
+    pub(crate) fn u32(&self, rva: u32) -> Option<u32> {
         self.array(rva).map(u32::from_le_bytes)
     }
 
     /// As many bytes as a pointer has.
-    pub fn pointer(&self, rva: u32) -> Option<u64> {
+    pub(crate) fn pointer(&self, rva: u32) -> Option<u64> {
         match self.machine.pointer() {
             4 => self.u32(rva).map(u64::from),
             _ => self.array(rva).map(u64::from_le_bytes),
@@ -324,7 +324,7 @@ impl TagImage {
     }
 
     /// The offset that an absolute address points to, if it lies in the image.
-    pub fn rva_of(&self, address: u64) -> Option<u32> {
+    pub(crate) fn rva_of(&self, address: u64) -> Option<u32> {
         let offset = address.checked_sub(self.base)?;
         (offset < u64::from(self.size)).then_some(offset as u32)
     }
@@ -344,13 +344,13 @@ impl TagImage {
     }
 
     /// The import whose slot begins here.
-    pub fn import(&self, slot: u32) -> Option<&Import> {
+    pub(crate) fn import(&self, slot: u32) -> Option<&Import> {
         let at = self.imports.binary_search_by_key(&slot, |i| i.slot).ok()?;
         self.imports.get(at)
     }
 
     /// Whether the four or eight bytes here are an address that the loader adjusts.
-    pub fn is_relocated(&self, rva: u32) -> bool {
+    pub(crate) fn is_relocated(&self, rva: u32) -> bool {
         self.relocations.binary_search(&rva).is_ok()
     }
 
@@ -364,13 +364,13 @@ impl TagImage {
     }
 
     /// Whether the text lies in the image as UTF-16.
-    pub fn holds_wide_text(&self, text: &str) -> bool {
+    pub(crate) fn holds_wide_text(&self, text: &str) -> bool {
         let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         memchr::memmem::find(&self.bytes, &bytes).is_some()
     }
 
     /// Those of `targets` that a pointer outside the code points to.
-    pub fn pointers_to(&self, targets: &BTreeSet<u32>) -> BTreeSet<u32> {
+    pub(crate) fn pointers_to(&self, targets: &BTreeSet<u32>) -> BTreeSet<u32> {
         let mut found = BTreeSet::new();
         let width = self.machine.pointer() as usize;
         for section in self.sections.iter().filter(|s| !s.is_code()) {

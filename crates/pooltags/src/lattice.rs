@@ -1,5 +1,8 @@
-//! What can be known of a register or a stack slot without running the code: the few things it may hold, each with the
-//! instruction that made it, and whether it may also hold something else.
+//! The lattice of abstract values: what can be known of a register or a stack slot without running the code.
+//!
+//! A [`Value`] is a small set of things ([`Atom`]), each with the instruction that made it, and perhaps "or something else". `join`
+//! is the least upper bound; a value that grows beyond the limits below becomes unknown, the top of the lattice, and stays so. That
+//! keeps the lattice low, and so the fixpoint near.
 
 use std::rc::Rc;
 
@@ -10,7 +13,7 @@ const MAX_ORIGINS: usize = 2;
 /// Results of arithmetic that one value may be: more is a loop that counts.
 const MAX_FOLDED: usize = 4;
 
-/// A place that a caller fills: where a function finds an argument when it begins.
+/// Where a function finds what its caller put there: an argument, or whatever a register holds when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Location {
     /// A general register, by the machine's number.
@@ -24,9 +27,9 @@ pub(crate) enum Location {
 pub(crate) enum Atom {
     /// A number.
     Const(u64),
-    /// What the caller put into this place.
+    /// What the caller put there.
     Initial(Location),
-    /// What lay this many bytes behind the pointer that the caller put into the place, when the function began.
+    /// What lay this many bytes behind the pointer that the caller put there, when the function began.
     Field(Location, i32),
     /// An address on the stack: bytes from an anchor. Anchor 0 is the stack pointer when the function began.
     Stack(u32, i32),

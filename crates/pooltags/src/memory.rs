@@ -111,9 +111,9 @@ impl<'a> Memory<'a> {
                     Some(rva) => self.image_load(rva, width, at),
                     None => Value::unknown(Cause::Memory, at),
                 },
-                Atom::Initial(place) if state.pristine && (width == 4 || width == pointer) => {
+                Atom::Initial(location) if state.pristine && (width == 4 || width == pointer) => {
                     match i32::try_from(address.offset) {
-                        Ok(offset) => Value::one(Atom::Field(place, offset), at, How::Other),
+                        Ok(offset) => Value::one(Atom::Field(location, offset), at, How::Other),
                         Err(_) => Value::unknown(Cause::Memory, at),
                     }
                 }

@@ -46,7 +46,7 @@ impl TagImage {
     }
 
     /// The instruction that begins here; `None` where the bytes are missing or are none.
-    pub fn instruction(&self, rva: u32) -> Option<Proof> {
+    fn instruction(&self, rva: u32) -> Option<Proof> {
         let bytes = self.slice(rva, self.machine.longest() as u32);
         let instruction = Instruction::decode(self.machine, self.va(rva), bytes)?;
         let name = |va: Virt| {

@@ -228,12 +228,6 @@ impl Report {
         let line = |(site, untagged)| Line::new(self, site, untagged);
         sites.into_iter().map(line).collect()
     }
-
-    /// The [lines](Report::lines) as JSON, each ending in a newline.
-    pub fn to_json_lines(&self) -> String {
-        let line = |line: &Line<'_>| serde_json::to_string(line).unwrap_or_default() + "\n";
-        self.lines().iter().map(line).collect()
-    }
 }
 
 /// The tag under which Windows files what is allocated without one.

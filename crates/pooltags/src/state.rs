@@ -1,4 +1,4 @@
-//! What is known at one point of a function: its registers and the bytes of its stack.
+//! The abstract state at one point of a function: its registers and the bytes of its stack.
 
 use super::lattice::{Atom, Cause, Fact, How, Location, Value, Why, mask};
 

@@ -11,7 +11,7 @@ use crate::memory::Address;
 use rkd_code::Machine;
 
 impl Analysis<'_> {
-    /// One call: a draft for each interface that it may reach.
+    /// One call: a call_site for each interface that it may reach.
     pub(super) fn at_call(&self, call: &Call<'_>, function: u32, call_sites: &mut Vec<CallSite>) {
         let certain = call.callees.len() == 1;
         for callee in call.callees {
@@ -55,7 +55,7 @@ impl Analysis<'_> {
                 } else {
                     4
                 };
-                let draft = CallSite {
+                let call_site = CallSite {
                     at: call.at,
                     function,
                     interface: summary.interface,
@@ -70,7 +70,7 @@ impl Analysis<'_> {
                     depth: summary.depth,
                     wrapper,
                 };
-                call_sites.push(draft);
+                call_sites.push(call_site);
             }
         }
     }
@@ -84,10 +84,10 @@ impl Analysis<'_> {
     ) -> Option<bool> {
         match interface.only_if {
             Some((argument, number)) if !wrapped => {
-                let place = argument_location(self.image, interface, argument);
+                let location = argument_location(self.image, interface, argument);
                 Some(
                     self.callees
-                        .at_call(call.state, place, 4, call.tail)
+                        .at_call(call.state, location, 4, call.tail)
                         .constant()?
                         == number,
                 )
@@ -98,22 +98,23 @@ impl Analysis<'_> {
 
     pub(super) fn value_of(&self, source: &Source, call: &Call<'_>, width: u32) -> Value {
         let pointer = self.image.machine.pointer();
-        let read =
-            |place: Location, width: u32| self.callees.at_call(call.state, place, width, call.tail);
+        let read = |location: Location, width: u32| {
+            self.callees.at_call(call.state, location, width, call.tail)
+        };
         match source {
             Source::None => Value::unknown(Cause::Unset, 0),
             Source::Known(value) => value.clone(),
-            Source::Location(place) => {
-                let value = read(*place, width);
+            Source::Location(location) => {
+                let value = read(*location, width);
                 // a number of four bytes on the stack is written as four bytes
                 if value.is_known() || width == 4 {
                     value
                 } else {
-                    read(*place, 4)
+                    read(*location, 4)
                 }
             }
-            Source::Field(place, offset) => {
-                let base = read(*place, pointer);
+            Source::Field(location, offset) => {
+                let base = read(*location, pointer);
                 let address = Address::at_offset(base, i64::from(*offset));
                 self.memory
                     .load(call.state, &address, width, false, call.at)

@@ -42,13 +42,13 @@ impl Analysis<'_> {
     }
 
     /// References that lead to no call.
-    pub(crate) fn loose(&mut self) -> Vec<UncalledReference> {
+    pub(crate) fn uncalled_references(&mut self) -> Vec<UncalledReference> {
         let slots: HashSet<u32> = self
             .callees
             .interface_slots()
             .map(|(slot, _)| slot)
             .collect();
-        let mut loose = Vec::new();
+        let mut uncalled = Vec::new();
         for &(at, slot) in self
             .references
             .operands
@@ -68,14 +68,14 @@ impl Analysis<'_> {
                 continue;
             }
             let function = self.functions.containing(at).map(|f| f.entry);
-            loose.push(UncalledReference {
+            uncalled.push(UncalledReference {
                 at,
                 slot,
                 function,
                 seen: instruction.is_some(),
             });
         }
-        loose
+        uncalled
     }
 }
 

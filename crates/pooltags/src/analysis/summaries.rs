@@ -13,11 +13,11 @@ impl Analysis<'_> {
     pub(super) fn promote(&mut self, function: &Bounds, call_sites: &[CallSite]) {
         let abi = Abi::of(self.image.machine);
         let mut new = false;
-        for draft in call_sites
+        for call_site in call_sites
             .iter()
             .filter(|d| d.depth < self.options.wrapper_depth)
         {
-            let sources = draft
+            let sources = call_site
                 .tag
                 .facts()
                 .iter()
@@ -25,7 +25,8 @@ impl Analysis<'_> {
             let sources: Vec<Source> = sources.collect();
             for tag in sources {
                 let known = self.summaries.entry(function.entry).or_default();
-                let same = |t: &Summary| t.interface == draft.interface && key(&t.tag) == key(&tag);
+                let same =
+                    |t: &Summary| t.interface == call_site.interface && key(&t.tag) == key(&tag);
                 if known.len() >= MAX_SUMMARIES || known.iter().any(same) {
                     continue;
                 }
@@ -34,12 +35,12 @@ impl Analysis<'_> {
                     None => Source::Known(value.clone()),
                 };
                 known.push(Summary {
-                    interface: draft.interface,
-                    dynamic: draft.dynamic,
+                    interface: call_site.interface,
+                    dynamic: call_site.dynamic,
                     tag,
-                    pool: other(&draft.pool),
-                    size: other(&draft.size),
-                    depth: draft.depth + 1,
+                    pool: other(&call_site.pool),
+                    size: other(&call_site.size),
+                    depth: call_site.depth + 1,
                 });
                 new = true;
             }
@@ -62,23 +63,23 @@ impl Analysis<'_> {
 
 /// Where the callers of a function put what its body uses: only places that a calling convention knows.
 fn passed_on(abi: &Abi, atom: Atom) -> Option<Source> {
-    let usual = |place: Location| match place {
+    let usual = |location: Location| match location {
         Location::Register(register) => {
             abi.arguments.contains(&register) || (abi.pointer == 4 && register != abi.stack_pointer)
         }
         Location::Stack(offset) => offset >= abi.first_on_stack,
     };
     match atom {
-        Atom::Initial(place) if usual(place) => Some(Source::Location(place)),
-        Atom::Field(place, offset) if usual(place) => Some(Source::Field(place, offset)),
+        Atom::Initial(location) if usual(location) => Some(Source::Location(location)),
+        Atom::Field(location, offset) if usual(location) => Some(Source::Field(location, offset)),
         _ => None,
     }
 }
 
 fn key(source: &Source) -> Option<(Location, Option<i32>)> {
     match source {
-        Source::Location(place) => Some((*place, None)),
-        Source::Field(place, offset) => Some((*place, Some(*offset))),
+        Source::Location(location) => Some((*location, None)),
+        Source::Field(location, offset) => Some((*location, Some(*offset))),
         Source::None | Source::Known(_) => None,
     }
 }

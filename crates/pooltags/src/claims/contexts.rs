@@ -15,14 +15,14 @@ impl Writer<'_, '_> {
     /// The tags in a filter's table of contexts.
     pub(super) fn contexts(
         &self,
-        draft: &CallSite,
+        call_site: &CallSite,
         interface: &'static Interface,
         sites: &mut Vec<Site>,
     ) {
         let image = self.analysis.image;
-        let base = self.site(draft, interface);
+        let base = self.site(call_site, interface);
         let memory = &self.analysis.memory;
-        let table = match draft.tag.only() {
+        let table = match call_site.tag.only() {
             Some(Atom::Image(rva)) => Some((rva, false)),
             Some(Atom::Global(rva, width)) => match memory
                 .constant(rva, u32::from(width))

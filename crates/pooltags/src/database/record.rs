@@ -7,19 +7,34 @@ use rkd_code::Machine;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Why a line of the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RecordError {
+    /// It is no JSON, or not of an image.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A number that is not written as `0x...`.
+    #[error("{0:.20?} is no number of the form 0x1234")]
+    Number(String),
+    /// The bytes of an instruction are not written in hexadecimal digits.
+    #[error("{0:.40?} are no bytes")]
+    Bytes(String),
+    /// The image is for a processor that is not known.
+    #[error("the processor {0:.20?} is not known")]
+    Machine(String),
+}
+
 /// A number as `0x...`, so that it can be found with a text search.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 struct Hex(u32);
 
 impl TryFrom<String> for Hex {
-    type Error = String;
-    fn try_from(text: String) -> Result<Hex, String> {
+    type Error = RecordError;
+    fn try_from(text: String) -> Result<Hex, RecordError> {
         let digits = text.strip_prefix("0x");
         let number = digits.and_then(|d| u32::from_str_radix(d, 16).ok());
-        number
-            .map(Hex)
-            .ok_or_else(|| format!("{text:.20?} is no number of the form 0x1234"))
+        number.map(Hex).ok_or(RecordError::Number(text))
     }
 }
 
@@ -137,12 +152,12 @@ fn agent_record(agent: &Agent) -> AgentRecord {
 }
 
 /// An image from its line.
-pub(super) fn read(text: &str) -> Result<Stored, String> {
-    let record: ImageRecord = serde_json::from_str(text).map_err(|e| e.to_string())?;
+pub(super) fn read(text: &str) -> Result<Stored, RecordError> {
+    let record: ImageRecord = serde_json::from_str(text)?;
     let machine = Machine::ALL
         .into_iter()
         .find(|a| a.name() == record.arch)
-        .ok_or_else(|| format!("the processor {:.20?} is not known", record.arch))?;
+        .ok_or(RecordError::Machine(record.arch))?;
     let mut strange: Vec<String> = Vec::new();
     let mut sites = |records: Vec<SiteRecord>| -> Vec<Site> {
         let known = records.into_iter().filter_map(|r| site(r, &mut strange));
@@ -184,7 +199,7 @@ pub(super) fn read(text: &str) -> Result<Stored, String> {
             agents: record.agents.into_iter().filter_map(agent).collect(),
             notes,
         },
-        code: code.collect::<Result<_, String>>()?,
+        code: code.collect::<Result<_, RecordError>>()?,
     })
 }
 
@@ -220,7 +235,7 @@ fn agent(record: AgentRecord) -> Option<Agent> {
     })
 }
 
-fn from_hex(text: &str) -> Result<Vec<u8>, String> {
+fn from_hex(text: &str) -> Result<Vec<u8>, RecordError> {
     let pair = |pair: &[u8]| {
         let text = std::str::from_utf8(pair).ok().filter(|t| t.len() == 2)?;
         u8::from_str_radix(text, 16).ok()
@@ -230,5 +245,5 @@ fn from_hex(text: &str) -> Result<Vec<u8>, String> {
         .chunks(2)
         .map(pair)
         .collect::<Option<Vec<u8>>>();
-    bytes.ok_or_else(|| format!("{text:.40?} are no bytes"))
+    bytes.ok_or_else(|| RecordError::Bytes(text.to_owned()))
 }

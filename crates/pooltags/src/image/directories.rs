@@ -2,35 +2,20 @@
 
 use super::{Guard, Import, NameOf, Piece, TagImage};
 use rkd_code::Machine;
-use rkd_dump::addr::Virt;
+use rkd_code::unwind::{self, FunctionTable};
+use rkd_dump::addr::{Rva, Virt};
+use rkd_dump::error::{Fault, Why};
 use rkd_symbols::pe::{self, Imported, Target};
 
-const EXCEPTION: u32 = 3;
-const RELOCATION: u32 = 5;
-const LOAD_CONFIG: u32 = 10;
-const IMPORT_ADDRESSES: u32 = 12;
-const DELAY_IMPORT: u32 = 13;
+const EXCEPTION: usize = 3;
+const RELOCATION: usize = 5;
+const LOAD_CONFIG: usize = 10;
+const IMPORT_ADDRESSES: usize = 12;
+const DELAY_IMPORT: usize = 13;
 
 const MAX_MODULES: u32 = 1024;
 const MAX_IMPORTS: usize = 0x1_0000;
 const MAX_NAME: u32 = 512;
-/// Links of chained unwind information; compilers make one or two.
-const MAX_CHAIN: usize = 32;
-
-fn directory(image: &TagImage, which: u32) -> Option<(u32, u32)> {
-    let optional = image.u32(0x3c)?.checked_add(24)?;
-    let table = optional.checked_add(if image.machine.pointer() == 8 {
-        112
-    } else {
-        96
-    })?;
-    (which < image.u32(table - 4)?).then_some(())?;
-    let (rva, size) = (
-        image.u32(table + 8 * which)?,
-        image.u32(table + 8 * which + 4)?,
-    );
-    (rva != 0 && size != 0).then_some((rva, size))
-}
 
 fn text(image: &TagImage, rva: u32) -> Option<String> {
     let bytes = image.slice(rva, MAX_NAME);
@@ -65,18 +50,18 @@ pub(super) fn imports(image: &TagImage, pe: &pe::Image<'_>, name_of: NameOf<'_>)
             },
         })
         .collect();
-    delayed(image, &mut found);
+    delayed(image, pe, &mut found);
     found.sort_by_key(|i| i.slot);
     found.dedup_by_key(|i| i.slot);
     let named = found.len();
-    nameless(image, named, name_of, &mut found);
+    nameless(image, pe, named, name_of, &mut found);
     found.sort_by_key(|i| i.slot);
     found
 }
 
 /// The delay-load table: one more list of the same kind.
-fn delayed(image: &TagImage, found: &mut Vec<Import>) {
-    let Some((table, _)) = directory(image, DELAY_IMPORT) else {
+fn delayed(image: &TagImage, pe: &pe::Image<'_>, found: &mut Vec<Import>) {
+    let Some((table, _)) = pe.headers().directory(DELAY_IMPORT) else {
         return;
     };
     let width = image.machine.pointer();
@@ -115,8 +100,14 @@ fn delayed(image: &TagImage, found: &mut Vec<Import>) {
 }
 
 /// Where the names went away with INIT, the pointers stay: asks for the names of their targets.
-fn nameless(image: &TagImage, named: usize, name_of: NameOf<'_>, found: &mut Vec<Import>) {
-    let Some((table, size)) = directory(image, IMPORT_ADDRESSES) else {
+fn nameless(
+    image: &TagImage,
+    pe: &pe::Image<'_>,
+    named: usize,
+    name_of: NameOf<'_>,
+    found: &mut Vec<Import>,
+) {
+    let Some((table, size)) = pe.headers().directory(IMPORT_ADDRESSES) else {
         return;
     };
     let width = image.machine.pointer();
@@ -150,9 +141,9 @@ pub(super) fn exports(pe: &pe::Image<'_>) -> Vec<(String, u32)> {
     .collect()
 }
 
-pub(super) fn relocations(image: &TagImage) -> Vec<u32> {
+pub(super) fn relocations(image: &TagImage, pe: &pe::Image<'_>) -> Vec<u32> {
     let mut found = Vec::new();
-    let Some((table, size)) = directory(image, RELOCATION) else {
+    let Some((table, size)) = pe.headers().directory(RELOCATION) else {
         return found;
     };
     let end = table.saturating_add(size).min(image.size);
@@ -180,30 +171,32 @@ pub(super) fn relocations(image: &TagImage) -> Vec<u32> {
 }
 
 /// The function table, cleaned, and what had to be left out of it.
-pub(super) fn pieces(image: &TagImage) -> (Vec<Piece>, Option<String>) {
-    let Some((table, size)) = directory(image, EXCEPTION).filter(|_| image.machine != Machine::X86)
-    else {
+pub(super) fn pieces(image: &TagImage, pe: &pe::Image<'_>) -> (Vec<Piece>, Option<String>) {
+    let Some((rva, size)) = pe.headers().directory(EXCEPTION) else {
         return (Vec::new(), None);
     };
-    let step = if image.machine == Machine::Arm64 {
-        8
-    } else {
-        12
+    let table = FunctionTable {
+        machine: image.machine,
+        base: Virt(0),
+        rva: Rva(rva),
+        size,
     };
-    let mut raw: Vec<Piece> = image
-        .slice(table, size)
-        .chunks_exact(step)
-        .filter_map(|entry| {
-            let word = |n: usize| {
-                entry
-                    .get(4 * n..4 * n + 4)?
-                    .try_into()
-                    .ok()
-                    .map(u32::from_le_bytes)
+    let entries = table
+        .entries(image)
+        .into_iter()
+        .filter(|entry| entry.begin != Rva(0));
+    let mut raw: Vec<Piece> = entries
+        .map(|entry| {
+            let first = match image.machine {
+                Machine::X64 => entry.first_piece(image, table.base),
+                Machine::X86 | Machine::Arm64 => Ok(entry),
             };
-            match image.machine {
-                Machine::Arm64 => arm64_piece(image, word(0)?, word(1)?),
-                _ => x64_piece(image, word(0)?, word(1)?, word(2)?),
+            // a chain that breaks off leads as far as it leads
+            let owner = first.unwrap_or_else(|(reached, _)| reached);
+            Piece {
+                begin: entry.begin.0,
+                end: entry.end.0,
+                owner: owner.begin.0,
             }
         })
         .collect();
@@ -227,50 +220,25 @@ pub(super) fn pieces(image: &TagImage) -> (Vec<Piece>, Option<String>) {
     (pieces, complaint)
 }
 
-fn x64_piece(image: &TagImage, begin: u32, end: u32, unwind: u32) -> Option<Piece> {
-    (begin != 0).then_some(())?;
-    let mut owner = begin;
-    let mut unwind = unwind;
-    for _ in 0..MAX_CHAIN {
-        let parent = if unwind & 1 != 0 {
-            unwind & !3
-        } else {
-            let flags = image.array::<4>(unwind);
-            match flags {
-                Some([first, _, codes, _]) if (first >> 3) & 4 != 0 => {
-                    let codes = (u32::from(codes) + 1) & !1;
-                    unwind.saturating_add(4 + 2 * codes)
-                }
-                _ => break,
-            }
-        };
-        let (Some(next_owner), Some(next)) =
-            (image.u32(parent), image.u32(parent.saturating_add(8)))
-        else {
-            break;
-        };
-        (owner, unwind) = (next_owner, next);
+/// The image as memory that lies at 0.
+impl unwind::Memory for TagImage {
+    fn read(&self, at: Virt, into: &mut [u8]) -> Result<(), Fault> {
+        let bytes = u32::try_from(at.0).map_or(&[][..], |at| self.slice(at, into.len() as u32));
+        if bytes.len() < into.len() {
+            let why = Why::NoBlock;
+            return Err(Fault {
+                at: at + bytes.len() as u64,
+                why,
+            });
+        }
+        into.copy_from_slice(bytes);
+        Ok(())
     }
-    Some(Piece { begin, end, owner })
 }
 
-fn arm64_piece(image: &TagImage, begin: u32, unwind: u32) -> Option<Piece> {
-    (begin != 0).then_some(())?;
-    let words = match unwind & 3 {
-        0 => image.u32(unwind)? & 0x3_ffff,
-        _ => (unwind >> 2) & 0x7ff,
-    };
-    let end = begin.checked_add(4 * words)?;
-    Some(Piece {
-        begin,
-        end,
-        owner: begin,
-    })
-}
-
-pub(super) fn guard(image: &TagImage) -> Guard {
+pub(super) fn guard(image: &TagImage, pe: &pe::Image<'_>) -> Guard {
     let mut guard = Guard::default();
-    let Some((table, _)) = directory(image, LOAD_CONFIG) else {
+    let Some((table, _)) = pe.headers().directory(LOAD_CONFIG) else {
         return guard;
     };
     // offsets of IMAGE_LOAD_CONFIG_DIRECTORY32 and 64; the first word is the structure's own size

@@ -8,7 +8,7 @@ const PACKED_ENTROPY: f64 = 7.6;
 
 impl TagImage {
     /// A sign that the code on disk is not the code that runs: what is said of such an image would mean nothing.
-    pub fn looks_packed(&self) -> Option<String> {
+    pub(crate) fn looks_packed(&self) -> Option<String> {
         let entry = self.section(self.entry).filter(|_| self.entry != 0);
         if let Some(section) = entry.filter(|s| !s.is_code()) {
             return Some(format!(
@@ -23,7 +23,7 @@ impl TagImage {
     }
 
     /// Bytes of code in the image, and how many of them are there.
-    pub fn code_bytes(&self) -> (u64, u64) {
+    pub(crate) fn code_bytes(&self) -> (u64, u64) {
         let mut all = 0;
         let mut there = 0;
         for section in self.sections.iter().filter(|s| s.is_code()) {
