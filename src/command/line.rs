@@ -1,8 +1,8 @@
 //! Running what was typed: a line is cut into commands, each is found in the table and run, and an error ends the command and not the line.
 
 use super::signature::{Handed, bind_text, bind_values};
-use super::{Args, Command, Sink, Value, alias, head, split};
-use crate::command::{Record, Row};
+use super::{Args, Command, Sink, alias, head, split};
+use crate::command::Row;
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -128,7 +128,7 @@ fn typed(
     if let Some(text) = without_rhai_switch(&args.text) {
         args.text = text;
         return match rhai_call(command, &args) {
-            Some(call) => sink.row(&RhaiCall(call)),
+            Some(call) => sink.row(&RhaiCall { call }),
             None => Err(Error::NotSupported(format!(
                 "{} has no counterpart in Rhai",
                 command.name
@@ -184,18 +184,12 @@ pub fn rhai_call(command: &Command, args: &Args) -> Option<String> {
 }
 
 /// What `--rhai` prints.
-struct RhaiCall(String);
-
-impl Row for RhaiCall {
-    fn kind(&self) -> &'static str {
-        "rhai"
-    }
-    fn record(&self) -> Record {
-        vec![("call", Value::from(self.0.as_str()))]
-    }
-    fn text(&self) -> String {
-        self.0.clone()
-    }
+#[derive(Row)]
+#[row(kind = "rhai")]
+struct RhaiCall {
+    /// The call that gives the same rows.
+    #[row(line)]
+    call: String,
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ Arg2: 0000000000000000, IRQL at that time
 Arg3: 0000000000000000, kind of access: 0 read, 1 write, 2 or 8 execute
 Arg4: 0000000000000000, address of the instruction that touched it" },
     ],
-    rows: &[],
+    rows: &[Report::SCHEMA, Meaning::SCHEMA],
     run,
 };
 
@@ -134,12 +134,8 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         ));
     }
     let crash = Crash::of(&kernel, session.target.processor, code, arguments);
-    let report = Report {
-        meaning: Meaning { code, arguments },
-        crash: &crash,
-        is_verbose,
-    };
-    out.row(&report)?;
+    let meaning = Meaning::of(code, arguments);
+    out.row(&Report::new(meaning, &crash, is_verbose))?;
     for note in &crash.notes {
         out.note(note)?;
     }
@@ -172,7 +168,7 @@ fn explain(given: &[String], own: (u32, [u64; 4]), out: &mut dyn Sink) -> Result
             (code, arguments)
         }
     };
-    out.row(&Meaning { code, arguments })
+    out.row(&Meaning::of(code, arguments))
 }
 
 /// Whether one tag holds so much of a pool that it must be leaked: half of a pool of a gibibyte or more. Lesser leaks are for

@@ -1,7 +1,8 @@
 //! `!bigpool`: the large blocks of pool, their sizes, and what is in them. Ours: kd has nothing like it.
 
 use crate::command::signature::{Item, Kind, Signature, Tags};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, sink};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, sink};
+use crate::commands::poolused::Description;
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -38,7 +39,7 @@ ffff910135333000 : tag Leak, size 0x2800000, Nonpaged pool
 ffff91010a9ea000 : tag Leak, size 0x2800000, Nonpaged pool
 ...",
     }],
-    rows: &[],
+    rows: &[TagSum::SCHEMA, BlockRow::SCHEMA, SizeRow::SCHEMA, PointerRow::SCHEMA],
     run,
 };
 
@@ -89,44 +90,46 @@ fn by_tag(session: &Session, kernel: &Kernel, table: &BigTable, out: &mut dyn Si
     })?;
     let mut tags: Vec<_> = tags.into_iter().collect();
     tags.sort_by_key(|(_, (_, bytes))| std::cmp::Reverse(*bytes));
+    out.table(TagSum::SCHEMA)?;
     out.text(" Tag  Pool        Blocks         Used")?;
     for ((tag, paged), (blocks, bytes)) in tags {
         out.row(&TagSum {
             tag,
-            paged,
+            pool: pool_word(paged),
             blocks,
             bytes,
-            description: session.target.tag_names.describe(tag),
+            description: Description::of(session, tag),
         })?;
     }
     Ok(())
 }
 
-struct TagSum {
-    tag: Tag,
-    paged: bool,
-    blocks: u64,
-    bytes: u64,
-    description: String,
+fn pool_word(is_paged: bool) -> &'static str {
+    if is_paged { "paged" } else { "nonpaged" }
 }
 
-impl Row for TagSum {
-    fn kind(&self) -> &'static str {
-        "big_tag"
-    }
+/// The large blocks of a tag in one of the pools.
+#[derive(Row)]
+#[row(kind = "big_tag")]
+struct TagSum {
+    /// The tag.
+    tag: Tag,
+    /// `nonpaged` or `paged`.
+    pool: &'static str,
+    /// How many blocks there are.
+    blocks: u64,
+    /// What all of them hold.
+    bytes: u64,
+    /// What the list of tags says of it.
+    description: Description,
+}
 
-    fn record(&self) -> Record {
-        vec![
-            ("tag", self.tag.to_string().into()),
-            ("pool", if self.paged { "paged" } else { "nonpaged" }.into()),
-            ("blocks", self.blocks.into()),
-            ("bytes", self.bytes.into()),
-            ("description", self.description.trim_end().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let pool = if self.paged { "Paged" } else { "Nonpaged" };
+impl KdLine for TagSum {
+    fn line(&self) -> String {
+        let pool = match self.pool {
+            "paged" => "Paged",
+            _ => "Nonpaged",
+        };
         format!(
             " {} {pool:<8} {:>9} {:>12}\t{}",
             self.tag, self.blocks, self.bytes, self.description
@@ -143,13 +146,22 @@ fn blocks(
 ) -> Result<()> {
     let mut sizes: BTreeMap<u64, u64> = BTreeMap::new();
     let mut contents = Contents::new(kernel);
+    out.table(BlockRow::SCHEMA)?;
     each(session, kernel, table, out, |block, out| {
         if !pattern.matches(block.tag) {
             return Ok(());
         }
         *sizes.entry(block.bytes).or_default() += 1;
-        let present = contents.look(session, kernel, &block)?;
-        out.row(&BlockRow { block, present })
+        out.row(&BlockRow {
+            va: block.va,
+            tag: block.tag,
+            bytes: block.bytes,
+            pool: pool_word(block.is_paged()),
+            pool_type: block.pool_type,
+            pages: block.pages(),
+            pages_in_dump: contents.look(session, kernel, &block)?,
+            kd_pool: block.pool(),
+        })
     })?;
     if sizes.is_empty() {
         return out.note("no large block has such a tag: smaller blocks are not in this table");
@@ -158,77 +170,64 @@ fn blocks(
     let mut sizes: Vec<(u64, u64)> = sizes.into_iter().collect();
     sizes.sort_by_key(|(size, blocks)| std::cmp::Reverse(size.wrapping_mul(*blocks)));
     for (size, blocks) in sizes {
-        out.row(&SizeRow { size, blocks })?;
+        out.row(&SizeRow {
+            size_bytes: size,
+            blocks,
+            bytes: size.wrapping_mul(blocks),
+        })?;
     }
     contents.tell(out)
 }
 
+/// A large block.
+#[derive(Row)]
+#[row(kind = "big_block")]
 struct BlockRow {
-    block: BigBlock,
-    present: u64,
+    /// Where it begins.
+    va: Virt,
+    /// Its tag.
+    tag: Tag,
+    /// Its size.
+    bytes: u64,
+    /// `nonpaged` or `paged`.
+    pool: &'static str,
+    /// The kernel's number of the kind of pool.
+    pool_type: u64,
+    /// Its size in pages.
+    pages: u64,
+    /// How many of them are in the dump.
+    #[row(unit = "pages")]
+    pages_in_dump: u64,
+    #[row(skip)]
+    kd_pool: &'static str,
 }
 
-impl Row for BlockRow {
-    fn kind(&self) -> &'static str {
-        "big_block"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("va", self.block.va.into()),
-            ("tag", self.block.tag.to_string().into()),
-            ("bytes", self.block.bytes.into()),
-            (
-                "pool",
-                if self.block.is_paged() {
-                    "paged"
-                } else {
-                    "nonpaged"
-                }
-                .into(),
-            ),
-            ("pool_type", self.block.pool_type.into()),
-            ("pages", self.block.pages().into()),
-            ("pages_in_dump", self.present.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let block = &self.block;
+impl KdLine for BlockRow {
+    fn line(&self) -> String {
         format!(
             "{:x} : tag {}, size {:>#9x}, {}",
-            block.va,
-            block.tag,
-            block.bytes,
-            block.pool()
+            self.va, self.tag, self.bytes, self.kd_pool
         )
     }
 }
 
+/// The blocks of one size.
+#[derive(Row)]
+#[row(kind = "block_size")]
 struct SizeRow {
-    size: u64,
+    /// The size.
+    size_bytes: u64,
+    /// How many blocks have it.
     blocks: u64,
+    /// What all of them hold.
+    bytes: u64,
 }
 
-impl Row for SizeRow {
-    fn kind(&self) -> &'static str {
-        "block_size"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("size_bytes", self.size.into()),
-            ("blocks", self.blocks.into()),
-            ("bytes", self.size.wrapping_mul(self.blocks).into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for SizeRow {
+    fn line(&self) -> String {
         format!(
             " {:>#12x} {:>9} {:>12}",
-            self.size,
-            self.blocks,
-            self.size.wrapping_mul(self.blocks)
+            self.size_bytes, self.blocks, self.bytes
         )
     }
 }
@@ -308,12 +307,12 @@ impl<'a> Contents<'a> {
         if !pointers.is_empty() {
             out.text("\nPointers into modules, found in those blocks:")?;
         }
-        for (module, (count, value, at)) in pointers {
+        for (module, (pointers, first_value, first_at)) in pointers {
             out.row(&PointerRow {
                 module,
-                count,
-                value,
-                at,
+                pointers,
+                first_value,
+                first_at,
             })?;
         }
         out.note(&format!(
@@ -323,31 +322,25 @@ impl<'a> Contents<'a> {
     }
 }
 
+/// Pointers into a module that the blocks hold.
+#[derive(Row)]
+#[row(kind = "module_pointer")]
 struct PointerRow<'a> {
+    /// The module.
     module: &'a str,
-    count: u64,
-    value: Virt,
-    at: Virt,
+    /// How many there are.
+    pointers: u64,
+    /// The first of them.
+    first_value: Virt,
+    /// Where the first one lies.
+    first_at: Virt,
 }
 
-impl Row for PointerRow<'_> {
-    fn kind(&self) -> &'static str {
-        "module_pointer"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("module", self.module.into()),
-            ("pointers", self.count.into()),
-            ("first_value", self.value.into()),
-            ("first_at", self.at.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for PointerRow<'_> {
+    fn line(&self) -> String {
         format!(
             " {:<16} {:>9}  {} at {}",
-            self.module, self.count, self.value, self.at
+            self.module, self.pointers, self.first_value, self.first_at
         )
     }
 }

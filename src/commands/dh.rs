@@ -66,7 +66,7 @@ SECTION HEADER #1
 SECTION HEADER #2
 ...",
     }],
-    rows: &[],
+    rows: &[HeaderRow::SCHEMA, DirectoryRow::SCHEMA, SectionRow::SCHEMA, DebugRow::SCHEMA, ExportRow::SCHEMA, ImportRow::SCHEMA],
     run,
 };
 
@@ -92,10 +92,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     if wants("e") {
         let exports = image.exports();
+        out.table(ExportRow::SCHEMA)?;
         out.text("\n\nExports\n Ordinal  Address Name\n")?;
         for export in &exports.value.list {
             sink::check(&session.control.stop)?;
-            out.row(&ExportRow(export))?;
+            out.row(&ExportRow::from(export))?;
         }
         if let Some(why) = exports.missing {
             out.note(&format!("exports: {why}"))?;
@@ -103,10 +104,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     if wants("i") {
         let imports = image.imports();
+        out.table(ImportRow::SCHEMA)?;
         out.text("\n\nImports\n Address Name\n")?;
         for import in &imports.value {
             sink::check(&session.control.stop)?;
-            out.row(&ImportRow(import))?;
+            out.row(&ImportRow::from(import))?;
         }
         if let Some(why) = imports.missing {
             out.note(&format!("imports: {why}"))?;
@@ -143,16 +145,12 @@ fn headers(session: &Session, base: Virt, image: &Image, out: &mut dyn Sink) -> 
             .to_string(),
         (false, Err(_)) => String::new(),
     };
-    out.row(&HeaderRow {
-        base,
-        headers,
-        time,
-    })?;
+    out.row(&HeaderRow::new(base, headers, time))?;
     for (name, (rva, size)) in DIRECTORIES.into_iter().zip(headers.directories()) {
         out.row(&DirectoryRow {
             name,
             rva: *rva,
-            size: *size,
+            size_bytes: *size,
         })?;
     }
     Ok(())
@@ -167,10 +165,7 @@ fn sections(image: &Image, behind_headers: bool, out: &mut dyn Sink) -> Result<(
     let directory = headers.directories().get(6).map(|(rva, _)| Rva(*rva));
     let mut shown = false;
     for (number, section) in headers.sections.iter().enumerate() {
-        out.row(&SectionRow {
-            number: number + 1,
-            section,
-        })?;
+        out.row(&SectionRow::new(number + 1, section))?;
         let holds = directory.is_some_and(|rva| headers.section_of(rva) == Some(section));
         if holds && !shown {
             debug(image, out)?;
@@ -198,10 +193,7 @@ fn debug(image: &Image, out: &mut dyn Sink) -> Result<()> {
     let path = debug.value.pdb_path.as_deref().unwrap_or_default();
     for entry in &entries.value {
         let pdb = debug.value.pdb.as_ref().filter(|_| entry.kind == 2);
-        out.row(&DebugRow {
-            entry: *entry,
-            pdb: pdb.map(|pdb| (pdb, path)),
-        })?;
+        out.row(&DebugRow::new(entry, pdb.map(|pdb| (pdb, path))))?;
     }
     match entries.missing.or(debug.missing) {
         Some(why) => out.note(&format!("debug directory: {why}")),

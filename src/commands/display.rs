@@ -8,7 +8,7 @@ pub(super) use memory::{Memory, number};
 pub use rows::printable;
 
 use crate::command::range::Range;
-use crate::command::{Args, Command, Completes, Example, Grammar, Row, Sink, Topic, masm, sink};
+use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Sink, Topic, masm, sink};
 use crate::session::Session;
 use form::{Form, Look};
 use rkd_dump::addr::Virt;
@@ -75,7 +75,7 @@ fffff807`2324c1e0  \"06-1406\"",
             output: "00000000`00000000  ????????`???????? ????????`????????",
         },
     ],
-    rows: &[],
+    rows: &[Numbers::SCHEMA, Text::SCHEMA, Pointer::SCHEMA],
     run,
 };
 
@@ -307,5 +307,5 @@ fn line_of(at: Virt, name: &str, read: impl FnOnce(usize) -> Vec<Option<u8>>) ->
         columns: form.columns,
         is_physical: false,
     };
-    row.text()
+    row.line()
 }

@@ -88,7 +88,7 @@ dt nt!_LIST_ENTRY nt!PsActiveProcessHead. Without symbols rkd knows the types of
    +0x5a8 ImageFileName   : [15]  \"System\"",
         },
     ],
-    rows: &[],
+    rows: &[row::FieldRow::SCHEMA, row::ValueRow::SCHEMA, row::EnumeratorRow::SCHEMA, row::TypeRow::SCHEMA],
     run,
 };
 

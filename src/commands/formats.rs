@@ -1,7 +1,9 @@
 //! `.formats`: one number in every way of writing it.
 
 use crate::command::signature::{Item, Kind, given};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value, clock};
+use crate::command::{
+    Args, Cell, CellKind, Command, Example, Grammar, KdLine, Row, Sink, Topic, Value, clock,
+};
 use crate::session::Session;
 use jiff::tz::TimeZone;
 use rkd_dump::addr::Virt;
@@ -52,98 +54,101 @@ Evaluate expression:
   Double:  -1.#QNAN",
         },
     ],
-    rows: &[],
+    rows: &[Formats::SCHEMA],
     run,
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let value = given(args.number("Expression"))?;
     session.numbers.last_value = value;
-    out.row(&Formats {
-        value,
-        zone: session.display.time_zone.clone(),
-    })
+    out.row(&Formats::of(value, &session.display.time_zone))
 }
 
+/// A number in other forms.
+#[derive(Row)]
+#[row(kind = "formats")]
 struct Formats {
-    value: u64,
-    zone: TimeZone,
+    /// The number.
+    value: Virt,
+    /// With a sign.
+    decimal: i64,
+    /// Its 22 octal digits.
+    octal: String,
+    /// Its 64 binary digits.
+    binary: String,
+    /// Its bytes as characters, the highest first.
+    chars: String,
+    /// The time that it stands for, as seconds since 1970 or as a FILETIME.
+    time: Result<String, &'static str>,
+    /// Its lower half as a floating point number.
+    float_low: Finite,
+    /// Its upper half as a floating point number.
+    float_high: Finite,
+    /// All of it as a floating point number.
+    double: Finite,
+}
+
+/// A floating point number that data have only if it is finite.
+struct Finite(f64);
+
+impl Cell for Finite {
+    const KIND: CellKind = CellKind::Fraction;
+    const IS_OPTIONAL: bool = true;
+
+    fn value(&self) -> Value {
+        match self.0.is_finite() {
+            true => Value::F64(self.0),
+            false => Value::Absent("not a finite number".into()),
+        }
+    }
 }
 
 impl Formats {
-    fn chars(&self) -> String {
-        self.value
-            .to_be_bytes()
-            .iter()
-            .map(|byte| super::display::printable(*byte))
-            .collect()
-    }
-
-    fn time(&self) -> Result<String, &'static str> {
-        if u32::try_from(self.value).is_ok() {
-            clock::seconds(self.value, &self.zone).ok_or("***** Invalid")
-        } else if self.value >> 63 == 1 {
-            Err("***** Invalid FILETIME")
-        } else {
-            clock::filetime(self.value, &self.zone).ok_or("***** Invalid FILETIME")
+    fn of(value: u64, zone: &TimeZone) -> Formats {
+        let float = |bits: u64| Finite(f32::from_bits(bits as u32).into());
+        Formats {
+            value: Virt(value),
+            decimal: value as i64,
+            octal: format!("{value:022o}"),
+            binary: format!("{value:064b}"),
+            chars: value
+                .to_be_bytes()
+                .iter()
+                .map(|byte| super::display::printable(*byte))
+                .collect(),
+            time: time(value, zone),
+            float_low: float(value),
+            float_high: float(value >> 32),
+            double: Finite(f64::from_bits(value)),
         }
-    }
-
-    fn floats(&self) -> [f32; 2] {
-        [
-            f32::from_bits(self.value as u32),
-            f32::from_bits((self.value >> 32) as u32),
-        ]
     }
 }
 
-impl Row for Formats {
-    fn kind(&self) -> &'static str {
-        "formats"
+fn time(value: u64, zone: &TimeZone) -> Result<String, &'static str> {
+    if u32::try_from(value).is_ok() {
+        clock::seconds(value, zone).ok_or("***** Invalid")
+    } else if value >> 63 == 1 {
+        Err("***** Invalid FILETIME")
+    } else {
+        clock::filetime(value, zone).ok_or("***** Invalid FILETIME")
     }
+}
 
-    fn record(&self) -> Record {
-        let [low, high] = self.floats();
-        let float = |value: f64| {
-            if value.is_finite() {
-                Value::F64(value)
-            } else {
-                Value::Absent("not a finite number".into())
-            }
-        };
-        vec![
-            ("value", Virt(self.value).into()),
-            ("decimal", (self.value as i64).into()),
-            ("octal", format!("{:022o}", self.value).into()),
-            ("binary", format!("{:064b}", self.value).into()),
-            ("chars", self.chars().into()),
-            ("time", Value::or_absent(self.time())),
-            ("float_low", float(low.into())),
-            ("float_high", float(high.into())),
-            ("double", float(f64::from_bits(self.value))),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let binary: Vec<String> = self
-            .value
-            .to_be_bytes()
-            .iter()
-            .map(|byte| format!("{byte:08b}"))
-            .collect();
-        let [low, high] = self.floats();
+impl KdLine for Formats {
+    fn line(&self) -> String {
+        let binary = self.value.0.to_be_bytes().map(|byte| format!("{byte:08b}"));
         format!(
-            "Evaluate expression:\n  Hex:     {}\n  Decimal: {}\n  Octal:   {:022o}\n  Binary:  {}\n  Chars:   {}\n  Time:    {}\n  \
+            "Evaluate expression:\n  Hex:     {}\n  Decimal: {}\n  Octal:   {}\n  Binary:  {}\n  Chars:   {}\n  Time:    {}\n  \
              Float:   low {} high {}\n  Double:  {}",
-            Virt(self.value),
-            self.value as i64,
             self.value,
+            self.decimal,
+            self.octal,
             binary.join(" "),
-            self.chars(),
-            self.time().unwrap_or_else(str::to_string),
-            general(low.into()),
-            general(high.into()),
-            general(f64::from_bits(self.value)),
+            self.chars,
+            self.time.clone().unwrap_or_else(str::to_string),
+            general(self.float_low.0),
+            general(self.float_high.0),
+            general(self.double.0),
         )
     }
 }
@@ -196,11 +201,7 @@ mod tests {
     use jiff::tz::offset;
 
     fn text(value: u64, hours: i8) -> String {
-        Formats {
-            value,
-            zone: TimeZone::fixed(offset(hours)),
-        }
-        .text()
+        Formats::of(value, &TimeZone::fixed(offset(hours))).line()
     }
 
     #[test]

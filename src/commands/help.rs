@@ -2,7 +2,7 @@
 
 use crate::command::line::table;
 use crate::command::signature::{Item, Kind};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value, head};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, head};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
@@ -34,7 +34,7 @@ Leaves at once; the dump is never changed. q, qq and qd are the same here.
   q
     the end of the session",
     }],
-    rows: &[],
+    rows: &[Summary::SCHEMA, Help::SCHEMA],
     run,
 };
 
@@ -46,7 +46,15 @@ fn run(_: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         return list(out);
     };
     match find(name) {
-        Some(command) => out.row(&Help(command)),
+        Some(command) => out.row(&Help {
+            name: command.name,
+            aliases: command.aliases,
+            rhai: command.rhai,
+            summary: command.summary,
+            usage: command.usage().into_owned(),
+            help: command.help,
+            examples: command.examples,
+        }),
         None => Err(Error::NotFound(match head::suggest(table(), name) {
             Some(guess) => format!("There is no command {name}; did you mean {guess} ?"),
             None => format!("There is no command {name}; help lists them."),
@@ -77,7 +85,11 @@ pub fn list(out: &mut dyn Sink) -> Result<()> {
             out.text(title(command.topic))?;
             topic = Some(command.topic);
         }
-        out.row(&Summary(command))?;
+        out.row(&Summary {
+            name: command.name,
+            summary: command.summary,
+            usage: command.usage().into_owned(),
+        })?;
     }
     out.text("\nhelp COMMAND explains a command. Everything that is no command is Rhai: try  for m in lm() { print(m.name) }")
 }
@@ -96,62 +108,50 @@ pub fn title(topic: Topic) -> &'static str {
     }
 }
 
-/// A command in the list.
-struct Summary(&'static Command);
+/// A command in the list of all.
+#[derive(Row)]
+#[row(kind = "command")]
+struct Summary {
+    /// Its name.
+    name: &'static str,
+    /// What it does, in a few words.
+    summary: &'static str,
+    /// How it is called.
+    usage: String,
+}
 
-impl Row for Summary {
-    fn kind(&self) -> &'static str {
-        "command"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("name", self.0.name.into()),
-            ("summary", self.0.summary.into()),
-            ("usage", self.0.usage().into_owned().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        format!("  {:<18}{}", self.0.name, self.0.summary)
+impl KdLine for Summary {
+    fn line(&self) -> String {
+        format!("  {:<18}{}", self.name, self.summary)
     }
 }
 
 /// All about a command.
-struct Help(&'static Command);
+#[derive(Row)]
+#[row(kind = "help")]
+struct Help {
+    /// Its name.
+    name: &'static str,
+    /// Its other names.
+    aliases: &'static [&'static str],
+    /// The function's name in Rhai; empty where there is none.
+    rhai: &'static str,
+    /// What it does, in a few words.
+    summary: &'static str,
+    /// How it is called.
+    usage: String,
+    /// The long text.
+    help: &'static str,
+    #[row(skip)]
+    examples: &'static [Example],
+}
 
-impl Row for Help {
-    fn kind(&self) -> &'static str {
-        "help"
-    }
-
-    fn record(&self) -> Record {
-        let command = self.0;
-        vec![
-            ("name", command.name.into()),
-            (
-                "aliases",
-                command
-                    .aliases
-                    .iter()
-                    .map(|alias| Value::from(*alias))
-                    .collect::<Vec<_>>()
-                    .into(),
-            ),
-            ("rhai", command.rhai.into()),
-            ("summary", command.summary.into()),
-            ("usage", command.usage().into_owned().into()),
-            ("help", command.help.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let command = self.0;
+impl KdLine for Help {
+    fn line(&self) -> String {
+        let command = self;
         let mut text = format!(
             "{}  -  {}\n\nUsage: {}",
-            command.name,
-            command.summary,
-            command.usage()
+            command.name, command.summary, command.usage
         );
         if !command.aliases.is_empty() {
             text.push_str(&format!("\nAlso:  {}", command.aliases.join(", ")));

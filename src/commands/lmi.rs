@@ -2,7 +2,7 @@
 
 use super::lm::{SymbolState, symbol_state};
 use crate::command::signature::{Item, Kind, Place, given};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value, masm};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, masm};
 use crate::session::Session;
 use jiff::Timestamp;
 use rkd_dump::addr::Virt;
@@ -43,7 +43,7 @@ Debug Data Dirs: Type  Size     VA  Pointer
     Symbol Type: DEFERRED - No error - symbol load deferred
     Load Report: no symbols loaded",
     }],
-    rows: &[],
+    rows: &[Info::SCHEMA],
     run,
 };
 
@@ -100,84 +100,73 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             .missing
             .map(|why| format!("the debug directory of {}: {why}", module.name)),
     };
-    out.row(&Info {
+    out.row(&Info::new(
         session,
         module,
-        image: image.ok(),
-        state: symbol_state(&kernel, module),
-    })?;
+        image.ok(),
+        symbol_state(&kernel, module),
+    ))?;
     match missing {
         Some(why) => out.note(&why),
         None => Ok(()),
     }
 }
 
+/// A module in a few lines.
+#[derive(Row)]
+#[row(kind = "module_info")]
 struct Info<'a> {
+    /// Its name in kd.
+    module: &'a str,
+    /// Where its image begins.
+    base: Virt,
+    /// The name of the image's file.
+    image_name: &'a str,
+    /// The kind of processor that it is for.
+    #[row(absent = "the headers are not in the dump")]
+    machine: Option<&'static str>,
+    /// When it was linked, or a hash of its contents.
+    #[row(unit = "s since 1970", absent = "the headers are not in the dump")]
+    time_stamp: Option<u32>,
+    /// Whether the time stamp is such a hash.
+    #[row(absent = "the headers are not in the dump")]
+    reproducible: Option<bool>,
+    /// The size of the image.
+    size_bytes: u64,
+    /// The checksum of the image's file.
+    #[row(absent = "the headers are not in the dump")]
+    checksum: Option<u32>,
+    /// The flags of the file header.
+    #[row(absent = "the headers are not in the dump")]
+    characteristics: Option<u16>,
+    /// The GUID of its PDB.
+    #[row(absent = "the headers are not in the dump")]
+    pdb_guid: Option<String>,
+    /// The age of its PDB.
+    #[row(absent = "the headers are not in the dump")]
+    pdb_age: Option<u32>,
+    /// The path of its PDB, as the linker wrote it.
+    #[row(absent = "the headers are not in the dump")]
+    pdb: Option<String>,
+    /// What was done about its symbols.
+    symbols: &'static str,
+    /// The file of its symbols; empty where there is none.
+    symbol_file: String,
+    #[row(skip)]
     session: &'a Session,
-    module: &'a Module,
+    #[row(skip)]
     image: Option<Image<'a>>,
+    #[row(skip)]
     state: SymbolState,
 }
 
-impl Row for Info<'_> {
-    fn kind(&self) -> &'static str {
-        "module_info"
-    }
-
-    fn record(&self) -> Record {
-        let absent = || Value::Absent("the headers are not in the dump".into());
-        let pdb = self.image.as_ref().and_then(Image::codeview);
-        let of_image =
-            |value: &dyn Fn(&Image) -> Value| self.image.as_ref().map_or_else(absent, value);
-        vec![
-            ("module", self.module.name.as_str().into()),
-            ("base", self.module.base.into()),
-            ("image_name", self.module.image_name.as_str().into()),
-            (
-                "machine",
-                of_image(&|image| machine(image.headers().machine).into()),
-            ),
-            (
-                "time_stamp",
-                of_image(&|image| image.headers().time_stamp.into()),
-            ),
-            (
-                "reproducible",
-                of_image(&|image| image.debug().value.reproducible.into()),
-            ),
-            ("size_bytes", self.module.size.into()),
-            (
-                "checksum",
-                of_image(&|image| image.headers().checksum.into()),
-            ),
-            (
-                "characteristics",
-                of_image(&|image| image.headers().characteristics.into()),
-            ),
-            (
-                "pdb_guid",
-                pdb.as_ref()
-                    .map_or_else(absent, |pdb| pdb.guid.to_string().into()),
-            ),
-            (
-                "pdb_age",
-                pdb.as_ref().map_or_else(absent, |pdb| pdb.age.into()),
-            ),
-            (
-                "pdb",
-                of_image(&|image| image.debug().value.pdb_path.map_or_else(absent, Value::Str)),
-            ),
-            ("symbols", self.state.words().into()),
-            ("symbol_file", self.state.file().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Info<'_> {
+    fn line(&self) -> String {
         let mut lines = Vec::new();
         let mut line = |label: &str, text: String| lines.push(format!("{label:>15}: {text}"));
-        line("Module", self.module.name.clone());
-        line("Base Address", format!("{:x}", self.module.base));
-        line("Image Name", self.module.image_name.clone());
+        line("Module", self.module.to_string());
+        line("Base Address", format!("{:x}", self.base));
+        line("Image Name", self.image_name.to_string());
         if let Some(image) = &self.image {
             let headers = image.headers();
             line(
@@ -185,7 +174,7 @@ impl Row for Info<'_> {
                 format!("{} ({})", headers.machine, machine(headers.machine)),
             );
             line("Time Stamp", self.stamp(image));
-            line("Size", format!("{:x}", self.module.size));
+            line("Size", format!("{:x}", self.size_bytes));
             line("CheckSum", format!("{:x}", headers.checksum));
             line(
                 "Characteristics",
@@ -196,7 +185,7 @@ impl Row for Info<'_> {
                 "     Image Type: MEMORY   - Image read successfully from loaded memory.".into(),
             );
         } else {
-            line("Size", format!("{:x}", self.module.size));
+            line("Size", format!("{:x}", self.size_bytes));
             lines.push("     Image Type: NONE     - Image header paged out".into());
         }
         lines.extend(self.symbol_lines());
@@ -204,7 +193,37 @@ impl Row for Info<'_> {
     }
 }
 
-impl Info<'_> {
+impl<'a> Info<'a> {
+    fn new(
+        session: &'a Session,
+        module: &'a Module,
+        image: Option<Image<'a>>,
+        state: SymbolState,
+    ) -> Info<'a> {
+        let headers = image.as_ref().map(Image::headers);
+        let debug = image.as_ref().map(|image| image.debug().value);
+        let pdb = image.as_ref().and_then(Image::codeview);
+        Info {
+            module: &module.name,
+            base: module.base,
+            image_name: &module.image_name,
+            machine: headers.map(|headers| machine(headers.machine)),
+            time_stamp: headers.map(|headers| headers.time_stamp),
+            reproducible: debug.as_ref().map(|debug| debug.reproducible),
+            size_bytes: module.size,
+            checksum: headers.map(|headers| headers.checksum),
+            characteristics: headers.map(|headers| headers.characteristics),
+            pdb_guid: pdb.as_ref().map(|pdb| pdb.guid.to_string()),
+            pdb_age: pdb.as_ref().map(|pdb| pdb.age),
+            pdb: debug.and_then(|debug| debug.pdb_path),
+            symbols: state.words(),
+            symbol_file: state.file().to_string(),
+            session,
+            image,
+            state,
+        }
+    }
+
     fn stamp(&self, image: &Image) -> String {
         let seconds = image.headers().time_stamp;
         if image.debug().value.reproducible {

@@ -1,8 +1,8 @@
 //! `ln`: which symbols lie at an address, or on either side of it.
 
 use crate::command::signature::{Item, Kind, given};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value};
-use crate::commands::x::look::{Describer, Symbol};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
+use crate::commands::x::look::Describer;
 use crate::session::Session;
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::error::Result;
@@ -48,7 +48,7 @@ Set bu breakpoint
 (fffff807`47f50000)   myfault+0x1559",
         },
     ],
-    rows: &[],
+    rows: &[NearRow::SCHEMA, ExactRow::SCHEMA],
     run,
 };
 
@@ -59,17 +59,27 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         return out.note(&format!("{at} lies in no loaded module"));
     };
     let table = kernel.symbols_of(module);
-    let sides = Sides::around(&kernel, module, at);
+    let Sides { below, above } = Sides::around(&kernel, module, at);
     out.row(&NearRow {
-        at,
-        module,
-        sides: &sides,
+        address: at,
+        module: &module.name,
+        symbol: below.map(|below| below.name),
+        symbol_address: below.map(|below| below.at),
+        offset: at - below.map_or(module.base, |below| below.at),
+        next_symbol: above.map(|above| above.name),
+        next_address: above.map(|above| above.at),
     })?;
-    if sides.below.is_some_and(|below| below.at == at) {
+    if below.is_some_and(|below| below.at == at) {
         out.text("Exact matches:")?;
         for (table, symbol) in exact(&kernel, module, at) {
-            let describer = Describer::new(&kernel, module, table);
-            out.row(&ExactRow(describer.symbol(symbol)))?;
+            let symbol = Describer::new(&kernel, module, table).symbol(symbol);
+            out.row(&ExactRow {
+                address: symbol.at,
+                module: symbol.module,
+                name: symbol.name,
+                symbol_kind: symbol.kind.name(),
+                line: format!("    {}{}", symbol.full_name(), symbol.tail),
+            })?;
         }
     }
     match table.map(SymbolTable::source) {
@@ -153,70 +163,62 @@ fn exact<'a>(
     found
 }
 
+/// The symbols on either side of an address.
+#[derive(Row)]
+#[row(kind = "near_symbol")]
 struct NearRow<'a> {
-    at: Virt,
-    module: &'a Module,
-    sides: &'a Sides<'a>,
+    /// The address.
+    address: Virt,
+    /// The module that holds it.
+    module: &'a str,
+    /// The symbol at the address or before it.
+    #[row(absent = "no symbol there")]
+    symbol: Option<&'a str>,
+    /// Where that symbol is.
+    #[row(absent = "no symbol there")]
+    symbol_address: Option<Virt>,
+    /// How far the address is behind it; behind the module's base where there is none.
+    #[row(unit = "bytes")]
+    offset: u64,
+    /// The next symbol.
+    #[row(absent = "no symbol there")]
+    next_symbol: Option<&'a str>,
+    /// Where that symbol is.
+    #[row(absent = "no symbol there")]
+    next_address: Option<Virt>,
 }
 
-impl Row for NearRow<'_> {
-    fn kind(&self) -> &'static str {
-        "near_symbol"
-    }
-
-    fn record(&self) -> Record {
-        let none = || Value::Absent("no symbol there".into());
-        let name = |place: Option<Place>| place.map_or_else(none, |place| place.name.into());
-        let at = |place: Option<Place>| place.map_or_else(none, |place| place.at.into());
-        let Sides { below, above } = *self.sides;
-        vec![
-            ("address", self.at.into()),
-            ("module", self.module.name.as_str().into()),
-            ("symbol", name(below)),
-            ("symbol_address", at(below)),
-            (
-                "offset",
-                (self.at - below.map_or(self.module.base, |below| below.at)).into(),
-            ),
-            ("next_symbol", name(above)),
-            ("next_address", at(above)),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let module = &self.module.name;
-        let Sides { below, above } = *self.sides;
-        let start = below.map_or(self.module.base, |below| below.at);
-        let name = below.map_or(module.clone(), |below| format!("{module}!{}", below.name));
-        let offset = match self.at - start {
+impl KdLine for NearRow<'_> {
+    fn line(&self) -> String {
+        let module = self.module;
+        let name = match self.symbol {
+            Some(symbol) => format!("{module}!{symbol}"),
+            None => module.to_string(),
+        };
+        let offset = match self.offset {
             0 => String::new(),
             offset => format!("+{offset:#x}"),
         };
-        let mut line = format!("({start})   {name}{offset}");
-        if let Some(above) = above {
-            line.push_str(&format!("   |  ({})   {module}!{}", above.at, above.name));
+        let mut line = format!("({})   {name}{offset}", self.address - self.offset);
+        if let (Some(at), Some(next)) = (self.next_address, self.next_symbol) {
+            line.push_str(&format!("   |  ({at})   {module}!{next}"));
         }
         format!("Browse module\nSet bu breakpoint\n\n{line}")
     }
 }
 
-struct ExactRow<'a>(Symbol<'a>);
-
-impl Row for ExactRow<'_> {
-    fn kind(&self) -> &'static str {
-        "exact_match"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("address", self.0.at.into()),
-            ("module", self.0.module.into()),
-            ("name", self.0.name.into()),
-            ("symbol_kind", self.0.kind.name().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        format!("    {}{}", self.0.full_name(), self.0.tail)
-    }
+/// A symbol at exactly the address.
+#[derive(Row)]
+#[row(kind = "exact_match")]
+struct ExactRow<'a> {
+    /// The address.
+    address: Virt,
+    /// The module that holds it.
+    module: &'a str,
+    /// The symbol.
+    name: &'a str,
+    /// `function`, `data` or `unknown`.
+    symbol_kind: &'static str,
+    #[row(skip, line)]
+    line: String,
 }

@@ -1,12 +1,14 @@
 //! `!pooldiff`: which tags grew between another look at the same machine and this dump. Ours.
 
 use crate::command::signature::{Item, Kind};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
+use crate::commands::poolused::Description;
 use crate::session::Session;
 use rkd_dump::Dump;
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::Kernel;
 use rkd_kernel::growth::{Growth, Look, growth, hours, logs, same_boot};
+use rkd_kernel::pool::Tag;
 use rkd_kernel::pool::tracker::tracker;
 use std::path::Path;
 
@@ -36,7 +38,7 @@ This command is rkd's own; in Rhai, pool_diff(a, b) compares the rows of two !po
 !pooldiff wants the other dump
 Usage: !pooldiff FILE [TagCount]",
     }],
-    rows: &[],
+    rows: &[GrowthRow::SCHEMA],
     run,
 };
 
@@ -55,6 +57,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         (&other, &here)
     };
     let changes = rows(session, before, after);
+    out.table(GrowthRow::SCHEMA)?;
     out.text(" Tag      Change in bytes    Allocs      Bytes per hour   Allocs per hour")?;
     for change in changes.iter().take(most) {
         out.row(change)?;
@@ -82,10 +85,19 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 
 fn rows(session: &Session, before: &Look, after: &Look) -> Vec<GrowthRow> {
     let hours = hours(before, after);
-    let row = |change: Growth| GrowthRow {
-        change,
-        hours,
-        description: session.target.tag_names.describe(change.tag),
+    let row = |change: Growth| {
+        let per_hour = |change: i64| hours.map(|hours| (change as f64 / hours) as i64);
+        GrowthRow {
+            tag: change.tag,
+            nonpaged_bytes: change.nonpaged_bytes,
+            nonpaged_allocs: change.nonpaged_allocs,
+            paged_bytes: change.paged_bytes,
+            paged_allocs: change.paged_allocs,
+            bytes_per_hour: per_hour(change.bytes()),
+            allocs_per_hour: per_hour(change.allocs()),
+            description: Description::of(session, change.tag),
+            change,
+        }
     };
     growth(before, after).into_iter().map(row).collect()
 }
@@ -141,57 +153,45 @@ pub fn other_look(session: &Session, path: &Path, near: &Look) -> Result<Look> {
     })
 }
 
-/// How a tag changed.
-pub struct GrowthRow {
-    /// The change.
-    pub change: Growth,
-    /// Hours between the two looks, where that is known.
-    pub hours: Option<f64>,
-    /// What the tag stands for.
-    pub description: String,
+/// How a tag changed between two looks at a machine.
+#[derive(Row)]
+#[row(kind = "tag_growth")]
+struct GrowthRow {
+    /// The tag.
+    tag: Tag,
+    /// How much more nonpaged pool it holds.
+    nonpaged_bytes: i64,
+    /// How many more allocations of nonpaged pool it holds.
+    nonpaged_allocs: i64,
+    /// How much more paged pool it holds.
+    paged_bytes: i64,
+    /// How many more allocations of paged pool it holds.
+    paged_allocs: i64,
+    /// Its growth in both pools.
+    #[row(unit = "bytes an hour", absent = "no time between the two is known")]
+    bytes_per_hour: Option<i64>,
+    /// Its growth in both pools, in allocations.
+    #[row(
+        unit = "allocations an hour",
+        absent = "no time between the two is known"
+    )]
+    allocs_per_hour: Option<i64>,
+    /// What the list of tags says of it.
+    description: Description,
+    #[row(skip)]
+    change: Growth,
 }
 
-impl GrowthRow {
-    fn per_hour(&self, change: i64) -> Option<i64> {
-        self.hours.map(|hours| (change as f64 / hours) as i64)
-    }
-}
-
-impl Row for GrowthRow {
-    fn kind(&self) -> &'static str {
-        "tag_growth"
-    }
-
-    fn record(&self) -> Record {
-        let change = &self.change;
-        let rate = |rate: Option<i64>| {
-            let why = "no time between the two is known";
-            rate.map_or(Value::Absent(why.into()), Value::I64)
-        };
-        vec![
-            ("tag", change.tag.to_string().into()),
-            ("nonpaged_bytes", change.nonpaged_bytes.into()),
-            ("nonpaged_allocs", change.nonpaged_allocs.into()),
-            ("paged_bytes", change.paged_bytes.into()),
-            ("paged_allocs", change.paged_allocs.into()),
-            ("bytes_per_hour", rate(self.per_hour(change.bytes()))),
-            ("allocs_per_hour", rate(self.per_hour(change.allocs()))),
-            ("description", self.description.trim_end().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let rate = |change: i64| {
-            self.per_hour(change)
-                .map_or("-".to_string(), |r| r.to_string())
-        };
+impl KdLine for GrowthRow {
+    fn line(&self) -> String {
+        let rate = |rate: Option<i64>| rate.map_or("-".to_string(), |rate| rate.to_string());
         format!(
             " {:<4} {:>19} {:>9} {:>19} {:>17}\t{}",
-            self.change.tag,
+            self.tag,
             self.change.bytes(),
             self.change.allocs(),
-            rate(self.change.bytes()),
-            rate(self.change.allocs()),
+            rate(self.bytes_per_hour),
+            rate(self.allocs_per_hour),
             self.description
         )
     }

@@ -1,7 +1,7 @@
 //! `!poolfind`: where the blocks of a tag are – the large ones from their table at once, the small ones by their headers.
 
 use crate::command::signature::{Flag, Item, Kind, Signature, Tags, Unknown, given};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, sink};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, sink};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -50,7 +50,7 @@ ffff9100e7861000 : tag Leak, size 0x2800000, Nonpaged pool
 ffff910135333000 : tag Leak, size 0x2800000, Nonpaged pool
 ...",
     }],
-    rows: &[],
+    rows: &[Block::SCHEMA],
     run,
 };
 
@@ -90,6 +90,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let request = Request::of(args)?;
     let kernel = session.target.kernel.clone();
     let table = BigTable::of(&kernel)?;
+    out.table(Block::SCHEMA)?;
     let (blocks, mut found) = large(session, &kernel, &table, &request, out)?;
     let mut pages = 0;
     if request.small {
@@ -196,32 +197,25 @@ fn small(
     )
 }
 
-/// A block.
+/// A block of pool.
+#[derive(Row)]
+#[row(kind = "pool_block")]
 struct Block {
+    /// Where its contents begin.
     va: Virt,
+    /// Its tag.
     tag: Tag,
+    /// Its size.
     bytes: u64,
+    /// The pool, in kd's words.
     pool: &'static str,
+    /// What it was found by: `big_page_table` or `header`.
     source: &'static str,
 }
 
-impl Row for Block {
-    fn kind(&self) -> &'static str {
-        "pool_block"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("va", self.va.into()),
-            ("tag", self.tag.to_string().into()),
-            ("bytes", self.bytes.into()),
-            ("pool", self.pool.into()),
-            ("source", self.source.into()),
-        ]
-    }
-
+impl KdLine for Block {
     /// kd prints a zero without its prefix.
-    fn text(&self) -> String {
+    fn line(&self) -> String {
         let size = if self.bytes == 0 {
             "0".to_string()
         } else {

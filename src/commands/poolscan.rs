@@ -1,7 +1,7 @@
 //! `!poolscan`: how many blocks of each tag the pool's own pages show, beside what the tracker counts. Ours.
 
 use crate::command::signature::{Item, Kind, Signature};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, sink};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, sink};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::found::Found;
@@ -34,7 +34,7 @@ This command is rkd's own.",
         output: " Tag      Small     Large        Bytes    Tracked
  Leak         0       119   4991221760        119",
     }],
-    rows: &[],
+    rows: &[TagCount::SCHEMA],
     run,
 };
 
@@ -98,6 +98,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             },
         )?;
     }
+    out.table(TagCount::SCHEMA)?;
     out.text(" Tag      Small     Large        Bytes    Tracked")?;
     let mut rows: Vec<(Tag, Count)> = counts
         .into_iter()
@@ -107,7 +108,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     rows.iter().try_for_each(|(tag, count)| {
         out.row(&TagCount {
             tag: *tag,
-            count: *count,
+            small_blocks: count.small,
+            large_blocks: count.large,
+            bytes: count.bytes,
+            tracked_blocks: count.tracked,
         })
     })?;
     let found = rows
@@ -116,36 +120,27 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     out.note(&Found::new(&kernel, wanted, None, found, Some(pages)).to_string())
 }
 
+/// The blocks of a tag that were found.
+#[derive(Row)]
+#[row(kind = "tag_count")]
 struct TagCount {
+    /// The tag.
     tag: Tag,
-    count: Count,
+    /// Blocks with a pool header.
+    small_blocks: u64,
+    /// Blocks of the table of large blocks.
+    large_blocks: u64,
+    /// What all of them hold.
+    bytes: u64,
+    /// How many blocks the tracker counts.
+    tracked_blocks: u64,
 }
 
-impl Row for TagCount {
-    fn kind(&self) -> &'static str {
-        "tag_count"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("tag", self.tag.to_string().into()),
-            ("small_blocks", self.count.small.into()),
-            ("large_blocks", self.count.large.into()),
-            ("bytes", self.count.bytes.into()),
-            ("tracked_blocks", self.count.tracked.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let Count {
-            small,
-            large,
-            bytes,
-            tracked,
-        } = self.count;
+impl KdLine for TagCount {
+    fn line(&self) -> String {
         format!(
-            " {} {small:>9} {large:>9} {bytes:>12} {tracked:>10}",
-            self.tag
+            " {} {:>9} {:>9} {:>12} {:>10}",
+            self.tag, self.small_blocks, self.large_blocks, self.bytes, self.tracked_blocks
         )
     }
 }

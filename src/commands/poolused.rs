@@ -1,11 +1,14 @@
 //! `!poolused`: which tag holds how much pool.
 
 use crate::command::signature::{Item, Kind, Tags};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic};
+use crate::command::{
+    Args, Cell, CellKind, Command, Example, Grammar, KdLine, Row, Sink, Topic, Value,
+};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::pool::Tag;
 use rkd_kernel::pool::tracker::{TagUse, Use, tracker};
+use std::fmt;
 
 /// See the module.
 pub static COMMAND: Command = Command {
@@ -51,7 +54,7 @@ behind it from a small table of rkd's own. Session pool (flag 8) has books of it
 TOTAL       119   4991221760          0            0",
         },
     ],
-    rows: &[],
+    rows: &[TagRow::SCHEMA],
     run,
 };
 
@@ -105,15 +108,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     let mut total = Total::default();
     tags.iter().for_each(|tag| total.add(tag));
+    out.table(TagRow::SCHEMA)?;
     out.text(&heading(&request))?;
     let shown = request.most.unwrap_or(usize::MAX);
     for tag in tags.iter().take(shown) {
-        let description = session.target.tag_names.describe(tag.tag);
-        out.row(&TagRow {
-            usage: **tag,
-            description,
-            verbose: request.verbose,
-        })?;
+        out.row(&TagRow::new(session, tag, request.verbose))?;
     }
     out.text(&format!("\n{}", total.line(request.verbose)))?;
     if shown < tags.len() {
@@ -199,38 +198,86 @@ impl Total {
     }
 }
 
-/// A tag's line.
+/// A pool tag, and what it holds.
+#[derive(Row)]
+#[row(kind = "tag")]
 struct TagRow {
-    usage: TagUse,
-    description: String,
-    verbose: bool,
+    /// The tag, as text.
+    tag: Tag,
+    /// The tag, byte by byte.
+    tag_bytes: [u8; 4],
+    /// How often nonpaged pool was allocated since the start.
+    nonpaged_allocs: u64,
+    /// How often nonpaged pool was freed since the start.
+    nonpaged_frees: u64,
+    /// The difference: allocations of nonpaged pool that are held.
+    nonpaged_outstanding: u64,
+    /// How much nonpaged pool is held.
+    nonpaged_bytes: u64,
+    /// How often paged pool was allocated since the start.
+    paged_allocs: u64,
+    /// How often paged pool was freed since the start.
+    paged_frees: u64,
+    /// The difference: allocations of paged pool that are held.
+    paged_outstanding: u64,
+    /// How much paged pool is held.
+    paged_bytes: u64,
+    /// What the list of tags says of it.
+    description: Description,
+    #[row(skip)]
+    columns: String,
 }
 
-impl Row for TagRow {
-    fn kind(&self) -> &'static str {
-        "tag"
+impl TagRow {
+    fn new(session: &Session, usage: &TagUse, verbose: bool) -> TagRow {
+        let TagUse {
+            tag,
+            nonpaged,
+            paged,
+        } = usage;
+        TagRow {
+            tag: *tag,
+            tag_bytes: tag.0,
+            nonpaged_allocs: nonpaged.allocs,
+            nonpaged_frees: nonpaged.frees,
+            nonpaged_outstanding: nonpaged.outstanding(),
+            nonpaged_bytes: nonpaged.bytes,
+            paged_allocs: paged.allocs,
+            paged_frees: paged.frees,
+            paged_outstanding: paged.outstanding(),
+            paged_bytes: paged.bytes,
+            description: Description::of(session, *tag),
+            columns: columns(nonpaged, paged, verbose),
+        }
     }
+}
 
-    fn record(&self) -> Record {
-        let Tag(bytes) = self.usage.tag;
-        let (nonpaged, paged) = (&self.usage.nonpaged, &self.usage.paged);
-        vec![
-            ("tag", self.usage.tag.to_string().into()),
-            ("tag_bytes", bytes.to_vec().into()),
-            ("nonpaged_allocs", nonpaged.allocs.into()),
-            ("nonpaged_frees", nonpaged.frees.into()),
-            ("nonpaged_outstanding", nonpaged.outstanding().into()),
-            ("nonpaged_bytes", nonpaged.bytes.into()),
-            ("paged_allocs", paged.allocs.into()),
-            ("paged_frees", paged.frees.into()),
-            ("paged_outstanding", paged.outstanding().into()),
-            ("paged_bytes", paged.bytes.into()),
-            ("description", self.description.trim_end().into()),
-        ]
+impl KdLine for TagRow {
+    fn line(&self) -> String {
+        format!(" {:<4} {}\t{}", self.tag, self.columns, self.description)
     }
+}
 
-    fn text(&self) -> String {
-        let columns = columns(&self.usage.nonpaged, &self.usage.paged, self.verbose);
-        format!(" {:<4} {columns}\t{}", self.usage.tag, self.description)
+/// What the list of tags says of a tag, as kd writes it: with the blanks at its end, which data leave out.
+pub(super) struct Description(String);
+
+impl Description {
+    /// The description of a tag; kd's words for one that is in no list.
+    pub(super) fn of(session: &Session, tag: Tag) -> Description {
+        Description(session.target.tag_names.describe(tag))
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Cell for Description {
+    const KIND: CellKind = CellKind::Text;
+
+    fn value(&self) -> Value {
+        self.0.trim_end().into()
     }
 }

@@ -5,7 +5,7 @@ mod current;
 pub use current::{Place, unreadable};
 
 use crate::command::masm::{Scope, evaluate};
-use crate::command::{Args, Command, Completes, Example, Grammar, Record, Row, Sink, Topic};
+use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
@@ -52,7 +52,7 @@ fffff807`229fd640 48894c2408      mov     qword ptr [rsp+8],rcx ss:0018:ffffa500
             output: "Bad register error in 'r rsx'",
         },
     ],
-    rows: &[],
+    rows: &[All::SCHEMA, One::SCHEMA],
     run,
 };
 
@@ -62,11 +62,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         let kernel = session.target.kernel.clone();
         let context = kernel.context(session.target.processor)?;
         let place = Place::of(&kernel, session.target.processor, &context);
-        out.row(&All {
-            processor: session.target.processor,
-            context,
-            place: &place,
-        })?;
+        out.row(&All::new(session.target.processor, &context, &place))?;
         return match &place.missing {
             Some(why) => out.note(&format!("the instruction: {why}")),
             None => Ok(()),
@@ -90,7 +86,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
                     why: Box::new(why),
                 });
             }
-            Some(Ok(value)) => out.row(&One { name, value })?,
+            Some(Ok(value)) => out.row(&One {
+                name,
+                value: Virt(value),
+            })?,
         }
     }
     Ok(())
@@ -117,27 +116,21 @@ fn set(session: &mut Session, name: &str, expression: &str, bad: impl Fn() -> Er
     Ok(())
 }
 
-/// One register: as wide as the register, without a back-tick.
+/// A register.
+#[derive(Row)]
+#[row(kind = "register")]
 struct One {
+    /// Its name.
     name: String,
-    value: u64,
+    /// What it holds.
+    value: Virt,
 }
 
-impl Row for One {
-    fn kind(&self) -> &'static str {
-        "register"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("name", self.name.as_str().into()),
-            ("value", Virt(self.value).into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+/// As wide as the register, without a back-tick.
+impl KdLine for One {
+    fn line(&self) -> String {
         let width = width(&self.name);
-        format!("{}={:0width$x}", self.name, self.value)
+        format!("{}={:0width$x}", self.name, self.value.0)
     }
 }
 
@@ -159,19 +152,55 @@ fn width(name: &str) -> usize {
 
 /// All registers and the current instruction, as kd shows them of a context.
 pub fn whole_text(context: &Context, place: &Place) -> String {
-    All {
-        processor: 0,
-        context: context.clone(),
-        place,
-    }
-    .text()
+    All::new(0, context, place).line()
 }
 
-/// Everything, as at a stop.
-struct All<'a> {
-    processor: u32,
-    context: Context,
-    place: &'a Place,
+macro_rules! all_registers {
+    (whole: $($whole:ident)+; narrow: $($narrow:ident)+) => {
+        /// All registers of a processor, and where it stands.
+        #[derive(Row)]
+        #[row(kind = "registers")]
+        struct All<'a> {
+            /// The number of the processor, from 0.
+            processor: u32,
+            $(
+                /// The register of this name.
+                $whole: Virt,
+            )+
+            $(
+                /// The register of this name.
+                $narrow: u64,
+            )+
+            /// The symbol that it stands at; none outside all modules.
+            at: Option<&'a str>,
+            /// The instruction that it stands before.
+            instruction: &'a str,
+            #[row(skip)]
+            context: &'a Context,
+            #[row(skip)]
+            place: &'a Place,
+        }
+
+        impl<'a> All<'a> {
+            fn new(processor: u32, context: &'a Context, place: &'a Place) -> All<'a> {
+                let get = |name: &str| context.get(name).unwrap_or(0);
+                All {
+                    processor,
+                    $($whole: Virt(get(stringify!($whole))),)+
+                    $($narrow: get(stringify!($narrow)),)+
+                    at: place.label.as_deref(),
+                    instruction: &place.line,
+                    context,
+                    place,
+                }
+            }
+        }
+    };
+}
+
+all_registers! {
+    whole: rax rbx rcx rdx rsi rdi rip rsp rbp r8 r9 r10 r11 r12 r13 r14 r15;
+    narrow: cs ss ds es fs gs efl
 }
 
 impl All<'_> {
@@ -195,27 +224,8 @@ impl All<'_> {
     }
 }
 
-impl Row for All<'_> {
-    fn kind(&self) -> &'static str {
-        "registers"
-    }
-
-    fn record(&self) -> Record {
-        let mut record: Record = vec![("processor", self.processor.into())];
-        record.extend(
-            WHOLE
-                .iter()
-                .map(|(name, _)| (*name, Virt(self.get(name)).into())),
-        );
-        record.extend(
-            ["cs", "ss", "ds", "es", "fs", "gs", "efl"].map(|name| (name, self.get(name).into())),
-        );
-        record.push(("at", self.place.label.clone().into()));
-        record.push(("instruction", self.place.line.as_str().into()));
-        record
-    }
-
-    fn text(&self) -> String {
+impl KdLine for All<'_> {
+    fn line(&self) -> String {
         let mut text = String::new();
         for (number, (name, _)) in WHOLE.iter().enumerate() {
             text.push_str(&format!("{name:>3}={:016x}", self.get(name)));

@@ -4,7 +4,7 @@ mod request;
 
 use crate::command::wildcard::Wildcard;
 use crate::command::{
-    Args, Command, Completes, Example, Grammar, Record, Row, Sink, Topic, Value, sink, tell,
+    Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic, sink, tell,
 };
 use crate::session::Session;
 use request::{Request, Wanted};
@@ -54,7 +54,7 @@ Loading unloaded module list
             output: "\"nonesuch\" was not found in the image list.",
         },
     ],
-    rows: &[],
+    rows: &[Read::SCHEMA],
     run,
 };
 
@@ -153,67 +153,49 @@ fn read_now(
     out.progress(total, total, "modules")
 }
 
-/// What came of a module.
-struct Read {
-    module: String,
-    image: String,
-    pdb: Value,
-    source: Option<Source>,
-    is_mismatched: bool,
+/// What came of a module's symbols.
+#[derive(Row)]
+#[row(kind = "symbols")]
+struct Read<'a> {
+    /// The module.
+    module: &'a str,
+    /// The name of its image.
+    image: &'a str,
+    /// The PDB that the image asks for: name, GUID and age.
+    pdb: Result<String>,
+    /// Where its symbols come from.
+    #[row(absent = "neither a symbol file nor the image's exports are to be had")]
+    source: Option<String>,
+    /// Whether they are of another build.
+    mismatched: bool,
+    /// Every place that was tried, with what came of it.
     tried: Vec<String>,
+    #[row(skip)]
+    are_exports: bool,
 }
 
-impl Read {
-    fn new(kernel: &Kernel, module: &Module) -> Read {
+impl<'a> Read<'a> {
+    fn new(kernel: &Kernel, module: &'a Module) -> Read<'a> {
         let loaded = kernel.loaded_symbols(module);
+        let source = kernel.symbols_of(module).map(|table| table.source());
         Read {
-            module: module.name.clone(),
-            image: module.image_name.clone(),
-            pdb: Value::or_absent(kernel.pdb_of(module).map(|id| id.to_string())),
-            source: kernel
-                .symbols_of(module)
-                .map(|table| table.source().clone()),
-            is_mismatched: loaded.is_some_and(|loaded| loaded.is_mismatched),
+            module: &module.name,
+            image: &module.image_name,
+            pdb: kernel.pdb_of(module).map(|id| id.to_string()),
+            source: source.map(ToString::to_string),
+            mismatched: loaded.is_some_and(|loaded| loaded.is_mismatched),
             tried: loaded.map_or_else(Vec::new, |loaded| {
                 loaded.tried.iter().map(ToString::to_string).collect()
             }),
+            are_exports: matches!(source, Some(Source::Exports)),
         }
     }
 }
 
-impl Row for Read {
-    fn kind(&self) -> &'static str {
-        "symbols"
-    }
-
-    fn record(&self) -> Record {
-        let source = match &self.source {
-            Some(source) => source.to_string().into(),
-            None => {
-                Value::Absent("neither a symbol file nor the image's exports are to be had".into())
-            }
-        };
-        vec![
-            ("module", self.module.as_str().into()),
-            ("image", self.image.as_str().into()),
-            ("pdb", self.pdb.clone()),
-            ("source", source),
-            ("mismatched", self.is_mismatched.into()),
-            (
-                "tried",
-                Value::List(
-                    self.tried
-                        .iter()
-                        .map(|place| place.as_str().into())
-                        .collect(),
-                ),
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
-        match &self.source {
-            Some(Source::Exports) => format!(
+impl KdLine for Read<'_> {
+    fn line(&self) -> String {
+        match self.source {
+            Some(_) if self.are_exports => format!(
                 "*** ERROR: Symbol file could not be found.  Defaulted to export symbols for {} - ",
                 self.image
             ),

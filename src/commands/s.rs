@@ -74,7 +74,7 @@ fffff807`47f51559  4c 65 61 6b 0f 42 c1 41-8d 49 fd 8b d0 ff 15 0c  Leak.B.A.I..
 fffff807`47f515c7  4c 65 61 6b 0f 42 c1 33-c9 8b d0 ff 15 a0 1a 00  Leak.B.3........",
         },
     ],
-    rows: &[],
+    rows: &[Hit::SCHEMA, strings::Text::SCHEMA],
     run,
 };
 
@@ -137,6 +137,7 @@ fn search(
         Arc::clone(&session.control.stop),
     );
     let places = Places::new(kernel);
+    out.table(Hit::SCHEMA)?;
     let end = hits.each(|event| match event {
         Event::Hit(hit) => {
             let at = Virt(hit.address);
@@ -173,6 +174,7 @@ fn matches(
     out: &mut dyn Sink,
 ) -> Result<Coverage> {
     let places = Places::new(kernel);
+    out.table(Hit::SCHEMA)?;
     regex.find(
         &source(kernel, request)?,
         &request.spans(kernel),
@@ -201,6 +203,7 @@ fn among_kept(
 ) -> Result<()> {
     let places = Places::new(kernel);
     let mut found = false;
+    out.table(Hit::SCHEMA)?;
     for &at in &session.display.saved_hits {
         for (pattern, name) in patterns {
             let mut bytes = vec![0; pattern.len()];

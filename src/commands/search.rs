@@ -1,7 +1,7 @@
 //! `!search`: a number of a pointer's size, or nearly that number, anywhere in physical memory.
 
 use crate::command::signature::{Item, Kind, given};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::addr::{PAGE_SIZE, Pfn, Phys, Virt};
 use rkd_dump::error::{Error, Result};
@@ -44,7 +44,7 @@ Pfn      Offset   Hit              Va               Pte
 0001B461 00000CE0 FFFFF80747F50000 FFFF91000010BCE0 FFFFA4C880000858 
 0001B4EF 00000120 FFFFF80747F50000 FFFFF80747F50120 FFFFA4FC03A3FA80 
 Search done." }],
-    rows: &[],
+    rows: &[Place::SCHEMA],
     run,
 };
 
@@ -83,6 +83,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         .0
         .checked_sub(first.0)
         .map_or(0, |pages| pages.saturating_add(1));
+    out.table(Place::SCHEMA)?;
     let span = Span {
         start: first.phys().0,
         len: pages.saturating_mul(PAGE_SIZE),
@@ -106,11 +107,15 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             let bytes =
                 page.and_then(|page| page.get(at.page_offset() as usize..)?.first_chunk::<8>());
             let value = bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            let (va, pte) = owners.of(at.pfn()).unzip();
             out.row(&Place {
-                at,
-                value,
+                physical: at,
+                pfn: at.pfn(),
+                offset: at.page_offset(),
+                value: Virt(value),
                 exact: value == request.data,
-                owner: owners.of(at.pfn()),
+                va: va.map(|page: Virt| page + at.page_offset()),
+                pte: pte.flatten(),
             })
         }
         Event::Progress { done, total } => out.progress(done, total, "bytes"),
@@ -295,51 +300,42 @@ fn canonical(va: u64) -> Virt {
     Virt(((va << 16) as i64 >> 16) as u64)
 }
 
-/// A hit.
+/// A place in physical memory that holds the number, or nearly.
+#[derive(Row)]
+#[row(kind = "physical_hit")]
 struct Place {
-    at: Phys,
-    value: u64,
+    /// Where it is.
+    physical: Phys,
+    /// The number of its page.
+    pfn: Pfn,
+    /// How far into the page it is.
+    #[row(unit = "bytes")]
+    offset: u64,
+    /// The number that is there.
+    value: Virt,
+    /// Whether it is the number that was looked for.
     exact: bool,
-    owner: Option<(Virt, Option<Virt>)>,
+    /// The address at which the kernel has it.
+    #[row(absent = "no kernel address has the page")]
+    va: Option<Virt>,
+    /// Where the page table entry of that address is.
+    #[row(absent = "no kernel address has the page")]
+    pte: Option<Virt>,
 }
 
-impl Row for Place {
-    fn kind(&self) -> &'static str {
-        "physical_hit"
-    }
-
-    fn record(&self) -> Record {
-        let unknown = || Value::Absent("no kernel address has the page".into());
-        vec![
-            ("physical", Virt(self.at.0).into()),
-            ("pfn", self.at.pfn().0.into()),
-            ("offset", self.at.page_offset().into()),
-            ("value", Virt(self.value).into()),
-            ("exact", self.exact.into()),
-            (
-                "va",
-                self.owner
-                    .map_or_else(unknown, |(va, _)| (va + self.at.page_offset()).into()),
-            ),
-            (
-                "pte",
-                self.owner
-                    .and_then(|(_, pte)| pte)
-                    .map_or_else(unknown, |pte| pte.into()),
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Place {
+    fn line(&self) -> String {
         let mut line = format!(
             "{:08X} {:08X} {:016X}",
-            self.at.pfn().0,
-            self.at.page_offset(),
-            self.value
+            self.pfn.0, self.offset, self.value.0
         );
-        if let Some((va, pte)) = self.owner {
-            line.push_str(&format!(" {:016X}", va.0 + self.at.page_offset()));
-            line.push_str(&pte.map_or(String::new(), |pte| format!(" {:016X} ", pte.0)));
+        if let Some(va) = self.va {
+            line.push_str(&format!(" {:016X}", va.0));
+            line.push_str(
+                &self
+                    .pte
+                    .map_or(String::new(), |pte| format!(" {:016X} ", pte.0)),
+            );
         }
         line
     }

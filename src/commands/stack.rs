@@ -57,7 +57,7 @@ it is no proof; it is what is left when unwinding is not possible.",
 03 nt!IofCompleteRequest+0x6
 04 kbdhid+0x104a" },
     ],
-    rows: &[],
+    rows: &[Call::SCHEMA, scan::Candidate::SCHEMA],
     run,
 };
 
@@ -95,12 +95,7 @@ pub fn show(
         out.text(columns.heading())?;
     }
     for (number, frame) in stack.frames.iter().enumerate() {
-        out.row(&Call {
-            number,
-            frame,
-            site: site(kernel, frame.at),
-            columns,
-        })?;
+        out.row(&Call::new(number, frame, site(kernel, frame.at), columns))?;
     }
     for note in remarks(&stack) {
         out.note(&note)?;

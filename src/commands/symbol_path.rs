@@ -1,6 +1,6 @@
 //! `.sympath`, `.symfix`: where symbols are looked for.
 
-use crate::command::{Args, Command, Completes, Example, Grammar, Record, Row, Sink, Topic, Value};
+use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_symbols::SymbolPath;
@@ -62,7 +62,7 @@ Symbol search path is: *** Invalid ***
 ****************************************************************************",
         },
     ],
-    rows: &[],
+    rows: &[Path::SCHEMA],
     run,
 };
 
@@ -106,40 +106,40 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 /// # Errors
 /// Those of the sink.
 pub fn show(session: &Session, out: &mut dyn Sink) -> Result<()> {
-    out.row(&Path(&session.target.symbol_path))
-}
-
-struct Path<'a>(&'a str);
-
-impl Row for Path<'_> {
-    fn kind(&self) -> &'static str {
-        "symbol_path"
-    }
-
-    fn record(&self) -> Record {
-        let path = SymbolPath::parse(self.0);
-        let list = |texts: Vec<String>| Value::List(texts.into_iter().map(Value::from).collect());
-        let folders = path
+    let path = SymbolPath::parse(&session.target.symbol_path);
+    out.row(&Path {
+        path: &session.target.symbol_path,
+        expanded: path.in_full(),
+        places: path
             .directories()
             .into_iter()
-            .map(|place| place.display().to_string());
-        vec![
-            ("path", self.0.into()),
-            ("expanded", path.in_full().into()),
-            ("places", list(folders.collect())),
-            (
-                "servers",
-                list(path.servers().into_iter().map(String::from).collect()),
-            ),
-        ]
-    }
+            .map(|place| place.display().to_string())
+            .collect(),
+        servers: path.servers(),
+    })
+}
 
-    fn text(&self) -> String {
-        match self.0 {
+/// Where symbols are looked for.
+#[derive(Row)]
+#[row(kind = "symbol_path")]
+struct Path<'a> {
+    /// The path as it was given.
+    path: &'a str,
+    /// The same with the parts that kd fills in.
+    expanded: String,
+    /// The folders on it.
+    places: Vec<String>,
+    /// The servers on it.
+    servers: Vec<&'a str>,
+}
+
+impl KdLine for Path<'_> {
+    fn line(&self) -> String {
+        match self.path {
             "" => NO_PATH.to_string(),
             path => format!(
                 "Symbol search path is: {path}\nExpanded Symbol search path is: {}",
-                SymbolPath::parse(path).in_full()
+                self.expanded
             ),
         }
     }

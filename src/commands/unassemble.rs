@@ -72,7 +72,7 @@ fffff807`47f51577 c3              ret" },
 00000000`00000000 ??              ???
 Memory access error in 'u 0 L1'" },
     ],
-    rows: &[],
+    rows: &[Line::SCHEMA],
     run,
 };
 

@@ -1,7 +1,8 @@
 //! `vertarget`: which Windows the dump is of. The start-up banner prints the same lines.
 
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value, clock};
+use crate::command::{Args, Command, Example, Grammar, Row, Sink, Topic, clock};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
 
@@ -26,14 +27,27 @@ Edition build lab: 19041.1.amd64fre.vb_release.191206-1406
 Kernel base = 0xfffff807`22600000 PsLoadedModuleList = 0xfffff807`2322a360
 Debug session time: Sun Dec 10 21:48:36.492 2023 (UTC + 8:00)
 System Uptime: 0 days 3:12:47.203" }],
-    rows: &[],
+    rows: &[Version::SCHEMA],
     run,
 };
 
 fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
     let target = Target::of(&session.target.kernel);
-    let text = lines(session, &target).join("\n");
-    out.row(&Version { target, text })
+    out.row(&Version {
+        line: lines(session, &target).join("\n"),
+        name: target.name,
+        build: target.build,
+        service_pack: target.service_pack,
+        processors: target.processors,
+        machine: target.machine,
+        product: target.product,
+        suites: target.suites,
+        build_lab: target.build_lab,
+        kernel_base: target.kernel_base,
+        module_list: target.module_list,
+        written_filetime: target.time,
+        uptime_100ns: target.uptime,
+    })
 }
 
 /// The lines from `Windows 10 Kernel Version` to `System Uptime`.
@@ -91,78 +105,41 @@ pub fn times(session: &Session, target: &Target) -> Vec<String> {
         .collect()
 }
 
+/// Which Windows the dump is of.
+#[derive(Row)]
+#[row(kind = "target")]
 struct Version {
-    target: Target,
-    text: String,
-}
-
-impl Row for Version {
-    fn kind(&self) -> &'static str {
-        "target"
-    }
-
-    fn record(&self) -> Record {
-        let target = &self.target;
-        let absent = |what: &str| Value::Absent(format!("{what} is not in the dump"));
-        vec![
-            ("name", target.name.into()),
-            (
-                "build",
-                target
-                    .build
-                    .map_or_else(|| absent("the build"), Value::from),
-            ),
-            (
-                "service_pack",
-                target
-                    .service_pack
-                    .map_or_else(|| Value::Absent("none".into()), Value::from),
-            ),
-            ("processors", target.processors.into()),
-            ("machine", target.machine.into()),
-            (
-                "product",
-                target
-                    .product
-                    .map_or_else(|| absent("the product"), Value::from),
-            ),
-            (
-                "suites",
-                target
-                    .suites
-                    .iter()
-                    .map(|suite| Value::from(*suite))
-                    .collect::<Vec<_>>()
-                    .into(),
-            ),
-            (
-                "build_lab",
-                target
-                    .build_lab
-                    .clone()
-                    .map_or_else(|| absent("the build lab"), Value::from),
-            ),
-            (
-                "kernel_base",
-                target
-                    .kernel_base
-                    .map_or_else(|| absent("the kernel's base"), Value::from),
-            ),
-            ("module_list", target.module_list.into()),
-            (
-                "written_filetime",
-                target.time.map_or_else(|| absent("the time"), Value::from),
-            ),
-            (
-                "uptime_100ns",
-                target
-                    .uptime
-                    .map_or_else(|| absent("the time"), Value::from),
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
-        self.text.clone()
-    }
+    /// kd's name for the build: Windows 11 is Windows 10 to it.
+    name: &'static str,
+    /// The build number.
+    #[row(absent = "the build is not in the dump")]
+    build: Option<u32>,
+    /// The service pack.
+    #[row(absent = "none")]
+    service_pack: Option<u32>,
+    /// How many processors the machine has.
+    processors: u32,
+    /// What kind of processors, in kd's words.
+    machine: &'static str,
+    /// `WinNt`, `LanManNt` or `Server`.
+    #[row(absent = "the product is not in the dump")]
+    product: Option<&'static str>,
+    /// The suites that are installed.
+    suites: Vec<&'static str>,
+    /// Where and when this Windows was built.
+    #[row(absent = "the build lab is not in the dump")]
+    build_lab: Option<String>,
+    /// Where nt was loaded.
+    #[row(absent = "the kernel's base is not in the dump")]
+    kernel_base: Option<Virt>,
+    /// Where the list of modules lies.
+    module_list: Virt,
+    /// When the dump was written, in UTC.
+    #[row(absent = "the time is not in the dump")]
+    written_filetime: Option<u64>,
+    /// How long Windows had run.
+    #[row(absent = "the time is not in the dump")]
+    uptime_100ns: Option<u64>,
+    #[row(skip, line)]
+    line: String,
 }

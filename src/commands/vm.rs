@@ -1,11 +1,12 @@
 //! `!vm`: how much memory there is, who holds it, and whether the sums agree.
 
 use crate::command::signature::{Item, Kind, Signature};
-use crate::command::{Args, Command, Example, Grammar, Record, Row, Sink, Topic, Value};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
+use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::processes::Process;
-use rkd_kernel::vm::{Counter, NodeUse, PageFile, Vm, vm};
+use rkd_kernel::vm::{Counter, NodeUse, Vm, vm};
 use std::collections::BTreeMap;
 
 /// See the module.
@@ -59,7 +60,7 @@ NonPagedPool Max:      4294967296 (17179869184 Kb)
 PagedPool Usage:            32907 (     131628 Kb)
 ...",
     }],
-    rows: &[],
+    rows: &[PageFileRow::SCHEMA, Line::SCHEMA, ProcessRow::SCHEMA],
     run,
 };
 
@@ -75,7 +76,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             kernel.symbol("MiSystemPartition").is_ok(),
             out,
         )?;
-        out.row(&Line::of(counter))?;
+        out.row(&Line::new(
+            counter.key,
+            counter.label,
+            counter.pages.as_ref().copied(),
+        ))?;
         if counter.key == "free_system_ptes" {
             failures(&vm, out)?;
         }
@@ -107,7 +112,13 @@ fn page_files(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
         return Ok(());
     };
     for file in files {
-        out.row(file)?;
+        out.row(&PageFileRow {
+            name: file.name.as_deref(),
+            size_pages: file.size,
+            free_pages: file.free,
+            minimum_pages: file.minimum,
+            maximum_pages: file.maximum,
+        })?;
     }
     if files.is_empty() {
         Ok(())
@@ -116,75 +127,73 @@ fn page_files(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
     }
 }
 
-impl Row for PageFile {
-    fn kind(&self) -> &'static str {
-        "page_file"
-    }
+/// A page file.
+#[derive(Row)]
+#[row(kind = "page_file")]
+struct PageFileRow<'a> {
+    /// Its path.
+    #[row(absent = "the virtual page file has no name")]
+    name: Option<&'a str>,
+    /// Its size now.
+    size_pages: u64,
+    /// How much of it is free.
+    free_pages: u64,
+    /// Its smallest size.
+    minimum_pages: u64,
+    /// Its largest size.
+    maximum_pages: u64,
+}
 
-    fn record(&self) -> Record {
-        vec![
-            (
-                "name",
-                self.name.clone().map_or(
-                    Value::Absent("the virtual page file has no name".into()),
-                    Value::Str,
-                ),
-            ),
-            ("size_pages", self.size.into()),
-            ("free_pages", self.free.into()),
-            ("minimum_pages", self.minimum.into()),
-            ("maximum_pages", self.maximum.into()),
+impl KdLine for PageFileRow<'_> {
+    fn line(&self) -> String {
+        let title = match self.name {
+            Some(name) => format!("Page File: {name}"),
+            None => "No Name for Paging File".into(),
+        };
+        let [size, free, minimum, maximum] = [
+            self.size_pages,
+            self.free_pages,
+            self.minimum_pages,
+            self.maximum_pages,
         ]
-    }
-
-    fn text(&self) -> String {
-        let title = self
-            .name
-            .as_ref()
-            .map_or("No Name for Paging File".into(), |name| {
-                format!("Page File: {name}")
-            });
-        let [size, free, minimum, maximum] =
-            [self.size, self.free, self.minimum, self.maximum].map(kilobytes);
+        .map(kilobytes);
         format!(
             "{title}\n  Current: {size:>9} Kb  Free Space: {free:>9} Kb\n  Minimum: {minimum:>9} Kb  Maximum:    {maximum:>9} Kb"
         )
     }
 }
 
-/// One counter.
+/// A counter of the memory manager.
+#[derive(Row)]
+#[row(kind = "counter")]
 struct Line<'a> {
-    key: &'static str,
+    /// Its name for programs.
+    name: &'static str,
+    /// kd's label.
     label: &'a str,
+    /// Its value.
     pages: Result<u64, &'a Error>,
+    /// The same in kilobytes.
+    kilobytes: Result<u64, &'a Error>,
+    #[row(skip)]
+    title: &'a str,
 }
 
 impl<'a> Line<'a> {
-    fn of(counter: &'a Counter) -> Line<'a> {
+    fn new(name: &'static str, title: &'a str, pages: Result<u64, &'a Error>) -> Line<'a> {
         Line {
-            key: counter.key,
-            label: counter.label,
-            pages: counter.pages.as_ref().copied(),
+            name,
+            label: title.trim_end_matches(':'),
+            pages,
+            kilobytes: pages.map(kilobytes),
+            title,
         }
     }
 }
 
-impl Row for Line<'_> {
-    fn kind(&self) -> &'static str {
-        "counter"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("name", self.key.into()),
-            ("label", self.label.trim_end_matches(':').into()),
-            ("pages", Value::or_absent(self.pages)),
-            ("kilobytes", Value::or_absent(self.pages.map(kilobytes))),
-        ]
-    }
-
-    fn text(&self) -> String {
-        line(self.label, self.pages)
+impl KdLine for Line<'_> {
+    fn line(&self) -> String {
+        line(self.title, self.pages)
     }
 }
 
@@ -239,26 +248,22 @@ fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
     let sum = vm.sum_system_commit();
     let [sum, private, committed, limit] =
         [&sum, &vm.private, &vm.committed, &vm.limit].map(|v| v.as_ref().copied());
-    out.row(&Line {
-        key: "sum_system_commit_pages",
-        label: "Sum System Commit:",
-        pages: sum,
-    })?;
-    out.row(&Line {
-        key: "total_private_pages",
-        label: "Total Private:",
-        pages: private,
-    })?;
+    out.row(&Line::new(
+        "sum_system_commit_pages",
+        "Sum System Commit:",
+        sum,
+    ))?;
+    out.row(&Line::new("total_private_pages", "Total Private:", private))?;
     match (sum, private, committed) {
         (Ok(sum), Ok(private), Ok(committed)) => {
             let parts = sum.wrapping_add(private);
             let misc = committed.wrapping_sub(parts);
             if committed >= parts {
-                out.row(&Line {
-                    key: "misc_commit_pages",
-                    label: "Misc/Transient Commit:",
-                    pages: Ok(misc),
-                })?;
+                out.row(&Line::new(
+                    "misc_commit_pages",
+                    "Misc/Transient Commit:",
+                    Ok(misc),
+                ))?;
             } else {
                 out.text(&format!(
                     "\n********** Sum of individual system commit + Process commit exceeds overall commit by {} Kb ? ********",
@@ -266,22 +271,14 @@ fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
                 ))?;
             }
         }
-        (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => out.row(&Line {
-            key: "misc_commit_pages",
-            label: "Misc/Transient Commit:",
-            pages: Err(why),
-        })?,
+        (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => out.row(&Line::new(
+            "misc_commit_pages",
+            "Misc/Transient Commit:",
+            Err(why),
+        ))?,
     }
-    out.row(&Line {
-        key: "committed_pages",
-        label: "Committed pages:",
-        pages: committed,
-    })?;
-    out.row(&Line {
-        key: "commit_limit_pages",
-        label: "Commit limit:",
-        pages: limit,
-    })
+    out.row(&Line::new("committed_pages", "Committed pages:", committed))?;
+    out.row(&Line::new("commit_limit_pages", "Commit limit:", limit))
 }
 
 fn processes(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
@@ -289,27 +286,46 @@ fn processes(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
         return Ok(());
     }
     out.text("\n  Pid ImageName                        Commit   SharedCommit        Debt\n")?;
-    vm.processes.iter().try_for_each(|process| out.row(process))
+    vm.processes
+        .iter()
+        .try_for_each(|process| out.row(&ProcessRow::of(process)))
 }
 
-impl Row for Process {
-    fn kind(&self) -> &'static str {
-        "process"
-    }
+/// A process, by what it commits.
+#[derive(Row)]
+#[row(kind = "process")]
+struct ProcessRow<'a> {
+    /// Where its `_EPROCESS` lies.
+    eprocess: Virt,
+    /// Its number.
+    pid: u64,
+    /// The name of its image.
+    image: &'a str,
+    /// Its commit charge.
+    commit_pages: u64,
+    /// Its share of shared commit.
+    shared_commit_pages: u64,
+    /// What it is charged for and has not got yet.
+    debt_pages: u64,
+}
 
-    fn record(&self) -> Record {
-        vec![
-            ("eprocess", self.at.into()),
-            ("pid", self.pid.into()),
-            ("image", self.image.as_str().into()),
-            ("commit_pages", self.commit.into()),
-            ("shared_commit_pages", self.shared_commit.into()),
-            ("debt_pages", self.debt.into()),
-        ]
+impl<'a> ProcessRow<'a> {
+    fn of(process: &'a Process) -> ProcessRow<'a> {
+        ProcessRow {
+            eprocess: process.at,
+            pid: process.pid,
+            image: &process.image,
+            commit_pages: process.commit,
+            shared_commit_pages: process.shared_commit,
+            debt_pages: process.debt,
+        }
     }
+}
 
-    fn text(&self) -> String {
-        let [commit, shared, debt] = [self.commit, self.shared_commit, self.debt].map(kilobytes);
+impl KdLine for ProcessRow<'_> {
+    fn line(&self) -> String {
+        let [commit, shared, debt] =
+            [self.commit_pages, self.shared_commit_pages, self.debt_pages].map(kilobytes);
         format!(
             " {:>4x} {:<24} {commit:>11} Kb {shared:>11} Kb {debt:>8} Kb",
             self.pid, self.image
@@ -397,7 +413,7 @@ mod tests {
     #[test]
     fn a_process_line_is_kds() {
         let process = Process {
-            at: rkd_dump::addr::Virt(0),
+            at: Virt(0),
             pid: 0x6b4,
             image: "chrome.exe".into(),
             commit: 22135,
@@ -405,7 +421,7 @@ mod tests {
             debt: 0,
         };
         assert_eq!(
-            process.text(),
+            ProcessRow::of(&process).line(),
             "  6b4 chrome.exe                     88540 Kb           0 Kb        0 Kb"
         );
     }

@@ -4,9 +4,7 @@ pub mod look;
 mod options;
 
 use crate::command::wildcard::Wildcard;
-use crate::command::{
-    Args, Command, Completes, Example, Grammar, Record, Row, Sink, Topic, Value, sink,
-};
+use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic, sink};
 use crate::session::Session;
 use look::{Describer, Kind, Symbol};
 use options::{Columns, Options, Order};
@@ -52,7 +50,7 @@ fffff807`2322a360 nt!PsLoadedModuleList = <no type information>",
             output: "nt!PsLoadedModuleList",
         },
     ],
-    rows: &[],
+    rows: &[SymbolRow::SCHEMA],
     run,
 };
 
@@ -130,9 +128,17 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     without_decorated(&mut found);
     options.sort(&mut found);
+    out.table(SymbolRow::SCHEMA)?;
     found.iter().try_for_each(|symbol| {
         sink::check(&session.control.stop)?;
         out.row(&SymbolRow {
+            address: symbol.at,
+            module: symbol.module,
+            name: symbol.name,
+            symbol_kind: symbol.kind.name(),
+            private: symbol.is_private,
+            size_bytes: symbol.size,
+            ty: symbol.ty.as_deref(),
             symbol,
             options: &options,
         })
@@ -240,31 +246,34 @@ impl Options {
     }
 }
 
+/// A symbol.
+#[derive(Row)]
+#[row(kind = "symbol")]
 struct SymbolRow<'a> {
+    /// Where it is.
+    address: Virt,
+    /// The module that it belongs to.
+    module: &'a str,
+    /// Its name.
+    name: &'a str,
+    /// `function`, `data` or `unknown`.
+    symbol_kind: &'static str,
+    /// Whether the compiler's records tell of it.
+    private: bool,
+    /// Its size.
+    #[row(absent = "public symbols do not say")]
+    size_bytes: Option<u64>,
+    /// Its type.
+    #[row(name = "type", absent = "public symbols do not say")]
+    ty: Option<&'a str>,
+    #[row(skip)]
     symbol: &'a Symbol<'a>,
+    #[row(skip)]
     options: &'a Options,
 }
 
-impl Row for SymbolRow<'_> {
-    fn kind(&self) -> &'static str {
-        "symbol"
-    }
-
-    fn record(&self) -> Record {
-        let symbol = self.symbol;
-        let public = || Value::Absent("public symbols do not say".into());
-        vec![
-            ("address", symbol.at.into()),
-            ("module", symbol.module.into()),
-            ("name", symbol.name.into()),
-            ("symbol_kind", symbol.kind.name().into()),
-            ("private", symbol.is_private.into()),
-            ("size_bytes", symbol.size.map_or_else(public, Value::U64)),
-            ("type", symbol.ty.clone().map_or_else(public, Value::Str)),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for SymbolRow<'_> {
+    fn line(&self) -> String {
         let Symbol {
             at,
             kind,

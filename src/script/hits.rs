@@ -6,11 +6,11 @@ use super::host::Host;
 use super::patterns::Wanted;
 use super::registry::stopped;
 use super::row::RowObject;
-use crate::command::{Kept, Record, Row, Value};
+use crate::command::{KdLine, Kept, Record, Row};
 use crate::commands::display;
 use rhai::{Array, Dynamic};
 use rkd_dump::Dump;
-use rkd_dump::addr::{Phys, Virt};
+use rkd_dump::addr::{Pfn, Phys, Virt};
 use rkd_dump::memory::AddressSpace;
 use rkd_kernel::{Kernel, Module};
 use rkd_scan::{Coverage, Source, Span};
@@ -124,9 +124,9 @@ impl Search {
         rkd_scan::Hits::new(self.source.clone(), self.spans.clone(), patterns, stop)
     }
 
-    fn pattern(&self, hit: rkd_scan::Hit) -> Value {
+    fn pattern(&self, hit: rkd_scan::Hit) -> String {
         let name = self.wanted.names.get(hit.pattern as usize);
-        name.cloned().unwrap_or_default().into()
+        name.cloned().unwrap_or_default()
     }
 
     /// The bytes from a place on, so many as there are.
@@ -138,101 +138,46 @@ impl Search {
         room.get(..there).unwrap_or_default()
     }
 
-    fn physical_record(&self, hit: rkd_scan::Hit) -> Record {
-        let at = Phys(hit.address);
-        vec![
-            ("physical", Virt(at.0).into()),
-            ("pfn", at.pfn().0.into()),
-            ("page_offset", at.page_offset().into()),
-            ("pattern", self.pattern(hit)),
-            ("bytes", self.bytes(at.0, &mut [0; SHOWN]).to_vec().into()),
-        ]
+    fn line(&self, at: u64) -> String {
+        display::line_of_bytes(Virt(at), self.bytes(at, &mut [0; SHOWN]))
     }
 
-    fn virtual_record(&self, hit: rkd_scan::Hit) -> Record {
-        let at = Virt(hit.address);
-        let module = self
-            .kernel
-            .modules()
-            .iter()
+    fn section(&self, at: Virt) -> Option<&Section> {
+        let modules = self.kernel.modules().iter();
+        let (index, module) = modules
             .enumerate()
-            .find(|(_, module)| module.contains(at));
-        let section = module.and_then(|(index, module)| {
-            let sections = self
-                .sections
-                .get(index)?
-                .get_or_init(|| sections(self.kernel.space(), module));
-            let offset = at - module.base;
-            let section = sections
-                .iter()
-                .find(|s| offset.wrapping_sub(u64::from(s.rva.0)) < u64::from(s.virtual_size))?;
-            Some((section, at - (module.base + section.rva)))
-        });
-        let or_outside = |value: Option<Value>, what: &str| {
-            value.unwrap_or_else(|| Value::Absent(format!("the address lies in no {what}")))
-        };
-        vec![
-            ("va", at.into()),
-            (
-                "module",
-                or_outside(module.map(|(_, m)| m.name.as_str().into()), "module"),
-            ),
-            (
-                "module_offset",
-                or_outside(module.map(|(_, m)| (at - m.base).into()), "module"),
-            ),
-            (
-                "section",
-                or_outside(section.map(|(s, _)| s.name.as_str().into()), "section"),
-            ),
-            (
-                "section_offset",
-                or_outside(section.map(|(_, offset)| offset.into()), "section"),
-            ),
-            (
-                "executable",
-                or_outside(
-                    section.map(|(s, _)| (s.flags & EXECUTABLE != 0).into()),
-                    "section",
-                ),
-            ),
-            ("pattern", self.pattern(hit)),
-            ("bytes", self.bytes(at.0, &mut [0; SHOWN]).to_vec().into()),
-        ]
+            .find(|(_, module)| module.contains(at))?;
+        let sections = self
+            .sections
+            .get(index)?
+            .get_or_init(|| sections(self.kernel.space(), module));
+        let offset = at - module.base;
+        sections
+            .iter()
+            .find(|s| offset.wrapping_sub(u64::from(s.rva.0)) < u64::from(s.virtual_size))
     }
 
     /// The account of a span as a row.
     fn coverage(&self, coverage: &Coverage, span: Span) -> RowObject {
-        let module = self
-            .kernel
-            .module_at(Virt(span.start))
-            .map(|module| module.name.clone());
-        let text = format!(
-            "{}: {coverage}",
-            module.as_deref().unwrap_or(&Virt(span.start).to_string())
-        );
-        let missing: Vec<(&str, u64)> = coverage.missing.clone();
-        let record = vec![
-            ("module", Value::from(module)),
-            ("start", Virt(span.start).into()),
-            ("asked_bytes", coverage.asked.into()),
-            ("searched_bytes", coverage.read.into()),
-            ("whole", coverage.is_complete().into()),
-            (
-                "missing",
-                Value::List(
-                    missing
-                        .iter()
-                        .map(|(why, bytes)| format!("{why}: {bytes:#x} bytes").into())
-                        .collect(),
-                ),
-            ),
-        ];
-        RowObject::new(Kept {
-            kind: "coverage",
-            record,
-            text,
-        })
+        let start = Virt(span.start);
+        let module = self.kernel.module_at(start);
+        let module = module.map(|module| module.name.as_str());
+        RowObject::new(Kept::of(&CoverageRow {
+            line: match module {
+                Some(module) => format!("{module}: {coverage}"),
+                None => format!("{start}: {coverage}"),
+            },
+            module,
+            start,
+            asked_bytes: coverage.asked,
+            searched_bytes: coverage.read,
+            whole: coverage.is_complete(),
+            missing: coverage
+                .missing
+                .iter()
+                .map(|(why, bytes)| format!("{why}: {bytes:#x} bytes"))
+                .collect(),
+        }))
     }
 
     /// Said at the end of a search through modules, so that nobody takes "not found" for "not there".
@@ -268,31 +213,127 @@ fn physical_prefix(dump: &Dump, at: Phys, room: &mut [u8]) -> usize {
     there.count()
 }
 
-/// A hit that becomes a row when a script looks at it.
-struct Hit {
+/// How much of a range was searched.
+#[derive(Row)]
+#[row(kind = "coverage")]
+struct CoverageRow<'a> {
+    /// The module that lies there.
+    module: Option<&'a str>,
+    /// Where the range begins.
+    start: Virt,
+    /// How much was to be searched.
+    asked_bytes: u64,
+    /// How much was there to be searched.
+    searched_bytes: u64,
+    /// Whether that is all of it.
+    whole: bool,
+    /// What is missing, and why.
+    missing: Vec<String>,
+    #[row(skip, line)]
+    line: String,
+}
+
+/// A hit in virtual memory, which becomes a row when a script looks at it; not one of `s`, which has other columns.
+#[derive(Row)]
+#[row(kind = "search_hit", cells = VirtualFound)]
+struct VirtualHit {
     search: Arc<Search>,
     hit: rkd_scan::Hit,
 }
 
-/// Not of the kinds of the rows of `s`, which have other columns.
-impl Row for Hit {
-    fn kind(&self) -> &'static str {
-        match self.search.source {
-            Source::Physical(_) => "physical_search_hit",
-            _ => "search_hit",
+/// What is told of a hit in virtual memory.
+#[derive(Record)]
+struct VirtualFound {
+    /// Where it is.
+    va: Virt,
+    /// The module that holds it.
+    #[row(absent = "the address lies in no module")]
+    module: Option<String>,
+    /// How far into the module it is.
+    #[row(unit = "bytes", absent = "the address lies in no module")]
+    module_offset: Option<u64>,
+    /// The section that holds it.
+    #[row(absent = "the address lies in no section")]
+    section: Option<String>,
+    /// How far into the section it is.
+    #[row(unit = "bytes", absent = "the address lies in no section")]
+    section_offset: Option<u64>,
+    /// Whether code can be run there.
+    #[row(absent = "the address lies in no section")]
+    executable: Option<bool>,
+    /// The pattern that was found.
+    pattern: String,
+    /// The memory from there on, sixteen bytes at the most.
+    bytes: Vec<u8>,
+}
+
+impl VirtualHit {
+    fn cells(&self) -> VirtualFound {
+        let (search, at) = (&self.search, Virt(self.hit.address));
+        let module = search.kernel.module_at(at);
+        let section = search.section(at);
+        let module_offset = module.map(|module| at - module.base);
+        VirtualFound {
+            va: at,
+            module: module.map(|module| module.name.clone()),
+            module_offset,
+            section: section.map(|section| section.name.clone()),
+            section_offset: section
+                .zip(module_offset)
+                .map(|(section, offset)| offset.wrapping_sub(u64::from(section.rva.0))),
+            executable: section.map(|section| section.flags & EXECUTABLE != 0),
+            pattern: search.pattern(self.hit),
+            bytes: search.bytes(at.0, &mut [0; SHOWN]).to_vec(),
         }
     }
+}
 
-    fn record(&self) -> Record {
-        match self.search.source {
-            Source::Physical(_) => self.search.physical_record(self.hit),
-            _ => self.search.virtual_record(self.hit),
+impl KdLine for VirtualHit {
+    fn line(&self) -> String {
+        self.search.line(self.hit.address)
+    }
+}
+
+/// A hit in physical memory, which becomes a row when a script looks at it.
+#[derive(Row)]
+#[row(kind = "physical_search_hit", cells = PhysicalFound)]
+struct PhysicalHit {
+    search: Arc<Search>,
+    hit: rkd_scan::Hit,
+}
+
+/// What is told of a hit in physical memory.
+#[derive(Record)]
+struct PhysicalFound {
+    /// Where it is.
+    physical: Phys,
+    /// The number of its page.
+    pfn: Pfn,
+    /// How far into the page it is.
+    #[row(unit = "bytes")]
+    page_offset: u64,
+    /// The pattern that was found.
+    pattern: String,
+    /// The memory from there on, sixteen bytes at the most.
+    bytes: Vec<u8>,
+}
+
+impl PhysicalHit {
+    fn cells(&self) -> PhysicalFound {
+        let (search, at) = (&self.search, Phys(self.hit.address));
+        PhysicalFound {
+            physical: at,
+            pfn: at.pfn(),
+            page_offset: at.page_offset(),
+            pattern: search.pattern(self.hit),
+            bytes: search.bytes(at.0, &mut [0; SHOWN]).to_vec(),
         }
     }
+}
 
-    fn text(&self) -> String {
-        let at = self.hit.address;
-        display::line_of_bytes(Virt(at), self.search.bytes(at, &mut [0; SHOWN]))
+impl KdLine for PhysicalHit {
+    fn line(&self) -> String {
+        self.search.line(self.hit.address)
     }
 }
 
@@ -343,7 +384,11 @@ impl Iterator for HitsIter {
         match next {
             Some(hit) => {
                 let search = Arc::clone(&self.search);
-                Some(Ok(Dynamic::from(RowObject::later(Hit { search, hit }))))
+                let row = match search.source {
+                    Source::Physical(_) => RowObject::later(PhysicalHit { search, hit }),
+                    _ => RowObject::later(VirtualHit { search, hit }),
+                };
+                Some(Ok(Dynamic::from(row)))
             }
             None => {
                 self.over = true;

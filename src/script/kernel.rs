@@ -5,10 +5,10 @@ use super::engine::EVALUATOR;
 use super::host::{Host, refused};
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
-use crate::command::{Kept, Record, Value, masm};
+use crate::command::{KdLine, Kept, Row, masm};
 use crate::commands::lm::ModuleRow;
 use rhai::{Array, Dynamic, INT};
-use rkd_dump::Fact;
+use rkd_dump::Missing;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Error;
 use rkd_kernel::pool::Tag;
@@ -139,78 +139,75 @@ fn tags(r: &mut Registry) {
     });
 }
 
-fn fact(fact: Fact<u64>) -> Value {
-    fact.known()
-        .map_or_else(|why| Value::Absent(why.to_string()), Value::U64)
+/// The dump that is open.
+#[derive(Row)]
+#[row(kind = "dump")]
+struct DumpInfo {
+    /// Where its file is.
+    path: String,
+    /// What kind of dump it is.
+    kind: &'static str,
+    /// Whether it holds physical memory, page tables and all.
+    has_page_tables: bool,
+    /// kd's name for the build of Windows.
+    system: &'static str,
+    /// The build number.
+    #[row(absent = "which build it is cannot be told")]
+    build: Option<u32>,
+    /// Where and when this Windows was built.
+    #[row(absent = "nt's build string is not in the dump")]
+    build_lab: Option<String>,
+    /// What kind of processors, in kd's words.
+    machine: &'static str,
+    /// How many there are.
+    processors: u32,
+    /// Where nt was loaded.
+    #[row(absent = "where nt was loaded cannot be told")]
+    kernel_base: Option<Virt>,
+    /// Why Windows stopped.
+    #[row(absent = "an image of memory alone has no bug check")]
+    bugcheck_code: Option<u32>,
+    /// The four parameters of that.
+    #[row(absent = "an image of memory alone has no bug check")]
+    bugcheck_parameters: Option<[Virt; 4]>,
+    /// When the dump was written, in UTC.
+    time_filetime: Result<u64, Missing>,
+    /// How long Windows had run.
+    uptime_100ns: Result<u64, Missing>,
+    /// How many pages it holds.
+    #[row(absent = "a triage dump holds no pages")]
+    physical_pages: Option<u64>,
+    /// What was odd or missing when it was opened.
+    notes: Vec<String>,
 }
 
-/// The dump in one row.
+/// It is no line of kd's: it shows as its cells.
+impl KdLine for DumpInfo {
+    fn line(&self) -> String {
+        String::new()
+    }
+}
+
 fn dump_info(kernel: &Kernel) -> RowObject {
     let dump = kernel.dump();
     let crash = dump.crash();
     let located = kernel.located();
     let target = Target::of(kernel);
-    let absent = |why: &str| Value::Absent(why.to_string());
-    let no_crash = || absent("an image of memory alone has no bug check");
-    let record: Record = vec![
-        ("path", dump.path().display().to_string().into()),
-        ("kind", dump.format().description.into()),
-        ("has_page_tables", dump.physical().is_some().into()),
-        ("system", target.name.into()),
-        (
-            "build",
-            target
-                .build
-                .map_or(absent("which build it is cannot be told"), Value::from),
-        ),
-        (
-            "build_lab",
-            target
-                .build_lab
-                .map_or(absent("nt's build string is not in the dump"), Value::Str),
-        ),
-        ("machine", target.machine.into()),
-        ("processors", target.processors.into()),
-        (
-            "kernel_base",
-            target
-                .kernel_base
-                .map_or(absent("where nt was loaded cannot be told"), Value::Addr),
-        ),
-        (
-            "bugcheck_code",
-            crash.map_or_else(no_crash, |crash| crash.code.into()),
-        ),
-        (
-            "bugcheck_parameters",
-            crash.map_or_else(no_crash, |crash| {
-                let parameters = crash.parameters.iter();
-                Value::List(parameters.map(|p| Value::Addr(Virt(*p))).collect())
-            }),
-        ),
-        ("time_filetime", fact(located.system_time)),
-        ("uptime_100ns", fact(located.up_time)),
-        (
-            "physical_pages",
-            dump.physical()
-                .map_or(absent("a triage dump holds no pages"), |p| {
-                    p.present_pages().into()
-                }),
-        ),
-        (
-            "notes",
-            Value::List(
-                kernel
-                    .notes()
-                    .iter()
-                    .map(|note| note.as_str().into())
-                    .collect(),
-            ),
-        ),
-    ];
-    RowObject::new(Kept {
-        kind: "dump",
-        record,
-        text: String::new(),
-    })
+    RowObject::new(Kept::of(&DumpInfo {
+        path: dump.path().display().to_string(),
+        kind: dump.format().description,
+        has_page_tables: dump.physical().is_some(),
+        system: target.name,
+        build: target.build,
+        build_lab: target.build_lab,
+        machine: target.machine,
+        processors: target.processors,
+        kernel_base: target.kernel_base,
+        bugcheck_code: crash.map(|crash| crash.code),
+        bugcheck_parameters: crash.map(|crash| crash.parameters.map(Virt)),
+        time_filetime: located.system_time.known(),
+        uptime_100ns: located.up_time.known(),
+        physical_pages: dump.physical().map(|memory| memory.present_pages()),
+        notes: kernel.notes().to_vec(),
+    }))
 }

@@ -130,13 +130,7 @@ impl Crash {
         };
         notes.extend(remarks(&stack));
         let line = |frame: &Frame| {
-            Call {
-                number: 0,
-                frame,
-                site: site(kernel, frame.at),
-                columns: Columns::Verbose,
-            }
-            .unnumbered()
+            Call::new(0, frame, site(kernel, frame.at), Columns::Verbose).unnumbered()
         };
         let process = kernel
             .current_process(processor)

@@ -1,87 +1,67 @@
 //! What `!analyze` prints, in kd's layout.
 
 use super::crash::{Crash, Exception};
-use crate::command::{Record, Row, Value};
+use crate::command::{KdLine, Record, Row};
 use rkd_dump::addr::Virt;
 use rkd_kernel::bugcheck::{Access, exception_name, named};
 
 /// Characters on a line of a description.
 const WIDTH: usize = 79;
 
-/// A bug check and its arguments in words.
+/// What a bug check and its arguments mean.
+#[derive(Row)]
+#[row(kind = "bugcheck_meaning")]
 pub(super) struct Meaning {
-    /// The code.
-    pub code: u32,
-    /// The arguments.
-    pub arguments: [u64; 4],
+    /// The code, in hexadecimal.
+    code: String,
+    /// Its name.
+    #[row(absent = "the bug check is not known")]
+    name: Option<String>,
+    /// What it says of the machine.
+    #[row(absent = "the bug check is not known")]
+    what: Option<&'static str>,
+    /// Its four arguments.
+    arguments: [Virt; 4],
+    /// What each of them stands for.
+    #[row(absent = "the bug check is not known")]
+    argument_texts: Option<[&'static str; 4]>,
+    #[row(skip)]
+    number: u32,
 }
 
 impl Meaning {
-    /// What each argument is; `None` when the bug check is not known.
-    fn texts(&self) -> Option<[&'static str; 4]> {
-        let (check, _) = named(self.code)?;
-        Some(
-            check
-                .arguments(self.arguments)
-                .map(|argument| argument.text),
-        )
-    }
-
-    fn fields(&self) -> Record {
-        let found = named(self.code);
-        let arguments = self.arguments.iter().map(|value| Value::Addr(Virt(*value)));
-        let unknown = || Value::Absent("the bug check is not known".into());
-        let texts = self.texts();
-        vec![
-            ("code", format!("{:#x}", self.code).into()),
-            (
-                "name",
-                found
-                    .as_ref()
-                    .map_or_else(unknown, |(_, name)| Value::Str(name.clone())),
-            ),
-            (
-                "what",
-                found
-                    .as_ref()
-                    .map_or_else(unknown, |(check, _)| check.what.into()),
-            ),
-            ("arguments", Value::List(arguments.collect())),
-            (
-                "argument_texts",
-                match texts {
-                    Some(texts) => Value::List(texts.into_iter().map(Value::from).collect()),
-                    None => unknown(),
-                },
-            ),
-        ]
+    /// The meaning of a code and its arguments.
+    pub(super) fn of(number: u32, arguments: [u64; 4]) -> Meaning {
+        let (check, name) = named(number).unzip();
+        Meaning {
+            code: format!("{number:#x}"),
+            name,
+            what: check.map(|check| check.what),
+            arguments: arguments.map(Virt),
+            argument_texts: check
+                .map(|check| check.arguments(arguments).map(|argument| argument.text)),
+            number,
+        }
     }
 }
 
-impl Row for Meaning {
-    fn kind(&self) -> &'static str {
-        "bugcheck_meaning"
-    }
-
-    fn record(&self) -> Record {
-        self.fields()
-    }
-
-    fn text(&self) -> String {
-        let mut text = match named(self.code) {
-            Some((check, name)) => {
-                let what = fold(check.what);
-                format!("{name} ({:x})\n{what}\nArguments:", self.code)
+impl KdLine for Meaning {
+    fn line(&self) -> String {
+        let mut text = match (&self.name, self.what) {
+            (Some(name), Some(what)) => {
+                format!("{name} ({:x})\n{}\nArguments:", self.number, fold(what))
             }
-            None => format!(
+            _ => format!(
                 "Unknown bugcheck code ({:x})\nUnknown bugcheck description\nArguments:",
-                self.code
+                self.number
             ),
         };
-        let texts = self.texts();
-        for (number, value) in self.arguments.iter().enumerate() {
+        for (number, Virt(value)) in self.arguments.iter().enumerate() {
             text.push_str(&format!("\nArg{}: {value:016x}", number + 1));
-            if let Some(meaning) = texts.and_then(|texts| texts.get(number).copied()) {
+            if let Some(meaning) = self
+                .argument_texts
+                .and_then(|texts| texts.get(number).copied())
+            {
                 text.push_str(", ");
                 text.push_str(meaning);
             }
@@ -108,14 +88,87 @@ fn fold(text: &str) -> String {
     lines.join("\n")
 }
 
-/// The whole of an analysis.
+/// Why the machine crashed.
+#[derive(Row)]
+#[row(kind = "analysis")]
 pub(super) struct Report<'a> {
-    /// The bug check.
-    pub meaning: Meaning,
-    /// What the dump tells.
-    pub crash: &'a Crash,
-    /// Whether everything is shown.
-    pub is_verbose: bool,
+    /// The bug check code, in hexadecimal.
+    code: String,
+    /// Its name.
+    #[row(absent = "the bug check is not known")]
+    name: Option<String>,
+    /// What it says of the machine.
+    #[row(absent = "the bug check is not known")]
+    what: Option<&'static str>,
+    /// Its four arguments.
+    arguments: [Virt; 4],
+    /// What each of them stands for.
+    #[row(absent = "the bug check is not known")]
+    argument_texts: Option<[&'static str; 4]>,
+    /// The process that ran.
+    process: Result<&'a str, &'a str>,
+    /// The module that is to blame.
+    #[row(absent = "nothing in the dump tells")]
+    module: Option<&'a str>,
+    /// The name of that module's file.
+    #[row(absent = "nothing in the dump tells")]
+    image: Option<&'a str>,
+    /// The instruction that is to blame.
+    #[row(absent = "nothing in the dump tells")]
+    address: Option<Virt>,
+    /// What that instruction is called.
+    #[row(absent = "nothing in the dump tells")]
+    symbol: Option<&'a str>,
+    /// What the blame is concluded from.
+    #[row(absent = "nothing in the dump tells")]
+    because: Option<&'static str>,
+    /// The calls, the innermost first.
+    stack: Vec<CallSite<'a>>,
+    #[row(skip)]
+    meaning: Meaning,
+    #[row(skip)]
+    crash: &'a Crash,
+    #[row(skip)]
+    is_verbose: bool,
+}
+
+/// A call on the stack.
+#[derive(Record)]
+struct CallSite<'a> {
+    /// Where it stands.
+    address: Virt,
+    /// What that place is called.
+    site: &'a str,
+}
+
+impl<'a> Report<'a> {
+    /// What the dump tells of a crash; all of it in kd's text when `is_verbose`.
+    pub(super) fn new(meaning: Meaning, crash: &'a Crash, is_verbose: bool) -> Report<'a> {
+        let culprit = crash.culprit.as_ref();
+        let sites = crash.sites.iter();
+        Report {
+            code: meaning.code.clone(),
+            name: meaning.name.clone(),
+            what: meaning.what,
+            arguments: meaning.arguments,
+            argument_texts: meaning.argument_texts,
+            process: crash.process.as_deref().map_err(|why| &**why),
+            module: culprit.map(|culprit| culprit.module.as_str()),
+            image: culprit.map(|culprit| culprit.image.as_str()),
+            address: culprit.map(|culprit| culprit.at),
+            symbol: culprit.map(|culprit| culprit.symbol.as_str()),
+            because: culprit.map(|culprit| culprit.because),
+            stack: sites
+                .map(|(address, site)| CallSite {
+                    address: *address,
+                    site,
+                })
+                .collect(),
+            meaning,
+            crash,
+            is_verbose,
+        }
+    }
 }
 
 fn box_of_stars() -> String {
@@ -127,8 +180,8 @@ fn box_of_stars() -> String {
 
 impl Report<'_> {
     fn short(&self) -> String {
-        let Meaning { code, arguments } = &self.meaning;
-        let arguments: Vec<String> = arguments.iter().map(|value| format!("{value:x}")).collect();
+        let code = self.meaning.number;
+        let arguments = self.arguments.map(|Virt(value)| format!("{value:x}"));
         let blame = match &self.crash.culprit {
             Some(culprit) => format!(
                 "Probably caused by : {} ( {} )\n\n",
@@ -148,10 +201,10 @@ impl Report<'_> {
         let mut text = format!(
             "{}\n{}\n\nDebugging Details:\n------------------\n\n\nBUGCHECK_CODE:  {:x}\n\n",
             box_of_stars(),
-            self.meaning.text(),
-            self.meaning.code
+            self.meaning.line(),
+            self.meaning.number
         );
-        for (number, value) in self.meaning.arguments.iter().enumerate() {
+        for (number, Virt(value)) in self.arguments.iter().enumerate() {
             text.push_str(&format!("BUGCHECK_P{}: {value:x}\n\n", number + 1));
         }
         if let Some(exception) = &crash.exception {
@@ -229,63 +282,8 @@ fn long_offset(symbol: &str) -> String {
     }
 }
 
-impl Row for Report<'_> {
-    fn kind(&self) -> &'static str {
-        "analysis"
-    }
-
-    fn record(&self) -> Record {
-        let mut record = self.meaning.fields();
-        let culprit = self.crash.culprit.as_ref();
-        let unknown = || Value::Absent("nothing in the dump tells".into());
-        record.extend([
-            (
-                "process",
-                match &self.crash.process {
-                    Ok(process) => Value::Str(process.clone()),
-                    Err(why) => Value::Absent(why.clone()),
-                },
-            ),
-            (
-                "module",
-                culprit.map_or_else(unknown, |culprit| culprit.module.as_str().into()),
-            ),
-            (
-                "image",
-                culprit.map_or_else(unknown, |culprit| culprit.image.as_str().into()),
-            ),
-            (
-                "address",
-                culprit.map_or_else(unknown, |culprit| culprit.at.into()),
-            ),
-            (
-                "symbol",
-                culprit.map_or_else(unknown, |culprit| culprit.symbol.as_str().into()),
-            ),
-            (
-                "because",
-                culprit.map_or_else(unknown, |culprit| culprit.because.into()),
-            ),
-            (
-                "stack",
-                Value::List(
-                    self.crash
-                        .sites
-                        .iter()
-                        .map(|(at, site)| {
-                            Value::Record(vec![
-                                ("address", (*at).into()),
-                                ("site", site.as_str().into()),
-                            ])
-                        })
-                        .collect(),
-                ),
-            ),
-        ]);
-        record
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Report<'_> {
+    fn line(&self) -> String {
         if self.is_verbose {
             self.verbose()
         } else {

@@ -1,59 +1,103 @@
 //! The rows of `!dh`, in kd's layout.
 
 use super::words;
-use crate::command::{Record, Row, Value};
+use crate::command::{KdLine, Row};
 use crate::commands::lmi::{guid, machine};
-use rkd_dump::addr::Virt;
+use rkd_dump::addr::{Rva, Virt};
 use rkd_symbols::PdbId;
 use rkd_symbols::pe::{DebugEntry, Export, Headers, Import, Imported, Section, Target};
 
-/// The file header and the optional header.
+/// The file header and the optional header of an image.
+#[derive(Row)]
+#[row(kind = "image_header")]
 pub(super) struct HeaderRow<'a> {
     /// Where the image lies.
-    pub base: Virt,
-    /// The headers.
-    pub headers: &'a Headers,
-    /// The time stamp in words.
-    pub time: String,
+    base: Virt,
+    /// What kind of file it is.
+    file_type: &'static str,
+    /// The kind of processor that it is for.
+    machine: &'static str,
+    /// How many sections it has.
+    sections: usize,
+    /// When it was linked, or a hash of its contents.
+    #[row(unit = "s since 1970")]
+    time_stamp: u32,
+    /// The flags of the file header.
+    characteristics: u16,
+    /// Which optional header it has: 0x20b with 64 bits, 0x10b with 32.
+    magic: u16,
+    /// The size of its code.
+    code_bytes: u64,
+    /// The size of its initialized data.
+    data_bytes: u64,
+    /// The size of its data that begin as zeroes.
+    zeroed_bytes: u64,
+    /// Where it is entered.
+    #[row(unit = "bytes from the image's base")]
+    entry_point: Rva,
+    /// Where it was linked to lie, or was moved to.
+    image_base: Virt,
+    /// What the addresses of its sections are multiples of.
+    #[row(unit = "bytes")]
+    section_alignment: u32,
+    /// What the places of its sections in the file are multiples of.
+    #[row(unit = "bytes")]
+    file_alignment: u32,
+    /// What it runs under.
+    subsystem: &'static str,
+    /// The oldest Windows that it is for.
+    os_version: String,
+    /// Its own version.
+    image_version: String,
+    /// Its size in memory.
+    size_bytes: u32,
+    /// The size of its headers.
+    header_bytes: u32,
+    /// The checksum of its file.
+    checksum: u32,
+    /// The flags of the optional header.
+    dll_characteristics: u16,
+    #[row(skip)]
+    headers: &'a Headers,
+    #[row(skip)]
+    time: String,
 }
 
-impl Row for HeaderRow<'_> {
-    fn kind(&self) -> &'static str {
-        "image_header"
+impl<'a> HeaderRow<'a> {
+    /// The headers of the image at `base`, and their time stamp in words.
+    pub(super) fn new(base: Virt, headers: &'a Headers, time: String) -> HeaderRow<'a> {
+        let details = &headers.details;
+        let version = |(major, minor): (u16, u16)| format!("{major}.{minor:02}");
+        HeaderRow {
+            base,
+            file_type: words::file_type(headers.characteristics),
+            machine: machine(headers.machine),
+            sections: headers.sections.len(),
+            time_stamp: headers.time_stamp,
+            characteristics: headers.characteristics,
+            magic: details.magic,
+            code_bytes: details.code_size,
+            data_bytes: details.data_size,
+            zeroed_bytes: details.zeroes_size,
+            entry_point: headers.entry_point,
+            image_base: Virt(headers.image_base),
+            section_alignment: details.section_alignment,
+            file_alignment: headers.file_alignment,
+            subsystem: words::subsystem(headers.subsystem),
+            os_version: version(details.os_version),
+            image_version: version(headers.image_version),
+            size_bytes: headers.size_of_image,
+            header_bytes: headers.size_of_headers,
+            checksum: headers.checksum,
+            dll_characteristics: details.dll_characteristics,
+            headers,
+            time,
+        }
     }
+}
 
-    fn record(&self) -> Record {
-        let (headers, details) = (self.headers, &self.headers.details);
-        let version = |(major, minor): (u16, u16)| Value::Str(format!("{major}.{minor:02}"));
-        vec![
-            ("base", self.base.into()),
-            (
-                "file_type",
-                words::file_type(headers.characteristics).into(),
-            ),
-            ("machine", machine(headers.machine).into()),
-            ("sections", headers.sections.len().into()),
-            ("time_stamp", headers.time_stamp.into()),
-            ("characteristics", headers.characteristics.into()),
-            ("magic", details.magic.into()),
-            ("code_bytes", details.code_size.into()),
-            ("data_bytes", details.data_size.into()),
-            ("zeroed_bytes", details.zeroes_size.into()),
-            ("entry_point", headers.entry_point.0.into()),
-            ("image_base", Virt(headers.image_base).into()),
-            ("section_alignment", details.section_alignment.into()),
-            ("file_alignment", headers.file_alignment.into()),
-            ("subsystem", words::subsystem(headers.subsystem).into()),
-            ("os_version", version(details.os_version)),
-            ("image_version", version(headers.image_version)),
-            ("size_bytes", headers.size_of_image.into()),
-            ("header_bytes", headers.size_of_headers.into()),
-            ("checksum", headers.checksum.into()),
-            ("dll_characteristics", details.dll_characteristics.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for HeaderRow<'_> {
+    fn line(&self) -> String {
         let (headers, details) = (self.headers, &self.headers.details);
         let mut lines = vec![
             String::new(),
@@ -141,68 +185,70 @@ fn machine_word(number: u16) -> &'static str {
 }
 
 /// A data directory.
+#[derive(Row)]
+#[row(kind = "data_directory")]
 pub(super) struct DirectoryRow {
     /// What it is.
     pub name: &'static str,
     /// Where it is mapped.
     pub rva: u32,
-    /// In bytes.
-    pub size: u32,
+    /// Its size.
+    pub size_bytes: u32,
 }
 
-impl Row for DirectoryRow {
-    fn kind(&self) -> &'static str {
-        "data_directory"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("name", self.name.into()),
-            ("rva", self.rva.into()),
-            ("size_bytes", self.size.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for DirectoryRow {
+    fn line(&self) -> String {
         format!(
             "{:>8X} [{:>8X}] address [size] of {} Directory",
-            self.rva, self.size, self.name
+            self.rva, self.size_bytes, self.name
         )
     }
 }
 
-/// A section.
+/// A section of an image.
+#[derive(Row)]
+#[row(kind = "section")]
 pub(super) struct SectionRow<'a> {
     /// From 1.
-    pub number: usize,
-    /// The section.
-    pub section: &'a Section,
+    number: usize,
+    /// Its name.
+    name: &'a str,
+    /// Where it is mapped.
+    rva: Rva,
+    /// Its size in memory.
+    size_bytes: u32,
+    /// Where it begins in the file.
+    #[row(unit = "bytes")]
+    file_offset: u32,
+    /// Its size in the file.
+    file_bytes: u32,
+    /// Its flags.
+    flags: u32,
+    /// The flags in words.
+    words: Vec<String>,
+    #[row(skip)]
+    section: &'a Section,
 }
 
-impl Row for SectionRow<'_> {
-    fn kind(&self) -> &'static str {
-        "section"
+impl<'a> SectionRow<'a> {
+    /// The section of this number, from 1.
+    pub(super) fn new(number: usize, section: &'a Section) -> SectionRow<'a> {
+        SectionRow {
+            number,
+            name: &section.name,
+            rva: section.rva,
+            size_bytes: section.virtual_size,
+            file_offset: section.raw_offset,
+            file_bytes: section.raw_size,
+            flags: section.flags,
+            words: words::section(section.flags),
+            section,
+        }
     }
+}
 
-    fn record(&self) -> Record {
-        let section = self.section;
-        let flags = words::section(section.flags);
-        vec![
-            ("number", self.number.into()),
-            ("name", section.name.as_str().into()),
-            ("rva", section.rva.0.into()),
-            ("size_bytes", section.virtual_size.into()),
-            ("file_offset", section.raw_offset.into()),
-            ("file_bytes", section.raw_size.into()),
-            ("flags", section.flags.into()),
-            (
-                "words",
-                Value::List(flags.into_iter().map(Value::Str).collect()),
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for SectionRow<'_> {
+    fn line(&self) -> String {
         let section = self.section;
         let number = |value: u32, what: &str| format!("{value:>8X} {what}");
         let mut lines = vec![
@@ -219,131 +265,147 @@ impl Row for SectionRow<'_> {
             number(section.table_counts.1.into(), "number of line numbers"),
             number(section.flags, "flags"),
         ];
-        let words = words::section(section.flags);
-        lines.extend(words.iter().map(|word| format!("         {word}")));
+        lines.extend(self.words.iter().map(|word| format!("         {word}")));
         lines.join("\n")
     }
 }
 
 /// An entry of the debug directory.
+#[derive(Row)]
+#[row(kind = "debug_directory")]
 pub(super) struct DebugRow<'a> {
-    /// The entry.
-    pub entry: DebugEntry,
-    /// The PDB that it names, with the path that the linker wrote.
-    pub pdb: Option<(&'a PdbId, &'a str)>,
+    /// The number of the kind of record.
+    #[row(name = "type")]
+    kind: u32,
+    /// The size of the record.
+    size_bytes: u32,
+    /// Where it is mapped.
+    rva: Rva,
+    /// Where it begins in the file.
+    #[row(unit = "bytes")]
+    file_offset: u32,
+    /// The GUID of the PDB.
+    #[row(absent = "the record names no PDB, or is not in the dump")]
+    pdb_guid: Option<String>,
+    /// The age of the PDB.
+    #[row(absent = "the record names no PDB, or is not in the dump")]
+    pdb_age: Option<u32>,
+    /// The path of the PDB, as the linker wrote it.
+    #[row(absent = "the record names no PDB, or is not in the dump")]
+    pdb: Option<&'a str>,
 }
 
-impl Row for DebugRow<'_> {
-    fn kind(&self) -> &'static str {
-        "debug_directory"
+impl<'a> DebugRow<'a> {
+    /// The entry, and the PDB that it names, with the path that the linker wrote.
+    pub(super) fn new(entry: &DebugEntry, pdb: Option<(&PdbId, &'a str)>) -> DebugRow<'a> {
+        DebugRow {
+            kind: entry.kind,
+            size_bytes: entry.size,
+            rva: entry.rva,
+            file_offset: entry.pointer,
+            pdb_guid: pdb.map(|(pdb, _)| guid(&pdb.guid.to_string())),
+            pdb_age: pdb.map(|(pdb, _)| pdb.age),
+            pdb: pdb.map(|(_, path)| path),
+        }
     }
+}
 
-    fn record(&self) -> Record {
-        let absent = || Value::Absent("the record names no PDB, or is not in the dump".into());
-        vec![
-            ("type", self.entry.kind.into()),
-            ("size_bytes", self.entry.size.into()),
-            ("rva", self.entry.rva.0.into()),
-            ("file_offset", self.entry.pointer.into()),
-            (
-                "pdb_guid",
-                self.pdb
-                    .map_or_else(absent, |(pdb, _)| guid(&pdb.guid.to_string()).into()),
-            ),
-            (
-                "pdb_age",
-                self.pdb.map_or_else(absent, |(pdb, _)| pdb.age.into()),
-            ),
-            ("pdb", self.pdb.map_or_else(absent, |(_, path)| path.into())),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let DebugEntry {
-            kind,
-            size,
-            rva,
-            pointer,
-        } = self.entry;
+impl KdLine for DebugRow<'_> {
+    fn line(&self) -> String {
         let line = format!(
-            "\t{}{size:>8x}{:>12x} {pointer:>8x}",
-            words::debug_type(kind),
-            rva.0
+            "\t{}{:>8x}{:>12x} {:>8x}",
+            words::debug_type(self.kind),
+            self.size_bytes,
+            self.rva.0,
+            self.file_offset
         );
-        match self.pdb {
+        match (self.pdb_age, self.pdb) {
             // kd writes the word itself.
-            Some((pdb, path)) => format!("{line}\tFormat: RSDS, guid, {:x}, {path}", pdb.age),
+            (Some(age), Some(path)) => format!("{line}\tFormat: RSDS, guid, {age:x}, {path}"),
+            _ => line,
+        }
+    }
+}
+
+/// A function or a variable that an image exports.
+#[derive(Row)]
+#[row(kind = "export")]
+pub(super) struct ExportRow<'a> {
+    /// Its number.
+    ordinal: u32,
+    /// Its name.
+    #[row(absent = "it has a number only")]
+    name: Option<&'a str>,
+    /// Where it is mapped.
+    #[row(absent = "it is another module's")]
+    rva: Option<Rva>,
+    /// The export of another module that it stands for.
+    #[row(absent = "it is this image's own")]
+    forwarder: Option<&'a str>,
+}
+
+impl<'a> From<&'a Export> for ExportRow<'a> {
+    fn from(export: &'a Export) -> ExportRow<'a> {
+        let (rva, forwarder) = match &export.target {
+            Target::Rva(rva) => (Some(*rva), None),
+            Target::Forwarder(to) => (None, Some(to.as_str())),
+        };
+        ExportRow {
+            ordinal: export.ordinal,
+            name: export.name.as_deref(),
+            rva,
+            forwarder,
+        }
+    }
+}
+
+impl KdLine for ExportRow<'_> {
+    fn line(&self) -> String {
+        let name = self.name.unwrap_or("[NONAME]");
+        let rva = self.rva.map_or(String::new(), |rva| format!("{:X}", rva.0));
+        let line = format!("{:>8} {rva:>8} {name}", self.ordinal);
+        match self.forwarder {
+            Some(to) => format!("{line} (forwarded to {to})"),
             None => line,
         }
     }
 }
 
-/// An export.
-pub(super) struct ExportRow<'a>(pub &'a Export);
+/// What an image imports.
+#[derive(Row)]
+#[row(kind = "import")]
+pub(super) struct ImportRow<'a> {
+    /// The module that it is imported from.
+    module: &'a str,
+    /// Its name.
+    #[row(absent = "it is asked for by number")]
+    name: Option<&'a str>,
+    /// Its number.
+    #[row(absent = "it is asked for by name")]
+    ordinal: Option<u16>,
+    /// Where its address is put.
+    slot_rva: Rva,
+}
 
-impl Row for ExportRow<'_> {
-    fn kind(&self) -> &'static str {
-        "export"
-    }
-
-    fn record(&self) -> Record {
-        let absent = |why: &str| Value::Absent(why.into());
-        let (rva, forwarder) = match &self.0.target {
-            Target::Rva(rva) => (rva.0.into(), absent("it is this image's own")),
-            Target::Forwarder(to) => (absent("it is another module's"), to.as_str().into()),
+impl<'a> From<&'a Import> for ImportRow<'a> {
+    fn from(import: &'a Import) -> ImportRow<'a> {
+        let (name, ordinal) = match &import.what {
+            Imported::Name(name) => (Some(name.as_str()), None),
+            Imported::Ordinal(number) => (None, Some(*number)),
         };
-        vec![
-            ("ordinal", self.0.ordinal.into()),
-            (
-                "name",
-                self.0
-                    .name
-                    .clone()
-                    .map_or_else(|| absent("it has a number only"), Value::Str),
-            ),
-            ("rva", rva),
-            ("forwarder", forwarder),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let name = self.0.name.as_deref().unwrap_or("[NONAME]");
-        match &self.0.target {
-            Target::Rva(rva) => format!("{:>8} {:>8X} {name}", self.0.ordinal, rva.0),
-            Target::Forwarder(to) => {
-                format!("{:>8}          {name} (forwarded to {to})", self.0.ordinal)
-            }
+        ImportRow {
+            module: &import.module,
+            name,
+            ordinal,
+            slot_rva: import.slot,
         }
     }
 }
 
-/// An import.
-pub(super) struct ImportRow<'a>(pub &'a Import);
-
-impl Row for ImportRow<'_> {
-    fn kind(&self) -> &'static str {
-        "import"
-    }
-
-    fn record(&self) -> Record {
-        let absent = |why: &str| Value::Absent(why.into());
-        let (name, ordinal) = match &self.0.what {
-            Imported::Name(name) => (name.as_str().into(), absent("it is asked for by name")),
-            Imported::Ordinal(number) => (absent("it is asked for by number"), (*number).into()),
-        };
-        vec![
-            ("module", self.0.module.as_str().into()),
-            ("name", name),
-            ("ordinal", ordinal),
-            ("slot_rva", self.0.slot.0.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let what = match &self.0.what {
-            Imported::Name(name) => name.clone(),
-            Imported::Ordinal(number) => format!("#{number}"),
-        };
-        format!("{:>8X} {}!{what}", self.0.slot.0, self.0.module)
+impl KdLine for ImportRow<'_> {
+    fn line(&self) -> String {
+        let number = || format!("#{}", self.ordinal.unwrap_or_default());
+        let what = self.name.map_or_else(number, str::to_string);
+        format!("{:>8X} {}!{what}", self.slot_rva.0, self.module)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::form::{Form, Look, Target};
 use super::memory::{self, Memory};
-use crate::command::{Record, Row, Value};
+use crate::command::{KdLine, Record, Row, Value};
 use crate::commands::formats::general;
 use rkd_dump::addr::Virt;
 use rkd_kernel::Kernel;
@@ -17,12 +17,28 @@ pub fn printable(byte: u8) -> char {
 }
 
 /// A line of numbers.
+#[derive(Row)]
+#[row(kind = "memory", cells = Units)]
 pub(super) struct Numbers {
     pub at: Virt,
     pub bytes: Vec<Option<u8>>,
     pub form: Form,
     pub columns: usize,
     pub is_physical: bool,
+}
+
+/// The data of a line of numbers.
+#[derive(Record)]
+struct Units {
+    /// Where the line begins.
+    address: Virt,
+    /// The size of each number.
+    unit_bytes: u64,
+    /// The numbers; addresses where they are as large as one.
+    values: Vec<Value>,
+    /// The bytes as characters.
+    #[row(absent = "not asked for")]
+    text: Option<String>,
 }
 
 impl Numbers {
@@ -41,40 +57,30 @@ impl Numbers {
         self.bytes.iter().map(|byte| byte.map_or('?', printable))
     }
 
-    fn has_text(&self) -> bool {
-        self.form.look == Look::Numbers { text: true }
-    }
-}
-
-impl Row for Numbers {
-    fn kind(&self) -> &'static str {
-        "memory"
-    }
-
-    fn record(&self) -> Record {
-        let missing = || Value::Absent("not in the dump".into());
+    fn cells(&self) -> Units {
         let values = self.values().map(|value| match value {
-            None => missing(),
+            None => Value::Absent("not in the dump".into()),
             Some(value) if self.form.look == Look::Floats => {
                 Value::F64(float(value, self.form.unit))
             }
             Some(value) if self.form.unit == 8 => Virt(value).into(),
             Some(value) => value.into(),
         });
-        let text = if self.has_text() {
-            self.characters().collect::<String>().into()
-        } else {
-            Value::Absent("not asked for".into())
-        };
-        vec![
-            ("address", self.at.into()),
-            ("unit_bytes", self.form.unit.into()),
-            ("values", values.collect::<Vec<_>>().into()),
-            ("text", text),
-        ]
+        Units {
+            address: self.at,
+            unit_bytes: self.form.unit,
+            values: values.collect(),
+            text: self.has_text().then(|| self.characters().collect()),
+        }
     }
 
-    fn text(&self) -> String {
+    fn has_text(&self) -> bool {
+        self.form.look == Look::Numbers { text: true }
+    }
+}
+
+impl KdLine for Numbers {
+    fn line(&self) -> String {
         let (mut line, gap) = match self.is_physical {
             true => (format!("#{:>9x} ", self.at.0), " "),
             false => (format!("{}  ", self.at), "  "),
@@ -141,19 +147,24 @@ fn float(value: u64, unit: u64) -> f64 {
 }
 
 /// A line of text.
+#[derive(Row)]
+#[row(kind = "text")]
 pub(super) struct Text {
-    at: Virt,
-    characters: Vec<char>,
+    /// Where it begins.
+    address: Virt,
+    /// Its characters.
+    text: String,
     /// Whether a zero follows.
+    #[row(skip)]
     pub is_ended: bool,
 }
 
 impl Text {
     /// The characters of `bytes` up to a zero.
-    pub(super) fn new(at: Virt, bytes: &[Option<u8>], unit: u64) -> Text {
+    pub(super) fn new(address: Virt, bytes: &[Option<u8>], unit: u64) -> Text {
         let mut text = Text {
-            at,
-            characters: Vec::new(),
+            address,
+            text: String::new(),
             is_ended: false,
         };
         for value in bytes.chunks(unit as usize).map(memory::number) {
@@ -162,8 +173,8 @@ impl Text {
                     text.is_ended = true;
                     break;
                 }
-                Some(value) => text.characters.push(character(value)),
-                None => text.characters.push('?'),
+                Some(value) => text.text.push(character(value)),
+                None => text.text.push('?'),
             }
         }
         text
@@ -171,7 +182,7 @@ impl Text {
 
     /// How many characters there are.
     pub(super) fn length(&self) -> usize {
-        self.characters.len()
+        self.text.chars().count()
     }
 }
 
@@ -187,71 +198,65 @@ fn character(value: u64) -> char {
     }
 }
 
-impl Row for Text {
-    fn kind(&self) -> &'static str {
-        "text"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("address", self.at.into()),
-            ("text", self.characters.iter().collect::<String>().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        format!(
-            "{}  \"{}\"",
-            self.at,
-            self.characters.iter().collect::<String>()
-        )
+impl KdLine for Text {
+    fn line(&self) -> String {
+        format!("{}  \"{}\"", self.address, self.text)
     }
 }
 
-/// A line with a pointer.
+/// A pointer, and what it points at.
+#[derive(Row)]
+#[row(kind = "pointer")]
 pub(super) struct Pointer {
-    at: Virt,
-    value: Option<u64>,
-    unit: u64,
-    /// The text that the pointer points at, in quotes.
-    quoted: Option<String>,
-    /// The number that the pointer points at.
-    number: Option<Option<u64>>,
+    /// Where it lies.
+    address: Virt,
+    /// Where it points to.
+    #[row(absent = "not in the dump")]
+    value: Option<Virt>,
+    /// What that place is called, or the place that the pointer there points to.
+    #[row(absent = "no module there")]
     symbol: Option<String>,
+    /// What lies there: text, or another pointer.
+    #[row(absent = "nothing that can be read")]
+    points_at: Value,
+    #[row(skip)]
+    unit: u64,
+    /// The number that the pointer points at.
+    #[row(skip)]
+    number: Option<Option<u64>>,
 }
 
 impl Pointer {
     /// Looks at what the pointer points at.
-    pub(super) fn new(kernel: &Kernel, at: Virt, value: Option<u64>, form: &Form) -> Pointer {
+    pub(super) fn new(kernel: &Kernel, address: Virt, value: Option<u64>, form: &Form) -> Pointer {
         let mut pointer = Pointer {
-            at,
-            value,
-            unit: form.unit,
-            quoted: None,
-            number: None,
+            address,
+            value: value.map(Virt),
             symbol: None,
+            points_at: Value::Absent(String::new()),
+            unit: form.unit,
+            number: None,
         };
-        let Some(target) = value.map(Virt) else {
+        let Some(target) = pointer.value else {
             return pointer;
         };
         let name = |va: Virt| kernel.nearest(va).map(|near| near.to_string());
         let mut memory = Memory::of(kernel);
         let mut text = |unit: u64| {
             let bytes = memory.read(target, 32 * unit as usize);
-            bytes.first().copied().flatten().map(|_| {
-                Text::new(target, &bytes, unit)
-                    .characters
-                    .iter()
-                    .collect::<String>()
-            })
+            let is_there = bytes.first().copied().flatten().is_some();
+            is_there
+                .then(|| Text::new(target, &bytes, unit).text)
+                .into()
         };
         match form.look {
-            Look::Follow(Target::Ascii) => pointer.quoted = text(1),
-            Look::Follow(Target::Unicode) => pointer.quoted = text(2),
+            Look::Follow(Target::Ascii) => pointer.points_at = text(1),
+            Look::Follow(Target::Unicode) => pointer.points_at = text(2),
             Look::Follow(Target::Pointer) => {
                 let number = memory::number(&memory.read(target, form.unit as usize));
-                pointer.number = Some(number);
+                pointer.points_at = number.map(Virt).into();
                 pointer.symbol = number.and_then(|number| name(Virt(number)));
+                pointer.number = Some(number);
             }
             _ => pointer.symbol = name(target),
         }
@@ -259,49 +264,20 @@ impl Pointer {
     }
 }
 
-impl Row for Pointer {
-    fn kind(&self) -> &'static str {
-        "pointer"
-    }
-
-    fn record(&self) -> Record {
-        let missing = |what: &str| Value::Absent(what.into());
-        vec![
-            ("address", self.at.into()),
-            (
-                "value",
-                self.value
-                    .map_or_else(|| missing("not in the dump"), |value| Virt(value).into()),
-            ),
-            (
-                "symbol",
-                self.symbol
-                    .clone()
-                    .map_or_else(|| missing("no module there"), Value::Str),
-            ),
-            (
-                "points_at",
-                match (&self.quoted, self.number) {
-                    (Some(text), _) => text.as_str().into(),
-                    (None, Some(Some(number))) => Virt(number).into(),
-                    _ => missing("nothing that can be read"),
-                },
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Pointer {
+    fn line(&self) -> String {
         let number = |value: Option<u64>| match (value, self.unit) {
             (Some(value), 8) => Virt(value).to_string(),
             (Some(value), _) => format!("{value:08x}"),
             (None, 8) => "????????`????????".into(),
             (None, _) => "????????".into(),
         };
-        let mut line = format!("{}  {}", self.at, number(self.value));
+        let value = self.value.map(|Virt(value)| value);
+        let mut line = format!("{}  {}", self.address, number(value));
         if let Some(target) = self.number {
             line.push_str(&format!(" {}", number(target)));
         }
-        if let Some(text) = &self.quoted {
+        if let Value::Str(text) = &self.points_at {
             line.push_str(&format!(" \"{text}\""));
         }
         if let Some(symbol) = &self.symbol {

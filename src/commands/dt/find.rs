@@ -365,6 +365,7 @@ pub fn list(
     verbose: bool,
     out: &mut dyn Sink,
 ) -> Result<()> {
+    out.table(TypeRow::SCHEMA)?;
     for found in found {
         sink::check(stop)?;
         let row = match &found.what {
@@ -376,7 +377,7 @@ pub fn list(
                 } else {
                     "struct"
                 },
-                size: udt.size,
+                size_bytes: udt.size,
                 elements: udt.fields.len(),
                 verbose,
             },
@@ -384,13 +385,13 @@ pub fn list(
                 module: found.module,
                 name: &e.name,
                 kind: "enum",
-                size: e.size,
+                size_bytes: e.size,
                 elements: e.constants.len(),
                 verbose,
             },
             What::Plain(_) => continue,
         };
-        if size.is_none_or(|size| size == row.size) {
+        if size.is_none_or(|size| size == row.size_bytes) {
             out.row(&row)?;
         }
     }

@@ -2,23 +2,44 @@
 
 use super::spelling;
 use super::value::Shown;
-use crate::command::{Record, Row, Value};
+use crate::command::{KdLine, Row, Value};
 use rkd_dump::addr::Virt;
 use rkd_symbols::{SymbolTable, Type, Udt};
 
 /// A field, an element of an array in it, or a field inside of it.
+#[derive(Row)]
+#[row(kind = "field")]
 pub(super) struct FieldRow {
-    owner: String,
+    /// The structure that it belongs to.
+    of_type: String,
+    /// Its name.
     field: String,
+    /// The names that lead to it from the structure that was asked for.
     path: String,
+    /// Where it lies, from the start of its structure.
+    #[row(unit = "bytes")]
     offset: u64,
+    /// Where it lies in memory.
+    #[row(absent = "no address was given")]
     address: Option<Virt>,
+    /// Its type in kd's words.
+    #[row(name = "type")]
     ty: String,
-    size: Option<u64>,
-    bits: Option<(u8, u8)>,
+    /// Its size.
+    #[row(absent = "the symbols do not say it")]
+    size_bytes: Option<u64>,
+    /// The first bit of a bit-field.
+    #[row(absent = "not a bit-field")]
+    bit_position: Option<u8>,
+    /// How many bits a bit-field has.
+    #[row(absent = "not a bit-field")]
+    bit_length: Option<u8>,
+    /// What lies there.
     value: Value,
+    /// The same in kd's words.
     text: String,
     /// kd's line; empty when it is part of another one.
+    #[row(skip, line)]
     pub line: String,
 }
 
@@ -31,20 +52,22 @@ impl FieldRow {
         field: &str,
         ty: &Type,
     ) -> FieldRow {
+        let bits = match ty {
+            Type::Bitfield {
+                position, length, ..
+            } => Some((*position, *length)),
+            _ => None,
+        };
         FieldRow {
-            owner: owner.name.to_string(),
+            of_type: owner.name.to_string(),
             field: field.to_string(),
             path: format!("{path}{field}"),
             offset: 0,
             address: None,
             ty: spelling::short(table, ty),
-            size: table.size_of(ty),
-            bits: match ty {
-                Type::Bitfield {
-                    position, length, ..
-                } => Some((*position, *length)),
-                _ => None,
-            },
+            size_bytes: table.size_of(ty),
+            bit_position: bits.map(|(position, _)| position),
+            bit_length: bits.map(|(_, length)| length),
             value: Value::Absent(String::new()),
             text: String::new(),
             line: String::new(),
@@ -59,149 +82,92 @@ impl FieldRow {
 
     /// What lies there, and kd's line.
     pub(super) fn shown(mut self, shown: Shown, line: String) -> FieldRow {
-        (self.value, self.text, self.line) = (shown.value, shown.text, line);
+        self.text = shown.text.trim_end().to_string();
+        (self.value, self.line) = (shown.value, line);
         self
     }
 }
 
-impl Row for FieldRow {
-    fn kind(&self) -> &'static str {
-        "field"
-    }
-
-    fn record(&self) -> Record {
-        let absent = |why: &str| Value::Absent(why.into());
-        let bit = |bit: Option<u8>| bit.map_or_else(|| absent("not a bit-field"), Value::from);
-        vec![
-            ("of_type", self.owner.as_str().into()),
-            ("field", self.field.as_str().into()),
-            ("path", self.path.as_str().into()),
-            ("offset", self.offset.into()),
-            (
-                "address",
-                self.address
-                    .map_or_else(|| absent("no address was given"), Value::Addr),
-            ),
-            ("type", self.ty.as_str().into()),
-            (
-                "size_bytes",
-                self.size
-                    .map_or_else(|| absent("the symbols do not say it"), Value::U64),
-            ),
-            ("bit_position", bit(self.bits.map(|(position, _)| position))),
-            ("bit_length", bit(self.bits.map(|(_, length)| length))),
-            ("value", self.value.clone()),
-            ("text", self.text.trim_end().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        self.line.clone()
-    }
-}
-
 /// A value of a type that has no fields: a number, a pointer, an enumeration.
+#[derive(Row)]
+#[row(kind = "typed_value")]
 pub(super) struct ValueRow {
-    /// The number of the element; `None` when there is only one.
-    pub index: Option<u64>,
+    /// The number of the element.
+    #[row(absent = "not an array")]
+    index: Option<u64>,
     /// Where it lies.
-    pub address: Virt,
-    /// kd's spelling.
-    pub ty: String,
+    address: Virt,
+    /// Its type in kd's words.
+    #[row(name = "type")]
+    ty: String,
     /// What lies there.
-    pub shown: Shown,
+    value: Value,
+    /// The same in kd's words.
+    text: String,
+    #[row(skip, line)]
+    line: String,
 }
 
-impl Row for ValueRow {
-    fn kind(&self) -> &'static str {
-        "typed_value"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            (
-                "index",
-                self.index
-                    .map_or_else(|| Value::Absent("not an array".into()), Value::U64),
-            ),
-            ("address", self.address.into()),
-            ("type", self.ty.as_str().into()),
-            ("value", self.shown.value.clone()),
-            ("text", self.shown.text.trim_end().into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        match self.index {
-            Some(index) => format!("[{index}] {}", self.shown.text),
-            None => self.shown.text.clone(),
+impl ValueRow {
+    /// A value at an address; `index` is `None` when there is only one.
+    pub(super) fn new(index: Option<u64>, address: Virt, ty: String, shown: Shown) -> ValueRow {
+        ValueRow {
+            index,
+            address,
+            ty,
+            value: shown.value,
+            text: shown.text.trim_end().to_string(),
+            line: match index {
+                Some(index) => format!("[{index}] {}", shown.text),
+                None => shown.text,
+            },
         }
     }
 }
 
 /// A name of an enumeration.
+#[derive(Row)]
+#[row(kind = "enumerator")]
 pub(super) struct EnumeratorRow<'a> {
     /// The enumeration.
-    pub owner: &'a str,
+    pub of_type: &'a str,
     /// The name.
     pub name: &'a str,
     /// What it stands for.
     pub value: i64,
 }
 
-impl Row for EnumeratorRow<'_> {
-    fn kind(&self) -> &'static str {
-        "enumerator"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("of_type", self.owner.into()),
-            ("name", self.name.into()),
-            ("value", self.value.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for EnumeratorRow<'_> {
+    fn line(&self) -> String {
         format!("   {} = 0n{}", self.name, self.value)
     }
 }
 
 /// A type of a list of types.
+#[derive(Row)]
+#[row(kind = "type")]
 pub(super) struct TypeRow<'a> {
     /// kd's name of the module.
     pub module: &'a str,
     /// The type.
     pub name: &'a str,
-    /// `struct`, `union`, `enum`.
+    /// `struct`, `union` or `enum`.
     pub kind: &'static str,
-    /// In bytes.
-    pub size: u64,
+    /// Its size.
+    pub size_bytes: u64,
     /// How many fields or names it has.
     pub elements: usize,
     /// With the size, as `-v` wants it.
+    #[row(skip)]
     pub verbose: bool,
 }
 
-impl Row for TypeRow<'_> {
-    fn kind(&self) -> &'static str {
-        "type"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("module", self.module.into()),
-            ("name", self.name.into()),
-            ("kind", self.kind.into()),
-            ("size_bytes", self.size.into()),
-            ("elements", self.elements.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for TypeRow<'_> {
+    fn line(&self) -> String {
+        let (module, name) = (self.module, self.name);
         match self.verbose {
-            true => format!("           {:03x} {}!{}", self.size, self.module, self.name),
-            false => format!("          {}!{}", self.module, self.name),
+            true => format!("           {:03x} {module}!{name}", self.size_bytes),
+            false => format!("          {module}!{name}"),
         }
     }
 }

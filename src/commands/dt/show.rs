@@ -6,7 +6,7 @@ use super::find::{Found, What};
 use super::options::{ALL, Options, Word};
 use super::row::{EnumeratorRow, ValueRow};
 use super::spelling;
-use super::value::{Reader, Shown};
+use super::value::Reader;
 use super::walk::Walk;
 use crate::command::{Sink, Value, sink};
 use crate::commands::display::Memory;
@@ -138,7 +138,7 @@ fn enumeration(options: &Options, found: &Found<'_>, e: &Enum, out: &mut dyn Sin
     }
     e.constants.iter().try_for_each(|(name, value)| {
         out.row(&EnumeratorRow {
-            owner: &e.name,
+            of_type: &e.name,
             name,
             value: *value,
         })
@@ -168,12 +168,12 @@ fn values(
     if let (true, Some(count)) = (is_text, count) {
         let ty = Type::Array(Box::new(ty.clone()), count);
         let shown = reader.show(&ty, at);
-        out.row(&ValueRow {
-            index: None,
-            address: at,
-            ty: spelling::short(found.table, &ty),
+        out.row(&ValueRow::new(
+            None,
+            at,
+            spelling::short(found.table, &ty),
             shown,
-        })?;
+        ))?;
         return why(&reader, out);
     }
     for number in 0..count.unwrap_or(1) {
@@ -181,12 +181,8 @@ fn values(
         let address = at + number.wrapping_mul(size);
         let shown = reader.show(ty, address);
         let is_lost = matches!(shown.value, Value::Absent(_));
-        out.row(&ValueRow {
-            index: count.map(|_| number),
-            address,
-            ty: ty_text.clone(),
-            shown: Shown { ..shown },
-        })?;
+        let index = count.map(|_| number);
+        out.row(&ValueRow::new(index, address, ty_text.clone(), shown))?;
         // Nobody wants pages of question marks.
         if is_lost {
             break;

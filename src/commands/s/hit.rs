@@ -1,7 +1,7 @@
 //! A hit as a row: where it lies, and the memory from there on.
 
 use super::request::Kind;
-use crate::command::{Record, Row, Value};
+use crate::command::{KdLine, Record, Row};
 use crate::commands::display;
 use rkd_dump::addr::Virt;
 use rkd_kernel::{Kernel, Module};
@@ -47,7 +47,9 @@ impl<'a> Places<'a> {
     }
 }
 
-/// A hit.
+/// A place where a pattern was found.
+#[derive(Row)]
+#[row(kind = "hit", cells = Found<'a>)]
 pub(super) struct Hit<'a> {
     pub places: &'a Places<'a>,
     pub at: Virt,
@@ -60,50 +62,55 @@ pub(super) struct Hit<'a> {
     pub bare: bool,
 }
 
-impl Row for Hit<'_> {
-    fn kind(&self) -> &'static str {
-        "hit"
-    }
+/// What is told of a hit, apart from its line.
+#[derive(Record)]
+struct Found<'a> {
+    /// Where it is.
+    va: Virt,
+    /// The module that holds it.
+    #[row(absent = "the address lies in no module")]
+    module: Option<&'a str>,
+    /// How far into the module it is.
+    #[row(unit = "bytes", absent = "the address lies in no module")]
+    module_offset: Option<u64>,
+    /// The section that holds it.
+    #[row(absent = "the address lies in no section")]
+    section: Option<String>,
+    /// How far into the section it is.
+    #[row(unit = "bytes", absent = "the address lies in no section")]
+    section_offset: Option<u64>,
+    /// The pattern as it was typed.
+    pattern: &'a str,
+    /// The length of what was found.
+    #[row(unit = "bytes")]
+    length: usize,
+    /// The memory from there on, sixteen bytes at the most.
+    bytes: Vec<u8>,
+}
 
-    fn record(&self) -> Record {
+impl<'a> Hit<'a> {
+    fn cells(&self) -> Found<'a> {
         let kernel = self.places.kernel;
-        let outside = |what: &str| Value::Absent(format!("the address lies in no {what}"));
         let module = kernel.module_at(self.at);
         let section = module.and_then(|module| self.places.section(module, self.at));
+        let (section, section_offset) = section.unzip();
         let mut context = [0; CONTEXT];
         let (there, _) = kernel.space().read_prefix(self.at, &mut context);
-        vec![
-            ("va", self.at.into()),
-            (
-                "module",
-                module.map_or_else(|| outside("module"), |module| module.name.as_str().into()),
-            ),
-            (
-                "module_offset",
-                module.map_or_else(
-                    || outside("module"),
-                    |module| (self.at - module.base).into(),
-                ),
-            ),
-            (
-                "section",
-                section
-                    .as_ref()
-                    .map_or_else(|| outside("section"), |(name, _)| name.as_str().into()),
-            ),
-            (
-                "section_offset",
-                section
-                    .as_ref()
-                    .map_or_else(|| outside("section"), |(_, offset)| (*offset).into()),
-            ),
-            ("pattern", self.pattern.into()),
-            ("length", self.length.into()),
-            ("bytes", context[..there].to_vec().into()),
-        ]
+        Found {
+            va: self.at,
+            module: module.map(|module| module.name.as_str()),
+            module_offset: module.map(|module| self.at - module.base),
+            section,
+            section_offset,
+            pattern: self.pattern,
+            length: self.length,
+            bytes: context[..there].to_vec(),
+        }
     }
+}
 
-    fn text(&self) -> String {
+impl KdLine for Hit<'_> {
+    fn line(&self) -> String {
         if self.bare {
             return format!("0x{}", self.at);
         }

@@ -2,7 +2,7 @@
 
 use super::request::Request;
 use super::{Kept, source};
-use crate::command::{Record, Row, Sink};
+use crate::command::{KdLine, Row, Sink};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -18,6 +18,7 @@ pub(super) fn list(
     kept: &mut Kept,
     out: &mut dyn Sink,
 ) -> Result<Coverage> {
+    out.table(Text::SCHEMA)?;
     strings.find(
         &source(kernel, request)?,
         &request.spans(kernel),
@@ -25,7 +26,7 @@ pub(super) fn list(
         |at, text| {
             kept.keep(Virt(at));
             out.row(&Text {
-                at: Virt(at),
+                va: Virt(at),
                 text,
                 bare: request.bare,
             })
@@ -33,26 +34,24 @@ pub(super) fn list(
     )
 }
 
-struct Text<'a> {
-    at: Virt,
+/// A string of the target.
+#[derive(Row)]
+#[row(kind = "string")]
+pub(super) struct Text<'a> {
+    /// Where it begins.
+    va: Virt,
+    /// Its characters.
     text: &'a str,
+    #[row(skip)]
     bare: bool,
 }
 
-impl Row for Text<'_> {
-    fn kind(&self) -> &'static str {
-        "string"
-    }
-
-    fn record(&self) -> Record {
-        vec![("va", self.at.into()), ("text", self.text.into())]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Text<'_> {
+    fn line(&self) -> String {
         if self.bare {
-            format!("0x{}", self.at)
+            format!("0x{}", self.va)
         } else {
-            format!("{}  \"{}\"", self.at, self.text)
+            format!("{}  \"{}\"", self.va, self.text)
         }
     }
 }

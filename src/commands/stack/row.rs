@@ -1,6 +1,6 @@
 //! A call as a row.
 
-use crate::command::{Record, Row, Value};
+use crate::command::{KdLine, Row};
 use rkd_code::unwind::How;
 use rkd_dump::addr::Virt;
 use rkd_kernel::Kernel;
@@ -55,37 +55,69 @@ pub fn site(kernel: &Kernel, at: Virt) -> String {
 }
 
 /// A call that has not returned.
-pub struct Call<'a> {
-    /// Its number, from 0.
-    pub number: usize,
-    /// The frame.
-    pub frame: &'a Frame,
-    /// What it is called.
-    pub site: String,
-    /// What is shown of it.
-    pub columns: Columns,
+#[derive(Row)]
+#[row(kind = "frame")]
+pub struct Call {
+    /// From 0, the innermost one.
+    number: usize,
+    /// The stack pointer in it.
+    stack: Virt,
+    /// Where it returns to.
+    return_address: Virt,
+    /// Where it stands.
+    address: Virt,
+    /// What that place is called.
+    site: String,
+    /// The first four arguments, as far as they were put on the stack.
+    arguments: [Result<Virt, &'static str>; 4],
+    /// What its caller was found by.
+    #[row(absent = "the caller was not found")]
+    found_by: Option<&'static str>,
+    /// The trap frame, if an exception or an interrupt entered it.
+    #[row(absent = "no exception or interrupt entered it")]
+    trap_frame: Option<Virt>,
+    #[row(skip)]
+    columns: Columns,
 }
 
-impl Call<'_> {
+impl Call {
+    /// The call in a frame, by its number from 0; what its place is called, and what is shown of it.
+    pub fn new(number: usize, frame: &Frame, site: String, columns: Columns) -> Call {
+        Call {
+            number,
+            stack: frame.stack,
+            return_address: frame.ret,
+            address: frame.at,
+            site,
+            arguments: frame
+                .arguments
+                .map(|value| value.map(Virt).ok_or("not in the dump")),
+            found_by: frame.how.map(|how| match how {
+                How::Leaf => "leaf function",
+                How::Unwound => "unwind data",
+                How::Epilogue => "epilogue",
+                How::Code => "code",
+                How::Interrupt(_) => "interrupt",
+            }),
+            trap_frame: frame.trap,
+            columns,
+        }
+    }
+
     fn arguments(&self) -> String {
-        let argument = |value: &Option<u64>| match value {
-            Some(value) => Virt(*value).to_string(),
-            None => "????????`????????".to_string(),
+        let argument = |value: Result<Virt, _>| match value {
+            Ok(value) => value.to_string(),
+            Err(_) => "????????`????????".to_string(),
         };
-        self.frame
-            .arguments
-            .iter()
-            .map(argument)
-            .collect::<Vec<_>>()
-            .join(" ")
+        self.arguments.map(argument).join(" ")
     }
 
     /// The line without the number, as `!analyze` shows it.
     pub fn unnumbered(&self) -> String {
-        let Frame {
-            stack, ret, trap, ..
-        } = self.frame;
-        let trap = trap.map_or(String::new(), |at| format!(" (TrapFrame @ {at})"));
+        let (stack, ret) = (self.stack, self.return_address);
+        let trap = self
+            .trap_frame
+            .map_or(String::new(), |at| format!(" (TrapFrame @ {at})"));
         let site = &self.site;
         match self.columns {
             Columns::Plain => format!("{stack} {ret}     {site}"),
@@ -98,45 +130,8 @@ impl Call<'_> {
     }
 }
 
-impl Row for Call<'_> {
-    fn kind(&self) -> &'static str {
-        "frame"
-    }
-
-    fn record(&self) -> Record {
-        let arguments = self.frame.arguments.iter().map(|value| match value {
-            Some(value) => Value::Addr(Virt(*value)),
-            None => Value::Absent("not in the dump".into()),
-        });
-        vec![
-            ("number", (self.number as u64).into()),
-            ("stack", self.frame.stack.into()),
-            ("return_address", self.frame.ret.into()),
-            ("address", self.frame.at.into()),
-            ("site", self.site.as_str().into()),
-            ("arguments", Value::List(arguments.collect())),
-            (
-                "found_by",
-                match self.frame.how {
-                    Some(How::Leaf) => "leaf function".into(),
-                    Some(How::Unwound) => "unwind data".into(),
-                    Some(How::Epilogue) => "epilogue".into(),
-                    Some(How::Code) => "code".into(),
-                    Some(How::Interrupt(_)) => "interrupt".into(),
-                    None => Value::Absent("the caller was not found".into()),
-                },
-            ),
-            (
-                "trap_frame",
-                match self.frame.trap {
-                    Some(at) => Value::Addr(at),
-                    None => Value::Absent("no exception or interrupt entered it".into()),
-                },
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
+impl KdLine for Call {
+    fn line(&self) -> String {
         format!("{:02x} {}", self.number, self.unnumbered())
     }
 }

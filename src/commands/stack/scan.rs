@@ -2,7 +2,7 @@
 
 use super::row::site;
 use crate::command::sink::check;
-use crate::command::{Record, Row, Sink};
+use crate::command::{KdLine, Row, Sink};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -19,6 +19,7 @@ pub(super) fn run(
     most: usize,
     out: &mut dyn Sink,
 ) -> Result<()> {
+    out.table(Candidate::SCHEMA)?;
     out.text(" # Stack             Value                 Behind the call at (not unwound)")?;
     let (mut shown, mut unproved, mut end) = (0, 0, from);
     for at in (0..LARGEST / 8).map(|n| from + n * 8) {
@@ -39,10 +40,10 @@ pub(super) fn run(
         unproved += usize::from(!is_proved);
         out.row(&Candidate {
             number: shown,
-            at,
-            value,
+            stack: at,
+            address: value,
             site: site(kernel, value),
-            is_proved,
+            is_behind_call: is_proved,
         })?;
         shown += 1;
     }
@@ -57,34 +58,28 @@ pub(super) fn run(
     Ok(())
 }
 
-struct Candidate {
+/// A number on the stack that may be a return address.
+#[derive(Row)]
+#[row(kind = "return_address")]
+pub(super) struct Candidate {
+    /// From 0.
     number: usize,
-    at: Virt,
-    value: Virt,
+    /// Where it lies.
+    stack: Virt,
+    /// The number.
+    address: Virt,
+    /// What the place is called that it points at.
     site: String,
-    is_proved: bool,
+    /// Whether a call is seen to stand before that place.
+    is_behind_call: bool,
 }
 
-impl Row for Candidate {
-    fn kind(&self) -> &'static str {
-        "return_address"
-    }
-
-    fn record(&self) -> Record {
-        vec![
-            ("number", (self.number as u64).into()),
-            ("stack", self.at.into()),
-            ("address", self.value.into()),
-            ("site", self.site.as_str().into()),
-            ("is_behind_call", self.is_proved.into()),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let doubt = if self.is_proved { "" } else { " ?" };
+impl KdLine for Candidate {
+    fn line(&self) -> String {
+        let doubt = if self.is_behind_call { "" } else { " ?" };
         format!(
             "{:02x} {} {}     {}{doubt}",
-            self.number, self.at, self.value, self.site
+            self.number, self.stack, self.address, self.site
         )
     }
 }

@@ -1,22 +1,39 @@
 //! An instruction as a row.
 
-use crate::command::{Record, Row, Value};
-use rkd_code::{Disassembly, Flow, Instruction};
+use crate::command::{KdLine, Row};
+use rkd_code::{Flow, Instruction};
 use rkd_dump::addr::Virt;
 use rkd_kernel::Kernel;
 
 /// An instruction of the target.
+#[derive(Row)]
+#[row(kind = "instruction")]
 pub struct Line {
-    instruction: Disassembly,
-    /// Where it jumps or calls, and what that is called.
-    target: Option<(Virt, Option<String>)>,
-    suffix: &'static str,
+    /// Where it is.
+    address: Virt,
+    /// Its bytes.
+    bytes: Vec<u8>,
+    /// What it does.
+    mnemonic: String,
+    /// What it does it with.
+    operands: String,
+    /// Where it jumps or calls.
+    #[row(absent = "it leads to no fixed place")]
+    target: Option<Virt>,
+    /// What that place is called.
+    #[row(absent = "it leads to no place with a name")]
+    target_name: Option<String>,
+    /// What a number in it means.
+    #[row(absent = "there is nothing to say about it")]
+    comment: Option<String>,
+    #[row(skip)]
+    line: String,
 }
 
 impl Line {
     /// The row for an instruction; `suffix` follows it on kd's line.
     pub fn new(kernel: &Kernel, instruction: Instruction, suffix: &'static str) -> Line {
-        let to = match instruction.flow {
+        let target = match instruction.flow {
             Flow::Jump(to) | Flow::Branch(to) | Flow::Call(to) => Some(to),
             // A call through a slot at a fixed place: where the slot leads now.
             Flow::CallIndirect | Flow::JumpIndirect => instruction
@@ -25,59 +42,27 @@ impl Line {
                 .and_then(|operand| kernel.space().read_virt(Virt(operand.displacement)).ok()),
             Flow::Next | Flow::SystemCall | Flow::Return | Flow::Stop => None,
         };
+        let text = instruction.disassemble(&|at| kernel.code_name(at));
         Line {
-            target: to.map(|to| (to, kernel.nearest(to).map(|near| near.to_string()))),
-            instruction: instruction.disassemble(&|at| kernel.code_name(at)),
-            suffix,
+            line: format!("{}{suffix}", text.line()),
+            address: instruction.address,
+            bytes: instruction.bytes().to_vec(),
+            mnemonic: text.mnemonic,
+            operands: text.operands,
+            target,
+            target_name: target
+                .and_then(|to| kernel.nearest(to))
+                .map(|near| near.to_string()),
+            comment: text.comment,
         }
     }
 }
 
-impl Row for Line {
-    fn kind(&self) -> &'static str {
-        "instruction"
-    }
-
-    fn record(&self) -> Record {
-        let instruction = &self.instruction;
-        let target = self.target.as_ref();
-        vec![
-            ("address", instruction.instruction.address.into()),
-            (
-                "bytes",
-                Value::Bytes(instruction.instruction.bytes().to_vec()),
-            ),
-            ("mnemonic", instruction.mnemonic.as_str().into()),
-            ("operands", instruction.operands.as_str().into()),
-            (
-                "target",
-                match target {
-                    Some((to, _)) => Value::Addr(*to),
-                    None => Value::Absent("it leads to no fixed place".into()),
-                },
-            ),
-            (
-                "target_name",
-                match target {
-                    Some((_, Some(name))) => Value::Str(name.clone()),
-                    _ => Value::Absent("it leads to no place with a name".into()),
-                },
-            ),
-            (
-                "comment",
-                match &instruction.comment {
-                    Some(comment) => Value::Str(comment.clone()),
-                    None => Value::Absent("there is nothing to say about it".into()),
-                },
-            ),
-        ]
-    }
-
-    fn text(&self) -> String {
-        let comment = match &self.instruction.comment {
-            Some(comment) => format!("   ; {comment}"),
-            None => String::new(),
-        };
-        format!("{}{}{comment}", self.instruction.line(), self.suffix)
+impl KdLine for Line {
+    fn line(&self) -> String {
+        match &self.comment {
+            Some(comment) => format!("{}   ; {comment}", self.line),
+            None => self.line.clone(),
+        }
     }
 }
