@@ -68,7 +68,13 @@ pub(super) fn run(world: &World<'_>) -> Result<u8> {
     )?;
     let session = open::session(world, &path)?;
     let mut shell = Shell::new(session, world.screen(), world.interrupts.clone());
-    let played = play(world, &mut shell, scenario.summary, scenario.find, &path);
+    let played = play(
+        world,
+        &mut shell,
+        scenario.summary,
+        scenario.find.text,
+        &path,
+    );
     finish(shell, played)
 }
 

@@ -42,7 +42,9 @@ How sure it is, in a word, and what the word rests on (help names the measured f
   E5  probable                the tag is put into an argument register, and no call was found that takes it
   E6  mention                 it is an operand elsewhere
   E7  no evidence             its bytes stand in the module: shown with -raw only
-A driver that is proven to use the tag but allocates from the other pool is ruled out. Drivers that share a tag are all named.
+What the code says is held against the books: a driver that allocates from the other pool, or in sizes that do not make the blocks,
+is ruled out (unlikely, where not all of its code was read), and a word that a second book confirms is raised (very likely). Drivers
+that share a tag are all named, and so are unloaded ones that left something behind.
 
 -v shows every site; -all reads every module, not only those that hold the bytes of the tag. When nobody is proven, all modules
 are read anyway, and the notes say how many could be: pages of code that the dump lacks are read from the driver's file, if
@@ -72,7 +74,7 @@ Pool tag 'ConT' (0x546e6f43) holds 14499840 bytes of nonpaged pool in 238 alloca
 storport.sys: proven (E1)   \\SystemRoot\\System32\\drivers\\storport.sys
     the tag is the only value that reaches ExAllocatePoolWithTag at 1 site
     the port driver allocates for storage miniports
-  E1: nonpaged pool, 0x60 bytes
+  E1: nonpaged pool
 fffff807`24501024 41b8436f6e54    mov     r8d,546E6F43h             ; 'ConT'
 fffff807`24501034 ff1526100000    call    qword ptr [storport+0x2060 (fffff807`24502060)] ; ExAllocatePoolWithTag
   E3: frees
@@ -127,7 +129,12 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             request.verbose,
         ))?;
     }
-    if answer.suspects.is_empty() {
+    let gone = answer.gone.iter().filter(|gone| gone.is_suspect());
+    let gone: Vec<&Gone> = gone.filter(|_| !answer.is_proven()).collect();
+    for gone in &gone {
+        out.row(&OwnerRow::unloaded(session, answer, gone))?;
+    }
+    if answer.suspects.is_empty() && gone.is_empty() {
         out.row(&OwnerRow::nobody(session, answer))?;
     }
     remarks(answer, &inquiry, known, out)?;
@@ -238,14 +245,8 @@ fn remarks(answer: &Answer, inquiry: &Inquiry, known: &[TagUse], out: &mut dyn S
         Outcome::Unknown => out.note(&format!("no module is seen to allocate under '{tag}'"))?,
         Outcome::Proven | Outcome::Likely => {}
     }
-    if let Some((module, blocks)) = answer.pointed.first() {
-        out.note(&format!(
-            "{blocks} of the {} large blocks of the tag that are in the dump hold pointers into {module}",
-            answer.blocks_seen
-        ))?;
-    }
-    for gone in answer.gone.iter().filter(|gone| gone.is_suspect()) {
-        out.note(&suspicion(gone))?;
+    if let Some(said) = answer.pointers() {
+        out.note(&said)?;
     }
     let may_be_left = answer.question.pool().is_some() || known.is_empty();
     if may_be_left
@@ -271,21 +272,11 @@ fn remarks(answer: &Answer, inquiry: &Inquiry, known: &[TagUse], out: &mut dyn S
 
 /// What speaks for a driver that is not loaded any more.
 pub fn suspicion(gone: &Gone) -> String {
-    let mut why = Vec::new();
-    if gone.blocks > 0 {
-        why.push(format!(
-            "{} blocks of the tag point to where it was",
-            gone.blocks
-        ));
-    }
-    if let Some((path, class, sites)) = &gone.file {
-        why.push(format!(
-            "its file {} allocates under the tag ({class:?}, {} at {sites} of its calls), if that is the build that was loaded",
-            path.display(),
-            class.word()
-        ));
-    }
-    format!("{} was unloaded: {}", gone.driver.name, why.join(", and "))
+    let (name, sure) = (&gone.driver.name, gone.confidence().word());
+    format!(
+        "{name} was unloaded: {} ({sure})",
+        gone.evidence().join(", and ")
+    )
 }
 
 /// Tags in use that a person may have meant: in the other case, backwards, or with other blanks.

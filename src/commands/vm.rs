@@ -84,6 +84,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         if counter.key == "free_system_ptes" {
             failures(&vm, out)?;
         }
+        trouble(&vm, counter.key, out)?;
     }
     commit(&vm, out)?;
     if flags & 1 == 0 {
@@ -242,6 +243,29 @@ fn failures(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What kd says of a pool in trouble. The texts stand in public transcripts of Windows 7 and 8.1: the first behind the maximum of
+/// nonpaged pool; that of paged pool, and that about failed allocations, behind the maximum of paged pool, where their place is
+/// not proven.
+fn trouble(vm: &Vm, key: &str, out: &mut dyn Sink) -> Result<()> {
+    match key {
+        "nonpaged_pool_max_pages" if vm.has_excessive_nonpaged() => {
+            out.text("********** Excessive NonPaged Pool Usage *****")
+        }
+        "paged_pool_max_pages" => {
+            if vm.has_excessive_paged() {
+                out.text("********** Excessive Paged Pool Usage *****")?;
+            }
+            match vm.pool_failures {
+                Some(count) if count > 0 => out.text(&format!(
+                    "\n********** {count} pool allocations have failed **********\n"
+                )),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
 
 fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {

@@ -3,7 +3,9 @@
 use super::host::Host;
 use super::registry::Registry;
 use super::resolver::{Resolver, Shelf};
-use super::{addr, bridge, flow, growth, help, kernel, memory, output, row, search, space, typed};
+use super::{
+    addr, bridge, flow, growth, help, kernel, memory, output, pools, row, search, space, typed,
+};
 use rhai::{Dynamic, Engine, Token};
 use std::sync::Arc;
 
@@ -36,6 +38,7 @@ pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
     memory::register(&mut r, host);
     kernel::register(&mut r, host);
     growth::register(&mut r, host);
+    pools::register(&mut r, host);
     typed::register(&mut r, host);
     search::register(&mut r, host);
     space::register(&mut r, host);

@@ -20,6 +20,7 @@ mod memory;
 mod names;
 mod output;
 mod patterns;
+mod pools;
 mod queue;
 mod registry;
 mod resolver;

@@ -493,7 +493,7 @@ fn every_dump_gets_a_row() {
             .collect::<Vec<_>>()
     };
     assert_eq!(column("dump"), dumps);
-    assert_eq!(column("suspect"), ["", "myfault", ""]);
+    assert_eq!(column("suspects"), ["", "[\"myfault.sys\"]", ""]);
     let errors = column("error");
     assert!(
         errors[0].contains("a.dmp") && errors[1].is_empty() && errors[2].contains("c.dmp"),
@@ -514,7 +514,7 @@ fn every_dump_gets_a_row() {
         .map(|document| document["status"].as_str().unwrap())
         .collect();
     assert_eq!(status, ["error", "ok", "error"]);
-    assert_eq!(documents[1]["rows"][0]["suspect"], "myfault");
+    assert_eq!(documents[1]["rows"][0]["suspects"][0], "myfault.sys");
 }
 
 #[test]
@@ -535,7 +535,7 @@ fn the_demo_ends_by_itself_without_a_terminal() {
         "myfault fffff807`47f515c7\n",
         "$ rkd run pool-leak notmyfault.dmp\n",
         "fffff807`47f515d2 ff15a01a0000    call    qword ptr [myfault+0x3078 (fffff807`47f53078)] ; ExAllocatePoolWithTag\n",
-        "\nmyfault.sys is leaking nonpaged pool (proven): 119 allocations of 40.0 MiB with the tag Leak hold 4.6 GiB",
+        "\nmyfault.sys leaks nonpaged pool, proven: 119 allocations of 40.0 MiB with the tag Leak hold 4.6 GiB",
     ] {
         assert!(shown.contains(part), "{part} is missing in\n{shown}");
     }

@@ -34,3 +34,4 @@ mod terminal;
 mod transcripts;
 mod types;
 mod unwinding;
+mod verdicts;

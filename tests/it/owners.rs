@@ -75,8 +75,9 @@ fn a_tag_database_convicts_where_the_pages_are_gone() {
             "{holds}\n
 scanq.sys: proven (E1)   \\SystemRoot\\System32\\drivers\\scanq.sys
     the tag is the only value that reaches ExAllocatePoolWithTag at 1 site
+    asks for 0x7f0 bytes; the blocks are 2.0 KiB: that fits, with the header and the allocator's rounding
     read from the tag database
-  E1: paged pool, 0x310 bytes
+  E1: paged pool, 0x7f0 bytes
 fffff807`4a001024 41b853636e51    mov     r8d,516E6353h             ; 'ScnQ'
 fffff807`4a001034 ff151e100000    call    qword ptr [scanq+0x2058 (fffff807`4a002058)] ; ExAllocatePoolWithTag
   E3: frees

@@ -7,7 +7,7 @@ use rkd_kernel::{Kernel, Options};
 use rkd_lab::Scenario;
 use rkd_symbols::{ImagePath, builtin_facts};
 
-fn session(case: &Scenario) -> Session {
+pub fn session(case: &Scenario) -> Session {
     let table = builtin_facts().by_version(case.version).unwrap();
     let mut bytes = Vec::new();
     rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
@@ -79,32 +79,36 @@ fn each_case_is_judged_as_it_should_be() {
         (
             "notmyfault",
             "Leak",
-            &["myfault E1 proven owner yes dump"][..],
+            &["myfault E1 proven allocates yes dump"][..],
         ),
         (
             "shared-tag",
             "AcLb",
             &[
-                "acmekey E1 proven shared yes dump",
-                "auricle E1 proven shared yes dump",
+                "acmekey E1 proven allocates yes dump",
+                "auricle E1 proven allocates yes dump",
             ],
         ),
         (
             "wrong-pool",
             "Cfg1",
             &[
-                "touchd E1 proven shared yes dump",
-                "panelcfg E1 ruled out shared no dump",
+                "touchd E1 proven allocates yes dump",
+                "panelcfg E1 ruled out allocates no dump",
             ],
         ),
         (
             "framework-default",
             "Dock",
-            &["DockHub E4 likely owner unknown dump"],
+            &["DockHub E4 very likely framework default yes dump"],
         ),
-        ("agent", "VmBf", &["vmcore E1 proven agent yes dump"]),
+        (
+            "agent",
+            "VmBf",
+            &["vmcore E1 proven allocates for others yes dump"],
+        ),
         ("paged-out", "ScnQ", &["- - unknown - - -"]),
-        ("unloaded", "Prb7", &["- - unknown - - -"]),
+        ("unloaded", "Prb7", &["probe7.sys - likely unloaded - -"]),
     ] {
         let mut session = session(rkd_lab::scenario(case).unwrap());
         assert_eq!(owners(&mut session, tag), expected, "{case}");
@@ -127,7 +131,7 @@ fn the_files_of_drivers_convict_where_the_dump_cannot() {
         match case.name {
             "paged-out" => {
                 let source = folder.path().join("scanq.sys");
-                let wanted = format!("scanq E1 proven owner yes {}", source.display());
+                let wanted = format!("scanq E1 proven allocates yes {}", source.display());
                 assert_eq!(owners(&mut session, tag), [wanted]);
                 assert!(text.contains("mov     r8d,516E6353h"), "{text}");
             }

@@ -36,7 +36,7 @@ pub mod windows;
 pub use body::{Body, Laid};
 pub use files::Kind;
 pub use make::{Crowd, Made, Options, driver_files, make, make_file, snapshot};
-pub use scenarios::{Answer, Scenario};
+pub use scenarios::{Answer, Culprit, Find, Scenario};
 
 /// All scenarios, the easiest first.
 pub fn scenarios() -> &'static [Scenario] {

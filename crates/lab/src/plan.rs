@@ -53,6 +53,38 @@ impl Plan {
         held.is_some_and(|held| held.paged.bytes > held.non_paged.bytes)
     }
 
+    /// What a driver asks for to make the blocks of this tag, in bytes: a small block has a header of sixteen. `None` where the
+    /// blocks differ in size, or where the tag holds nothing.
+    pub fn request(&self, tag: [u8; 4]) -> Option<u32> {
+        const HEADER: u64 = 16;
+        let held = self.tags.iter().find(|held| held.tag == tag)?;
+        let held = match self.is_paged(tag) {
+            true => held.paged,
+            false => held.non_paged,
+        };
+        if held.count == 0 || !held.bytes.is_multiple_of(held.count) {
+            return None;
+        }
+        let block = held.bytes / held.count;
+        let request = if block < 0x1000 {
+            block.saturating_sub(HEADER)
+        } else {
+            block
+        };
+        u32::try_from(request).ok()
+    }
+
+    /// The tag under which an exported function allocates for its callers.
+    pub fn tag_of_allocator(&self, function: &str) -> Option<[u8; 4]> {
+        self.modules
+            .iter()
+            .find_map(|module| match &module.body {
+                Body::Driver(driver) => driver.allocator.filter(|(name, _)| *name == function),
+                _ => None,
+            })
+            .map(|(_, tag)| tag)
+    }
+
     /// The module of this file name.
     pub fn module(&self, name: &str) -> Option<&Module> {
         self.modules.iter().find(|module| module.name == name)

@@ -4,6 +4,7 @@
 mod agent;
 mod framework_default;
 mod healthy;
+mod lockstep;
 mod machine;
 mod notmyfault;
 mod paged_out;
@@ -22,13 +23,39 @@ pub struct Scenario {
     pub title: &'static str,
     /// What is known at the beginning, as a colleague would tell it.
     pub summary: &'static str,
-    /// What there is to find, in a sentence. It gives the case away.
-    pub find: &'static str,
+    /// What there is to find. It gives the case away.
+    pub find: Find,
     /// The questions of the case and their answers.
     pub answers: &'static [Answer],
     /// The Windows that it is made for unless another is asked for.
     pub version: &'static str,
     pub(super) plan: fn() -> Plan,
+}
+
+/// The truth about a case, which a verdict can be held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Find {
+    /// In a sentence.
+    pub text: &'static str,
+    /// What is said of the pools, the larger first: `leak`, `lockstep`, `none` ...
+    pub verdicts: &'static [&'static str],
+    /// How sure it is whose fault it is, in a word; `None` where nobody is to be looked for.
+    pub confidence: Option<&'static str>,
+    /// All who must be named.
+    pub suspects: &'static [Culprit],
+    /// Drivers that use the tag and are innocent.
+    pub acquitted: &'static [&'static str],
+}
+
+/// Somebody who must be named.
+#[derive(Clone, Copy, Debug)]
+pub struct Culprit {
+    /// The file's name.
+    pub name: &'static str,
+    /// `allocates`, `allocates for others`, `framework default` or `unloaded`.
+    pub role: &'static str,
+    /// How sure it is, in a word.
+    pub confidence: &'static str,
 }
 
 /// A question whose answer can be checked.
@@ -68,7 +95,7 @@ impl std::fmt::Debug for Scenario {
 
 /// All scenarios, the easiest first.
 pub(crate) fn all() -> &'static [Scenario] {
-    static ALL: [Scenario; 8] = [
+    static ALL: [Scenario; 9] = [
         notmyfault::SCENARIO,
         healthy::SCENARIO,
         wrong_pool::SCENARIO,
@@ -77,6 +104,7 @@ pub(crate) fn all() -> &'static [Scenario] {
         framework_default::SCENARIO,
         agent::SCENARIO,
         unloaded::SCENARIO,
+        lockstep::SCENARIO,
     ];
     &ALL
 }

@@ -4,7 +4,7 @@ use super::proof;
 use crate::command::{Record, Row, Value};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
-use rkd_kernel::owners::{Answer, Claim, Explains, Origin, Suspect};
+use rkd_kernel::owners::{Answer, Claim, Explains, Gone, Origin, Role, Suspect};
 use rkd_kernel::pool::{Tag, TagUse};
 use rkd_pooltags::Class;
 use rkd_pooltags::api::{Kind, Pool};
@@ -47,6 +47,21 @@ impl OwnerRow {
         }
     }
 
+    /// A driver that was unloaded and may have left what the tag holds.
+    pub fn unloaded(session: &Session, answer: &Answer, gone: &Gone) -> OwnerRow {
+        let mut row = OwnerRow::nobody(session, answer);
+        for (name, value) in &mut row.record {
+            *value = match *name {
+                "module" | "image_name" => gone.driver.name.as_str().into(),
+                "confidence" => gone.confidence().word().into(),
+                "role" => Role::Unloaded.word().into(),
+                "reason" => gone.evidence().join(", and ").into(),
+                _ => continue,
+            };
+        }
+        row.with_text(super::suspicion(gone))
+    }
+
     /// The same row with another text, for lists.
     pub fn with_text(mut self, text: String) -> OwnerRow {
         self.text = text;
@@ -76,7 +91,12 @@ pub fn pool_word(pool: Pool) -> &'static str {
     }
 }
 
-fn text(suspect: &Suspect, proofs: &[Vec<String>], number: usize, verbose: bool) -> String {
+pub(crate) fn text(
+    suspect: &Suspect,
+    proofs: &[Vec<String>],
+    number: usize,
+    verbose: bool,
+) -> String {
     let mut lines = Vec::new();
     if number > 0 {
         lines.push(String::new());
@@ -205,6 +225,10 @@ fn record(
             list(suspect.map_or(&[], |s| s.remarks.as_slice())),
         ),
         ("role", of(suspect.map(|s| text(s.role.word())))),
+        (
+            "shared_with",
+            list(suspect.map_or(&[], |s| s.shared_with.as_slice())),
+        ),
         (
             "explains",
             of(suspect.map(|s| match s.explains {

@@ -1,6 +1,7 @@
 //! Three books are kept of the same pool: the memory manager counts its pages, the tracker counts bytes for each tag, and a
 //! table lists the large blocks. They never agree to the byte, and the difference has reasons.
 
+use super::limits;
 use crate::Kernel;
 use crate::pool::tracker::tracker;
 use crate::pool::{BigTable, TagUse};
@@ -8,14 +9,6 @@ use crate::vm::{Vm, no_counter, vm};
 use rkd_dump::error::Result;
 use rkd_pooltags::api::Pool;
 
-/// A pool that holds more than this part of the memory is abnormal. A healthy Windows keeps a few hundred megabytes in each
-/// pool, some five percent of the memory of a usual machine; paged pool is allowed more, since it gives way.
-const NONPAGED_LIMIT: f64 = 0.10;
-const PAGED_LIMIT: f64 = 0.20;
-/// The same for a dump that does not say how much memory there was.
-const BYTES_LIMIT: u64 = 2 << 30;
-/// Where less than this part of the pages is in the tags, pages are partly used.
-const WELL_USED: f64 = 0.85;
 const PAGE: u64 = 0x1000;
 
 /// What the three books say of one pool, in bytes.
@@ -31,6 +24,8 @@ pub struct PoolBooks {
     pub large: Result<u64>,
     /// The part of the memory that the pool is, 0 to 1.
     pub share: Option<f64>,
+    /// Whether it is nearly as large as it may be, which `!vm` calls excessive.
+    pub excessive: bool,
 }
 
 impl PoolBooks {
@@ -42,17 +37,18 @@ impl PoolBooks {
     /// Above which part of the memory it is abnormal.
     pub fn limit(&self) -> f64 {
         match self.pool {
-            Pool::Nonpaged => NONPAGED_LIMIT,
-            Pool::Paged => PAGED_LIMIT,
+            Pool::Nonpaged => limits::NONPAGED_SHARE,
+            Pool::Paged => limits::PAGED_SHARE,
         }
     }
 
     /// Whether it is larger than any healthy machine's.
     pub fn is_abnormal(&self) -> bool {
-        match self.share {
-            Some(share) => share > self.limit(),
-            None => self.size() > BYTES_LIMIT,
-        }
+        self.excessive
+            || match self.share {
+                Some(share) => share > self.limit(),
+                None => self.size() > limits::POOL_BYTES,
+            }
     }
 
     /// Why the books differ, in sentences; empty where they agree as well as they can.
@@ -72,7 +68,7 @@ impl PoolBooks {
             Ok(pages) => {
                 let free = pages - self.tags;
                 let used = self.tags as f64 / *pages as f64;
-                if used < WELL_USED {
+                if used < limits::WELL_USED {
                     said.push(format!(
                         "{} of {name} pool are in no tag: pages that are partly used, headers, and blocks kept for the next \
                          allocation; special pool takes a page for each block",
@@ -101,6 +97,8 @@ pub struct Books {
     pub tags: Vec<TagUse>,
     /// Bytes of memory of the machine.
     pub memory: Option<u64>,
+    /// How often pool could not be allocated; `None` where the symbols do not name the counter.
+    pub failures: Option<u64>,
     /// What the reading of the books had to say.
     pub notes: Vec<String>,
 }
@@ -141,6 +139,10 @@ impl Books {
                     .ok()
                     .zip(memory.filter(|pages| *pages > 0))
                     .map(|(bytes, pages)| *bytes as f64 / (pages.saturating_mul(PAGE)) as f64),
+                excessive: vm.as_ref().is_ok_and(|vm| match pool {
+                    Pool::Nonpaged => vm.has_excessive_nonpaged(),
+                    Pool::Paged => vm.has_excessive_paged(),
+                }),
                 pages: bytes,
                 tags: tags.fold(0, u64::saturating_add),
                 large: large.clone().map(|(nonpaged, paged)| match pool {
@@ -153,6 +155,7 @@ impl Books {
             pools: [pool(Pool::Nonpaged), pool(Pool::Paged)],
             tags: tracker.tags,
             memory: memory.map(|pages| pages.saturating_mul(PAGE)),
+            failures: vm.as_ref().ok().and_then(|vm| vm.pool_failures),
             notes,
         })
     }
@@ -240,6 +243,7 @@ mod tests {
             tags,
             large: Ok(large),
             share,
+            excessive: false,
         }
     }
 

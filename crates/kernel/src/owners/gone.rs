@@ -1,10 +1,14 @@
 //! Drivers that were unloaded: their code is gone, but what they allocated and did not free is still there.
 
+use super::blocks::{self, Blocks, Sizes};
+use super::suspect::Confidence;
 use crate::pool::{BigTable, Tag};
 use crate::{Kernel, Module, Unloaded};
 use rkd_dump::addr::{PAGE_SIZE, Virt};
+use rkd_pooltags::api::Pool;
 use rkd_pooltags::{Class, TagImage};
 use rkd_symbols::ImagePath;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +33,35 @@ impl Gone {
     pub fn is_suspect(&self) -> bool {
         self.blocks > 0 || self.file.is_some()
     }
+
+    /// How sure it is that it left the blocks behind: neither pointers nor a file of its name convict it alone.
+    pub fn confidence(&self) -> Confidence {
+        match (self.blocks > 0, &self.file) {
+            (true, Some(_)) => Confidence::VeryLikely,
+            (true, None) => Confidence::Likely,
+            (false, Some(_)) => Confidence::Probable,
+            (false, None) => Confidence::NoEvidence,
+        }
+    }
+
+    /// What speaks for it, a sentence each.
+    pub fn evidence(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        if self.blocks > 0 {
+            why.push(format!(
+                "{} blocks of the tag point to where it was",
+                self.blocks
+            ));
+        }
+        if let Some((path, class, sites)) = &self.file {
+            why.push(format!(
+                "its file {} allocates under the tag ({class:?}, {} at {sites} of its calls), if that is the build that was loaded",
+                path.display(),
+                class.word()
+            ));
+        }
+        why
+    }
 }
 
 /// What the blocks of a tag point to.
@@ -36,6 +69,10 @@ impl Gone {
 pub(super) struct Contents {
     /// Blocks whose first page is in the dump.
     pub seen: usize,
+    /// Large blocks by their size, those of the asked pool only.
+    pub large: Option<Sizes>,
+    /// Headers of small blocks in that pool.
+    pub small: Option<Sizes>,
     /// Loaded modules that are pointed into, and from how many blocks.
     pub modules: Vec<(usize, usize)>,
     /// The same for unloaded drivers, by their number.
@@ -43,25 +80,37 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Looks at the beginning of every large block of the tag that is in the dump.
-    pub(super) fn of(kernel: &Kernel, tag: Tag, stop: &Arc<AtomicBool>) -> Contents {
+    /// Looks at the beginning of every large block of the tag that is in the dump, and at the sizes of all that are in `pool`.
+    pub(super) fn of(
+        kernel: &Kernel,
+        tag: Tag,
+        pool: Option<&Blocks>,
+        stop: &Arc<AtomicBool>,
+    ) -> Contents {
         let mut contents = Contents::default();
         let Ok(table) = BigTable::of(kernel) else {
             return contents;
         };
         let same = |other: Tag| other.without_protection() == tag.without_protection();
-        let mut looked = 0;
+        let (mut looked, mut sizes, mut all) = (0, BTreeMap::new(), Vec::new());
         for batch in table.batches(kernel) {
             if stop.load(Ordering::Relaxed) {
-                break;
+                return contents;
             }
             for block in batch.blocks.iter().filter(|block| same(block.tag)) {
                 looked += 1;
-                if looked > MOST_BLOCKS {
-                    return contents;
+                if looked <= MOST_BLOCKS {
+                    contents.look(kernel, block.va, block.bytes);
                 }
-                contents.look(kernel, block.va, block.bytes);
+                if pool.is_some_and(|held| block.is_paged() == (held.pool == Pool::Paged)) {
+                    *sizes.entry(block.bytes).or_default() += 1;
+                }
             }
+            all.extend(batch.blocks);
+        }
+        contents.large = Sizes::of(&sizes);
+        if let Some(held) = pool.filter(|held| held.average() < PAGE_SIZE) {
+            contents.small = blocks::small(kernel, tag, held.pool, &all, stop).unwrap_or_default();
         }
         contents
     }

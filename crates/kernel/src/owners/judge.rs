@@ -2,16 +2,18 @@
 
 use super::account::plural;
 use super::agents::Importers;
+use super::blocks::Blocks;
+use super::fit::{self, Fit};
 use super::framework::Framework;
 use super::gate::Hit;
 use super::gone::{Contents, Gone, gone};
 use super::mentions;
-use super::readings::{Reading, Readings};
-use super::suspect::{Claim, Explains, Instruction, LONGEST, Role, Suspect};
+use super::readings::{Origin, Reading, Readings};
+use super::suspect::{Claim, Confidence, Explains, Instruction, LONGEST, Role, Suspect};
 use super::{Question, Search};
-use crate::pool::{Tag, TagUse};
+use crate::pool::Tag;
 use crate::{Kernel, Module};
-use rkd_pooltags::api::Pool;
+use rkd_pooltags::api::{Kind, Pool};
 use rkd_pooltags::{Class, Report, Site};
 
 /// The tag under which Windows files what is allocated without one.
@@ -35,6 +37,8 @@ pub enum Outcome {
 pub struct Answer {
     /// What was asked.
     pub question: Question,
+    /// What the books say of the tag's blocks; `None` where it holds nothing, or the dump does not say what.
+    pub blocks: Option<Blocks>,
     /// The suspects, the strongest first.
     pub suspects: Vec<Suspect>,
     /// Drivers that were unloaded, those for which something speaks first.
@@ -56,10 +60,19 @@ impl Answer {
         self.suspects.iter().filter(|suspect| suspect.is_proven())
     }
 
+    /// Where the contents of the blocks point to most, in a sentence; `None` where they point into no module.
+    pub fn pointers(&self) -> Option<String> {
+        let (module, blocks) = self.pointed.first()?;
+        Some(format!(
+            "{blocks} of the {} large blocks of the tag that are in the dump hold pointers into {module}",
+            self.blocks_seen
+        ))
+    }
+
     /// What it comes to.
     pub fn outcome(&self) -> Outcome {
         let proven = self.proven().count();
-        let likely = |s: &Suspect| s.explains != Explains::No && s.class <= Class::E5;
+        let likely = |s: &Suspect| s.confidence.is_suspect();
         match proven {
             1 => Outcome::Proven,
             0 if self.suspects.iter().any(likely) => Outcome::Likely,
@@ -80,20 +93,6 @@ impl Question {
             _ => Some(Pool::Paged),
         }
     }
-
-    /// Bytes of one allocation in that pool, if all may be of one size.
-    pub fn each(&self) -> Option<u64> {
-        let TagUse {
-            nonpaged, paged, ..
-        } = self.held?;
-        let held = if self.pool()? == Pool::Paged {
-            paged
-        } else {
-            nonpaged
-        };
-        let count = held.outstanding();
-        (count > 0 && held.bytes.is_multiple_of(count)).then(|| held.bytes / count)
-    }
 }
 
 pub(super) fn is_untagged(question: &Question) -> bool {
@@ -109,12 +108,23 @@ pub(super) fn judge(
     search: &Search,
     closely: bool,
 ) -> Answer {
+    let mut blocks = Blocks::of(question);
+    let contents =
+        closely.then(|| Contents::of(kernel, question.tag, blocks.as_ref(), &search.stop));
+    if let (Some(blocks), Some(contents)) = (&mut blocks, &contents) {
+        blocks.large = contents.large;
+        blocks.small = contents.small;
+    }
     let mut suspects = Vec::new();
     for (index, reading) in readings.all() {
         let Some(module) = kernel.modules().get(index) else {
             continue;
         };
-        let proven = of_code(kernel, module, reading, question);
+        let is_whole = readings
+            .presence(kernel, index)
+            .is_some_and(|p| p.missing == 0)
+            || reading.origin != Origin::Dump;
+        let proven = of_code(kernel, module, reading, is_whole, question, blocks.as_ref());
         let suspect = proven.or_else(|| {
             let own: Vec<&Hit> = hits.iter().copied().filter(|h| h.module == index).collect();
             let tag = question.tag.to_u32();
@@ -127,13 +137,14 @@ pub(super) fn judge(
     suspects.sort_by_cached_key(Suspect::rank);
     let mut answer = Answer {
         question: *question,
+        blocks,
         suspects,
         gone: Vec::new(),
         blocks_seen: 0,
         pointed: Vec::new(),
     };
-    if closely {
-        look_closer(kernel, readings, search, &mut answer);
+    if let Some(contents) = contents {
+        look_closer(kernel, readings, search, &contents, &mut answer);
     }
     answer
 }
@@ -143,7 +154,9 @@ fn of_code(
     kernel: &Kernel,
     module: &Module,
     reading: &Reading,
+    is_whole: bool,
     question: &Question,
+    blocks: Option<&Blocks>,
 ) -> Option<Suspect> {
     let report = reading.report.as_ref().ok()?;
     let mut claims: Vec<Claim> = report
@@ -160,18 +173,20 @@ fn of_code(
     if claims.is_empty() && framework.is_none() {
         return None;
     }
-    if claims.is_empty()
-        && let Some(call) = framework.and_then(|f| f.call_rva)
-    {
-        let create = report.sites.iter().find(|site| site.call_rva == call);
-        claims.extend(create.map(|site| claim(kernel, module, reading, site, Class::E4)));
+    let is_default = claims.is_empty();
+    if let (true, Some(framework)) = (is_default, framework) {
+        // The call that leaves the tag to the framework, and those that take what was left to it.
+        let left = report.sites.iter().filter(|site| {
+            framework.call_rva == Some(site.call_rva)
+                || site.kind == Kind::Framework && site.tag == Some(0)
+        });
+        claims.extend(left.map(|site| claim(kernel, module, reading, site, Class::E4)));
     }
-    let pool = question.pool();
     claims.sort_by_key(|claim| {
         let frees = !claim.site.kind.allocates();
         (
             frees,
-            explains(&claim.site, pool),
+            fit::of_site(claim, blocks),
             claim.class,
             claim.site.call_rva,
         )
@@ -182,20 +197,33 @@ fn of_code(
         .min()
         .unwrap_or(Class::E4);
     let allocating: Vec<&Claim> = claims.iter().filter(|c| c.site.kind.allocates()).collect();
-    let explained = allocating
-        .iter()
-        .map(|claim| explains(&claim.site, pool))
-        .min()
-        .unwrap_or(Explains::Unknown);
+    let fit = fit::of_sites(&allocating, blocks);
     let exported = exported(&claims);
     let is_agent = !exported.is_empty() || super::agents::service(&module.name).is_some();
-    let (reason, remarks) = reasons(report, &claims, class, framework, question, explained);
+    let other_pool = |claim: &&Claim| {
+        let pool = claim.site.pool_kind.zip(blocks.map(|blocks| blocks.pool));
+        pool.is_some_and(|(own, held)| own != held)
+    };
+    let rules_out =
+        is_whole && report.unresolved().next().is_none() || allocating.iter().all(other_pool);
+    let confidence = match fit.explains {
+        Explains::No if rules_out => Confidence::RuledOut,
+        Explains::No if class <= Class::E2 => Confidence::Unlikely,
+        _ => Confidence::of(class, fit.agrees),
+    };
+    let (reason, remarks) = reasons(report, &claims, class, framework, question, &fit);
     Some(Suspect {
         module: module.clone(),
         arch: report.machine,
         class,
-        explains: explained,
-        role: if is_agent { Role::Agent } else { Role::Owner },
+        confidence,
+        explains: fit.explains,
+        role: match (is_agent, is_default) {
+            (true, _) => Role::ForOthers,
+            (false, true) => Role::FrameworkDefault,
+            (false, false) => Role::Allocates,
+        },
+        shared_with: Vec::new(),
         claims,
         reason,
         remarks,
@@ -244,14 +272,6 @@ fn claim(kernel: &Kernel, module: &Module, reading: &Reading, site: &Site, class
     }
 }
 
-fn explains(site: &Site, pool: Option<Pool>) -> Explains {
-    match (site.pool_kind, pool) {
-        (Some(own), Some(pool)) if own == pool => Explains::Yes,
-        (Some(_), Some(_)) => Explains::No,
-        _ => Explains::Unknown,
-    }
-}
-
 /// Why the word is what it is, and what else must be known.
 fn reasons(
     report: &Report,
@@ -259,7 +279,7 @@ fn reasons(
     class: Class,
     framework: Option<&Framework>,
     question: &Question,
-    explained: Explains,
+    fit: &Fit,
 ) -> (String, Vec<String>) {
     let mut remarks = Vec::new();
     let of_class: Vec<&Claim> = claims.iter().filter(|claim| claim.class == class).collect();
@@ -290,28 +310,8 @@ fn reasons(
         (Class::E4, None) => format!("the tag can reach {apis} at {sites}: {note}"),
         _ => note.clone(),
     };
-    if let (Class::E1 | Class::E2, Some(pool)) = (class, question.pool()) {
-        let (name, other) = match pool {
-            Pool::Nonpaged => ("nonpaged", "paged"),
-            Pool::Paged => ("paged", "nonpaged"),
-        };
-        match explained {
-            Explains::Yes => {}
-            Explains::Unknown => remarks.push(format!(
-                "which pool it allocates from is decided at run time; the tag holds {name} pool"
-            )),
-            Explains::No => remarks.push(format!(
-                "all its sites allocate {other} pool, and what the tag holds is {name} pool: it cannot have filled it"
-            )),
-        }
-    }
-    let size = |claim: &&Claim| claim.site.size.is_some() && claim.site.size == question.each();
-    if let Some(claim) = claims.iter().find(size)
-        && let Some(size) = claim.site.size
-    {
-        remarks.push(format!(
-            "it asks for {size:#x} bytes, which is what each allocation has"
-        ));
+    if class <= Class::E4 {
+        remarks.extend(fit.said.iter().cloned());
     }
     if claims.iter().any(|claim| claim.site.is_protected()) {
         remarks.push("bit 31 of the tag is set: it must be freed with the same tag".to_owned());
@@ -363,26 +363,28 @@ fn share(suspects: &mut [Suspect]) {
         return;
     }
     for suspect in suspects.iter_mut().filter(|s| s.class <= Class::E2) {
-        let others: Vec<&str> = names
-            .iter()
-            .map(String::as_str)
-            .filter(|name| *name != suspect.module.image_name)
-            .collect();
+        suspect.shared_with = names.clone();
+        suspect
+            .shared_with
+            .retain(|name| *name != suspect.module.image_name);
         suspect.remarks.push(format!(
             "{} proven to use the tag, too: it is a library's, or drivers share it",
-            match others.as_slice() {
+            match suspect.shared_with.as_slice() {
                 [one] => format!("{one} is"),
                 many => format!("{} are", many.join(", ")),
             }
         ));
-        if suspect.role == Role::Owner {
-            suspect.role = Role::Shared;
-        }
     }
 }
 
 /// What takes a search of its own: importers of agents, contents of blocks, unloaded drivers.
-fn look_closer(kernel: &Kernel, readings: &Readings, search: &Search, answer: &mut Answer) {
+fn look_closer(
+    kernel: &Kernel,
+    readings: &Readings,
+    search: &Search,
+    contents: &Contents,
+    answer: &mut Answer,
+) {
     for suspect in answer
         .suspects
         .iter_mut()
@@ -402,7 +404,6 @@ fn look_closer(kernel: &Kernel, readings: &Readings, search: &Search, answer: &m
         suspect.importers.modules.dedup();
     }
     let tag = answer.question.tag;
-    let contents = Contents::of(kernel, tag, &search.stop);
     answer.blocks_seen = contents.seen;
     let name = |index: usize| kernel.modules().get(index).map(|m| m.name.clone());
     answer.pointed = contents
@@ -413,5 +414,18 @@ fn look_closer(kernel: &Kernel, readings: &Readings, search: &Search, answer: &m
     answer
         .pointed
         .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    answer.gone = gone(kernel, readings.images(), tag, &contents, &search.stop);
+    // What the blocks point to is a second witness for a driver that is not proven.
+    for suspect in &mut answer.suspects {
+        let pointing = answer
+            .pointed
+            .iter()
+            .find(|(name, _)| *name == suspect.module.name);
+        if let (Confidence::Likely, Some((_, blocks))) = (suspect.confidence, pointing) {
+            suspect.confidence = Confidence::VeryLikely;
+            suspect
+                .remarks
+                .push(format!("{blocks} blocks of the tag hold pointers into it"));
+        }
+    }
+    answer.gone = gone(kernel, readings.images(), tag, contents, &search.stop);
 }

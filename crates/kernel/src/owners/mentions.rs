@@ -7,7 +7,7 @@ use super::account::plural;
 use super::agents::Importers;
 use super::gate::Hit;
 use super::readings::{Origin, Reading};
-use super::suspect::{Claim, Explains, Instruction, LONGEST, Role, Suspect};
+use super::suspect::{Claim, Confidence, Explains, Instruction, LONGEST, Role, Suspect};
 use crate::{Kernel, Module};
 use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic, OpKind, Register};
 use rkd_pooltags::{Class, Machine, Site, TagImage, Verdict, api::Kind};
@@ -52,8 +52,10 @@ pub(super) fn suspect(
         module: module.clone(),
         arch: image.machine,
         class,
+        confidence: Confidence::of(class, false),
         explains: Explains::Unknown,
-        role: Role::Owner,
+        role: Role::Allocates,
+        shared_with: Vec::new(),
         claims,
         reason,
         remarks: Vec::new(),

@@ -12,6 +12,8 @@
 //! | `exports` | the names of imported functions, whose names are gone |
 //! | `gate` | which modules hold the bytes of a tag at all |
 //! | `suspect` | a driver and what speaks for and against it |
+//! | `blocks` | how many blocks the tag has and how large they are, by all books |
+//! | `fit` | whether a driver's sites make such blocks |
 //! | `judge` | all of that for one tag |
 //! | `mentions` | tags in code and data that reach no call |
 //! | `framework` | the tag that the driver framework gives to a driver without one |
@@ -21,7 +23,9 @@
 
 mod account;
 mod agents;
+mod blocks;
 mod exports;
+mod fit;
 mod framework;
 mod gate;
 mod gone;
@@ -33,12 +37,13 @@ mod suspect;
 
 pub use account::Account;
 pub use agents::{Importers, service};
+pub use blocks::{Blocks, Sizes};
 pub use framework::{Framework, default_tag};
 pub use gone::Gone;
 pub use judge::{Answer, Outcome};
 pub use presence::Presence;
 pub use readings::{Origin, Reading, Readings};
-pub use suspect::{Claim, Explains, Instruction, Role, Suspect};
+pub use suspect::{Claim, Confidence, Explains, Instruction, Role, Suspect};
 
 use crate::Kernel;
 use crate::pool::{Tag, TagUse};

@@ -22,24 +22,94 @@ pub enum Explains {
 }
 
 /// What part a driver plays.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It allocates for itself.
-    Owner,
-    /// Other modules are proven to use the same tag: a static library's, or one that drivers share.
-    Shared,
+    Allocates,
     /// It allocates for others: by the nature of the module, or through functions that it exports.
-    Agent,
+    ForOthers,
+    /// It names no tag, and the driver framework allocates for it under one made of its service's name.
+    FrameworkDefault,
+    /// It was unloaded, and what it allocated is still there.
+    Unloaded,
 }
 
 impl Role {
     /// The word for it.
-    pub fn word(&self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
-            Role::Owner => "owner",
-            Role::Shared => "shared",
-            Role::Agent => "agent",
+            Role::Allocates => "allocates",
+            Role::ForOthers => "allocates for others",
+            Role::FrameworkDefault => "framework default",
+            Role::Unloaded => "unloaded",
         }
+    }
+}
+
+/// How sure it is that a driver allocated what a tag holds: what its code proves, weighed against the books. The surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// The tag is the only value that reaches an interface which allocates ([`Class::E1`]).
+    Proven,
+    /// The same through functions of the driver, or as one of several values ([`Class::E2`]).
+    ProvenByWrapper,
+    /// Likely by the code or by what blocks point to, and a second book agrees.
+    VeryLikely,
+    /// It depends on a variable, is the framework's default ([`Class::E4`]), or blocks of the tag point into the driver.
+    Likely,
+    /// The tag is put into an argument register, and no call was found that takes it ([`Class::E5`]).
+    Probable,
+    /// It only frees or maps under the tag ([`Class::E3`]).
+    Uses,
+    /// The tag is an operand of its code ([`Class::E6`]).
+    Mention,
+    /// The bytes of the tag stand in it ([`Class::E7`]).
+    NoEvidence,
+    /// It is proven to use the tag, but its sizes do not make the blocks; not all of its code could be read.
+    Unlikely,
+    /// It uses the tag, but allocates from the other pool or in other sizes.
+    RuledOut,
+}
+
+impl Confidence {
+    /// What the code alone says, and one step more where the books agree with it.
+    pub(super) fn of(class: Class, agrees: bool) -> Confidence {
+        match (class, agrees) {
+            (Class::E1, _) => Confidence::Proven,
+            (Class::E2, _) => Confidence::ProvenByWrapper,
+            (Class::E4, true) => Confidence::VeryLikely,
+            (Class::E4, false) | (Class::E5, true) => Confidence::Likely,
+            (Class::E5, false) => Confidence::Probable,
+            (Class::E3, _) => Confidence::Uses,
+            (Class::E6, _) => Confidence::Mention,
+            (Class::E7, _) => Confidence::NoEvidence,
+        }
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Confidence::Proven => "proven",
+            Confidence::ProvenByWrapper => "proven (via wrapper)",
+            Confidence::VeryLikely => "very likely",
+            Confidence::Likely => "likely",
+            Confidence::Probable => "probable",
+            Confidence::Uses => "uses",
+            Confidence::Mention => "mention",
+            Confidence::NoEvidence => "no evidence",
+            Confidence::Unlikely => "unlikely",
+            Confidence::RuledOut => "ruled out",
+        }
+    }
+
+    /// Whether the code proves it, and nothing speaks against it.
+    pub fn is_proven(self) -> bool {
+        self <= Confidence::ProvenByWrapper
+    }
+
+    /// Whether a driver of which this is said must be named.
+    pub fn is_suspect(self) -> bool {
+        self <= Confidence::Uses
     }
 }
 
@@ -76,10 +146,14 @@ pub struct Suspect {
     pub arch: Machine,
     /// The strongest class of its claims.
     pub class: Class,
+    /// How sure it is that it allocated what the tag holds.
+    pub confidence: Confidence,
     /// Whether it can be what filled the pool.
     pub explains: Explains,
     /// Its part.
     pub role: Role,
+    /// Other modules that are proven to use the same tag: a static library's, or one that drivers share.
+    pub shared_with: Vec<String>,
     /// Sites, those that explain the pool first, then by strength.
     pub claims: Vec<Claim>,
     /// Why the word is what it is.
@@ -97,15 +171,12 @@ pub struct Suspect {
 impl Suspect {
     /// Whether the code proves that it allocates under the tag, and nothing speaks against it.
     pub fn is_proven(&self) -> bool {
-        self.class <= Class::E2 && self.explains != Explains::No
+        self.confidence.is_proven()
     }
 
-    /// How sure it is: the word of the class, unless the pool rules the driver out.
+    /// How sure it is, in a word.
     pub fn word(&self) -> &'static str {
-        match self.explains {
-            Explains::No => "ruled out",
-            _ => self.class.word(),
-        }
+        self.confidence.word()
     }
 
     /// The pool that all its claims allocate from, if it is one.

@@ -358,6 +358,9 @@ pub(super) const STACK_PTE_FAILURES: &[Place] = &[
 /// How often a kernel stack could not grow.
 pub(super) const STACK_GROWTH_FAILURES: &[Place] = &[State("SystemPtes.StackGrowthFailures")];
 
+/// How often pool could not be allocated. The built-in facts leave the variable out; nt's PDB has it.
+pub(super) const POOL_FAILURES: &[Place] = &[Variable32("ExPoolFailures")];
+
 fn has_slabs(view: &View) -> bool {
     view.keeps(Vp("SlabAllocatorPages"))
 }

@@ -48,6 +48,8 @@ pub struct Vm {
     pub stack_pte_failures: Option<u64>,
     /// How often a kernel stack could not grow.
     pub stack_growth_failures: Option<u64>,
+    /// How often pool could not be allocated; `None` where the symbols do not name the counter.
+    pub pool_failures: Option<u64>,
     /// The processes, by commit charge, the largest first.
     pub processes: Vec<Process>,
     /// The sum of the processes' commit charges.
@@ -80,6 +82,25 @@ impl Vm {
             }
         }
         Ok(sum)
+    }
+
+    /// Whether so much nonpaged pool is in use that kd calls it excessive: more than four fifths of what there may be. Public
+    /// transcripts show the line where the use is above the maximum, and none where it is far below; where between them kd begins
+    /// is not proven.
+    pub fn has_excessive_nonpaged(&self) -> bool {
+        let pages = |key: &str| self.counter(key)?.pages.clone().ok();
+        let nx = pages("nonpaged_pool_nx_pages").unwrap_or(0);
+        let used = pages("nonpaged_pool_pages").map(|pages| pages.saturating_add(nx));
+        used.zip(pages("nonpaged_pool_max_pages"))
+            .is_some_and(|(used, most)| most > 0 && used > most / 5 * 4)
+    }
+
+    /// The same for paged pool: more than 95 % of what there may be, which no transcript proves.
+    pub fn has_excessive_paged(&self) -> bool {
+        let pages = |key: &str| self.counter(key)?.pages.clone().ok();
+        pages("paged_pool_pages")
+            .zip(pages("paged_pool_max_pages"))
+            .is_some_and(|(used, most)| most > 0 && used > most / 100 * 95)
     }
 
     /// The counter of that key.
@@ -148,6 +169,7 @@ pub fn vm(kernel: &Kernel) -> Result<Vm> {
         stack_growth_failures: view
             .first(lines::STACK_GROWTH_FAILURES)
             .and_then(Result::ok),
+        pool_failures: view.first(lines::POOL_FAILURES).and_then(Result::ok),
         processes: listed,
         private,
         committed: required(lines::COMMITTED),

@@ -1,7 +1,7 @@
 //! One driver allocates for others: the tag names the agent, not the culprit.
 
 use super::machine::{self, Leak};
-use super::{Answer, Scenario};
+use super::{Answer, Culprit, Find, Scenario};
 use crate::plan::{Driver, Plan, Pool};
 
 const TAG: [u8; 4] = *b"VmBf";
@@ -11,8 +11,18 @@ pub(super) const SCENARIO: Scenario = Scenario {
     title: "The one who only delivers",
     summary: "A video wall runs out of memory. All of it stands under VmBf, and that tag is vmcore.sys's, whose makers say that their \
               driver allocates nothing by itself. Who else has to be asked?",
-    find: "vmcore.sys exports VmcAllocateBuffer, which allocates under VmBf for whoever calls it: vmwall.sys and vmcap.sys import it. \
+    find: Find {
+        text: "vmcore.sys exports VmcAllocateBuffer, which allocates under VmBf for whoever calls it: vmwall.sys and vmcap.sys import it. \
            One of the two asks and does not give back.",
+        verdicts: &["leak"],
+        confidence: Some("proven"),
+        suspects: &[Culprit {
+            name: "vmcore.sys",
+            role: "allocates for others",
+            confidence: "proven",
+        }],
+        acquitted: &[],
+    },
     answers: &[
         Answer {
             question: "Through which exported function is it allocated?",

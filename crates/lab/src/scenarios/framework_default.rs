@@ -1,7 +1,7 @@
 //! A framework driver that names no tag: no code holds the four letters, the framework made them of the service's name.
 
 use super::machine::{self, Leak};
-use super::{Answer, Scenario};
+use super::{Answer, Culprit, Find, Scenario};
 use crate::plan::{Driver, Plan, Pool, Style};
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -9,8 +9,18 @@ pub(super) const SCENARIO: Scenario = Scenario {
     title: "A tag that stands in no code",
     summary: "A laptop's nonpaged pool grows whenever its dock is plugged in. The tag is Dock, no list knows it, and a search finds it \
               in no driver at all. Whose is it?",
-    find: "dockhub.sys is bound to the driver framework and names no pool tag, so the framework allocates for it under the first four \
+    find: Find {
+        text: "dockhub.sys is bound to the driver framework and names no pool tag, so the framework allocates for it under the first four \
            characters of its service's name, DockHub: WDF_DRIVER_GLOBALS says so.",
+        verdicts: &["leak"],
+        confidence: Some("very likely"),
+        suspects: &[Culprit {
+            name: "DockHub.sys",
+            role: "framework default",
+            confidence: "very likely",
+        }],
+        acquitted: &[],
+    },
     answers: &[
         Answer {
             question: "What is the service called of whose name the framework made the tag?",
@@ -24,7 +34,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
         },
         Answer {
             question: "How sure is that, in a word?",
-            answer: "likely",
+            answer: "very likely",
             command: "!leak",
         },
     ],

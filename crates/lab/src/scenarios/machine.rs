@@ -44,6 +44,12 @@ pub(super) struct Leak {
 /// The machine after it has happened.
 pub(super) fn leaking(leak: &Leak) -> Plan {
     let mut plan = healthy();
+    self::leak(&mut plan, leak);
+    plan
+}
+
+/// Lets it happen. What the tag held before is forgotten.
+pub(super) fn leak(plan: &mut Plan, leak: &Leak) {
     let held = Use {
         count: leak.count,
         bytes: leak.count * leak.each,
@@ -69,8 +75,7 @@ pub(super) fn leaking(leak: &Leak) -> Plan {
         });
         plan.blocks.splice(0..0, blocks);
     }
-    grow(&mut plan, leak.pool, held.bytes / PAGE, true);
-    plan
+    grow(plan, leak.pool, held.bytes / PAGE, true);
 }
 
 /// Moves pages between what is free and a pool.

@@ -5,7 +5,7 @@
 
 mod myfault;
 
-use super::{Answer, Scenario};
+use super::{Answer, Culprit, Find, Scenario};
 use crate::dice::Dice;
 use crate::plan::{
     Block, Body, BugCheck, Counters, Gone, Module, PageFile, Plan, Pool, Process, Tag, Use,
@@ -19,8 +19,18 @@ pub(super) const SCENARIO: Scenario = Scenario {
     title: "Five gigabytes of nonpaged pool",
     summary: "A PC with 8 GB became slow within minutes and answered nothing any more, although hardly a program was \
               running. Its owner forced a crash from the keyboard and sends you MEMORY.DMP. Which driver ate the memory?",
-    find: "myfault.sys holds 119 allocations of 40 MiB under the tag Leak in nonpaged pool: it is the only module whose \
+    find: Find {
+        text: "myfault.sys holds 119 allocations of 40 MiB under the tag Leak in nonpaged pool: it is the only module whose \
            code passes that tag, at two places, to ExAllocatePoolWithTag.",
+        verdicts: &["leak"],
+        confidence: Some("proven"),
+        suspects: &[Culprit {
+            name: "myfault.sys",
+            role: "allocates",
+            confidence: "proven",
+        }],
+        acquitted: &[],
+    },
     answers: &[
         Answer {
             question: "How many pages of nonpaged pool are in use?",

@@ -1,7 +1,7 @@
 //! The code that would prove it was written to the page file: memory was short, because the driver leaks.
 
 use super::machine::{self, Leak};
-use super::{Answer, Scenario};
+use super::{Answer, Find, Scenario};
 use crate::plan::{Driver, Plan, Pool};
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -10,8 +10,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
     summary: "A file server pages all day long; its paged pool has grown to two gigabytes under the tag ScnQ. No driver is seen to use \
               it. The dump does not hold the code of every driver, but you may have their files \
               (rkd lab make paged-out -o DUMP --drivers FOLDER).",
-    find: "scanq.sys allocates under ScnQ. Its code is paged out, so the dump alone cannot convict it; with its file (-i FOLDER), \
+    find: Find {
+        text: "scanq.sys allocates under ScnQ. Its code is paged out, so the dump alone cannot convict it; with its file (-i FOLDER), \
            which has the time stamp and the size of the loaded image, it is proven.",
+        verdicts: &["leak"],
+        confidence: Some("unknown"),
+        suspects: &[],
+        acquitted: &[],
+    },
     answers: &[
         Answer {
             question: "Which pool is too large?",

@@ -1,7 +1,7 @@
 //! Two drivers with one library: its tag stands in both, and no counter tells whose allocations they are.
 
 use super::machine::{self, Leak};
-use super::{Answer, Scenario};
+use super::{Answer, Culprit, Find, Scenario};
 use crate::plan::{Driver, Plan, Pool};
 
 const TAG: [u8; 4] = *b"AcLb";
@@ -11,8 +11,25 @@ pub(super) const SCENARIO: Scenario = Scenario {
     title: "One tag, two drivers",
     summary: "A gaming PC loses a gigabyte of memory an hour. Its owner has two gadgets of different makers, both bought last month: \
               a keyboard and a headset. Which driver is it?",
-    find: "Both acmekey.sys and auricle.sys are proven to allocate under AcLb: they were built with the same library, so the tag \
+    find: Find {
+        text: "Both acmekey.sys and auricle.sys are proven to allocate under AcLb: they were built with the same library, so the tag \
            convicts neither. Driver Verifier's pool tracking for both tells them apart.",
+        verdicts: &["leak"],
+        confidence: Some("proven for several"),
+        suspects: &[
+            Culprit {
+                name: "acmekey.sys",
+                role: "allocates",
+                confidence: "proven",
+            },
+            Culprit {
+                name: "auricle.sys",
+                role: "allocates",
+                confidence: "proven",
+            },
+        ],
+        acquitted: &[],
+    },
     answers: &[
         Answer {
             question: "Which tag holds most of nonpaged pool?",

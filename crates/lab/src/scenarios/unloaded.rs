@@ -1,7 +1,7 @@
 //! The driver is gone, what it allocated is not.
 
 use super::machine::{self, Leak};
-use super::{Answer, Scenario};
+use super::{Answer, Culprit, Find, Scenario};
 use crate::plan::{Driver, Gone, Plan, Pool};
 
 /// Where the driver was.
@@ -12,8 +12,18 @@ pub(super) const SCENARIO: Scenario = Scenario {
     title: "The driver that is not there any more",
     summary: "A technician plugged a measuring device in and out all morning; each time a little memory was gone. Now the device is in \
               its box, its driver is unloaded, and the memory is still gone. Which driver was it?",
-    find: "probe7.sys was unloaded ten minutes before the dump. Blocks of the tag Prb7 still hold pointers into the place where it was, \
+    find: Find {
+        text: "probe7.sys was unloaded ten minutes before the dump. Blocks of the tag Prb7 still hold pointers into the place where it was, \
            and its file allocates under that tag.",
+        verdicts: &["leak"],
+        confidence: Some("likely"),
+        suspects: &[Culprit {
+            name: "probe7.sys",
+            role: "unloaded",
+            confidence: "likely",
+        }],
+        acquitted: &[],
+    },
     answers: &[
         Answer {
             question: "Which tag holds most of nonpaged pool?",

@@ -1,7 +1,7 @@
 //! A driver is proven to use the tag, and it is innocent: it allocates paged pool, and what leaks is nonpaged.
 
 use super::machine::{self, Leak};
-use super::{Answer, Scenario};
+use super::{Answer, Culprit, Find, Scenario};
 use crate::plan::{Driver, Plan, Pool};
 
 const TAG: [u8; 4] = *b"Cfg1";
@@ -11,8 +11,18 @@ pub(super) const SCENARIO: Scenario = Scenario {
     title: "Proven, and innocent all the same",
     summary: "A kiosk must be restarted every two days. Its makers searched all drivers for the tag that grows, found it in \
               panelcfg.sys, and have been arguing with that driver's author for a month. Are they right?",
-    find: "panelcfg.sys allocates only paged pool under Cfg1, and the leak is nonpaged: it is ruled out. touchd.sys allocates \
+    find: Find {
+        text: "panelcfg.sys allocates only paged pool under Cfg1, and the leak is nonpaged: it is ruled out. touchd.sys allocates \
            nonpaged pool under the same tag.",
+        verdicts: &["leak"],
+        confidence: Some("proven"),
+        suspects: &[Culprit {
+            name: "touchd.sys",
+            role: "allocates",
+            confidence: "proven",
+        }],
+        acquitted: &["panelcfg.sys"],
+    },
     answers: &[
         Answer {
             question: "Which pool does the tag hold?",

@@ -365,17 +365,20 @@ fn emit_allocator(code: &mut Code, context: &Context<'_>, tag: [u8; 4]) -> Rva {
     start
 }
 
-/// `mov ecx, 2000h; call function`.
+/// `mov ecx, size; call function`, with the size of the blocks that the other driver makes.
 fn emit_use(code: &mut Code, context: &Context<'_>, function: &str) {
-    code.begin(0x28).mov_ecx(0x2000);
+    let tag = context.plan.tag_of_allocator(function);
+    let size = tag.and_then(|tag| context.plan.request(tag));
+    code.begin(0x28).mov_ecx(size.unwrap_or(0x2000));
     code.call(context.slot(function), CallStyle::Plain).end();
 }
 
 /// A function that allocates under the tag and, for every second tag, one that frees.
 fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32) {
     let value = u32::from_le_bytes(tag);
-    let mut dice = Dice::new(u64::from(value));
-    let size = (dice.between(2, 64) * 16) as u32;
+    // Where the blocks differ, the size is what the function is called with.
+    let known = context.plan.request(tag);
+    let size = known.unwrap_or(0x20);
     match context.style {
         Style::Framework => framework::emit_memory(code, context, value, size),
         Style::Lookaside => {
@@ -407,7 +410,13 @@ fn emit_user_of(code: &mut Code, context: &Context<'_>, tag: [u8; 4], index: u32
                 (_, false) => 0x200,
             };
             let pointer = context.variable(POINTERS_AT + 8 * index);
-            code.begin(0x28).mov_r8d(value).mov_edx(size).mov_ecx(kind);
+            code.begin(0x28).mov_r8d(value);
+            match known {
+                Some(size) => code.mov_edx(size),
+                // mov edx, ecx; nop
+                None => code.emit(&[0x8b, 0xd1, 0x0f, 0x1f, 0x00]),
+            };
+            code.mov_ecx(kind);
             code.call(context.slot(context.allocator), call);
             code.emit(&[0x48, 0x89, 0x05]).relative(pointer).end();
             if index.is_multiple_of(2) {

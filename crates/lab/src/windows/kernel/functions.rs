@@ -2,7 +2,6 @@
 //! own that allocate pool, because the kernel is the greatest user of its allocator.
 
 use crate::code::{Code, Function};
-use crate::dice::Dice;
 use crate::plan::Plan;
 use rkd_dump::addr::Rva;
 use rkd_symbols::SymbolTable;
@@ -60,10 +59,14 @@ pub(super) fn allocating(plan: &Plan, free: Rva, allocator: Rva) -> (Vec<u8>, Ve
         .filter_map(|tag| <[u8; 4]>::try_from(tag).ok())
     {
         let value = u32::from_le_bytes(tag);
-        let mut dice = Dice::new(u64::from(value) + 1);
-        let size = (dice.between(3, 90) * 16) as u32;
         let kind = if plan.is_paged(tag) { 1 } else { 0x200 };
-        code.begin(0x28).mov_ecx(kind).mov_edx(size).mov_r8d(value);
+        code.begin(0x28).mov_ecx(kind);
+        match plan.request(tag) {
+            Some(size) => code.mov_edx(size),
+            // mov edx, r8d; nop: the size is an argument
+            None => code.emit(&[0x41, 0x8b, 0xd0, 0x66, 0x90]),
+        };
+        code.mov_r8d(value);
         code.emit(&[0xe8]).relative(allocator).end();
     }
     code.finish()
