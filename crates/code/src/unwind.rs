@@ -7,9 +7,10 @@ mod info;
 mod pdata;
 
 pub use forward::run as by_code;
-pub use info::{Operation, UnwindCode, UnwindInfo};
+pub use info::UnwindInfo;
 pub use pdata::{FunctionTable, RuntimeFunction};
 
+use info::{Operation, UnwindCode};
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::error::{Error, Fault, Result};
 
@@ -35,7 +36,7 @@ pub struct Registers {
 }
 
 /// The number of rsp.
-pub const RSP: usize = 4;
+const RSP: usize = 4;
 
 impl Registers {
     /// The stack pointer.

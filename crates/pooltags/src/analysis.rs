@@ -11,14 +11,14 @@ use super::memory::{GlobalStore, Memory};
 use super::references::References;
 use super::report::Coverage;
 use super::transfer;
-use references::{by_name_slot, framework_slots};
 use rkd_code::Machine;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::Ordering;
+use worklist::{by_name_slot, framework_slots};
 
 mod call_sites;
-mod references;
 mod summaries;
+mod worklist;
 
 /// Stores to one variable that are remembered.
 const MAX_STORES: usize = 16;

@@ -154,224 +154,58 @@ use Arg::{At, In, None as No};
 use Kind::{Allocate, Framework, Free, Lookaside, Mapping, Registration, RemoveLock, Structure};
 use Pool::{Nonpaged, Paged};
 
-/// All of them.
+/// All of them, one a line.
+#[rustfmt::skip]
 pub(crate) static INTERFACES: &[Interface] = &[
     // ntoskrnl: pool
     plain("ExAllocatePoolWithTag", Allocate, At(2), At(0), At(1), 3),
-    plain(
-        "ExAllocatePoolWithQuotaTag",
-        Allocate,
-        At(2),
-        At(0),
-        At(1),
-        3,
-    ),
-    plain(
-        "ExAllocatePoolWithTagPriority",
-        Allocate,
-        At(2),
-        At(0),
-        At(1),
-        4,
-    ),
-    flags(
-        plain("ExAllocatePool2", Allocate, At(2), At(0), At(1), 4),
-        1,
-    ),
-    flags(
-        plain("ExAllocatePool3", Allocate, At(2), At(0), At(1), 6),
-        1,
-    ),
+    plain("ExAllocatePoolWithQuotaTag", Allocate, At(2), At(0), At(1), 3),
+    plain("ExAllocatePoolWithTagPriority", Allocate, At(2), At(0), At(1), 4),
+    flags(plain("ExAllocatePool2", Allocate, At(2), At(0), At(1), 4), 1),
+    flags(plain("ExAllocatePool3", Allocate, At(2), At(0), At(1), 6), 1),
     plain("ExAllocatePool", Allocate, No, At(0), At(1), 2),
     plain("ExAllocatePoolWithQuota", Allocate, No, At(0), At(1), 2),
     plain("ExFreePoolWithTag", Free, At(1), No, No, 2),
     plain("ExFreePool2", Free, At(1), No, No, 4),
-    plain(
-        "ExAllocateCacheAwareRundownProtection",
-        Allocate,
-        At(1),
-        At(0),
-        No,
-        2,
-    ),
+    plain("ExAllocateCacheAwareRundownProtection", Allocate, At(1), At(0), No, 2),
     plain("FsRtlAllocatePoolWithTag", Allocate, At(2), At(0), At(1), 3),
-    plain(
-        "FsRtlAllocatePoolWithQuotaTag",
-        Allocate,
-        At(2),
-        At(0),
-        At(1),
-        3,
-    ),
-    plain(
-        "FsRtlAllocateExtraCreateParameter",
-        Allocate,
-        At(4),
-        No,
-        At(1),
-        6,
-    ),
+    plain("FsRtlAllocatePoolWithQuotaTag", Allocate, At(2), At(0), At(1), 3),
+    plain("FsRtlAllocateExtraCreateParameter", Allocate, At(4), No, At(1), 6),
     // ntoskrnl: lookaside lists
-    fixed(
-        plain(
-            "ExInitializeNPagedLookasideList",
-            Lookaside,
-            At(5),
-            No,
-            At(4),
-            7,
-        ),
-        Nonpaged,
-    ),
-    fixed(
-        plain(
-            "ExInitializePagedLookasideList",
-            Lookaside,
-            At(5),
-            No,
-            At(4),
-            7,
-        ),
-        Paged,
-    ),
-    plain(
-        "ExInitializeLookasideListEx",
-        Lookaside,
-        At(6),
-        At(3),
-        At(5),
-        8,
-    ),
-    plain(
-        "FsRtlInitExtraCreateParameterLookasideList",
-        Lookaside,
-        At(3),
-        No,
-        At(2),
-        4,
-    ),
+    fixed(plain("ExInitializeNPagedLookasideList", Lookaside, At(5), No, At(4), 7), Nonpaged),
+    fixed(plain("ExInitializePagedLookasideList", Lookaside, At(5), No, At(4), 7), Paged),
+    plain("ExInitializeLookasideListEx", Lookaside, At(6), At(3), At(5), 8),
+    plain("FsRtlInitExtraCreateParameterLookasideList", Lookaside, At(3), No, At(2), 4),
     // ntoskrnl: address space and locks
-    Interface {
-        wide: 0b1110,
-        ..plain("MmAllocateContiguousMemoryEx", Mapping, At(7), No, No, 13)
-    },
+    Interface { wide: 0b1110, ..plain("MmAllocateContiguousMemoryEx", Mapping, At(7), No, No, 13) },
     plain("MmAllocateMappingAddress", Mapping, At(1), No, At(0), 2),
     plain("MmAllocateMappingAddressEx", Mapping, At(1), No, At(0), 3),
     plain("MmFreeMappingAddress", Mapping, At(1), No, No, 2),
-    plain(
-        "MmMapLockedPagesWithReservedMapping",
-        Mapping,
-        At(1),
-        No,
-        No,
-        4,
-    ),
+    plain("MmMapLockedPagesWithReservedMapping", Mapping, At(1), No, No, 4),
     plain("MmUnmapReservedMapping", Mapping, At(1), No, No, 3),
     plain("IoInitializeRemoveLockEx", RemoveLock, At(1), No, No, 5),
     // ndis
-    fixed(
-        plain("NdisAllocateMemoryWithTag", Allocate, At(2), No, At(1), 3),
-        Nonpaged,
-    ),
-    fixed(
-        plain(
-            "NdisAllocateMemoryWithTagPriority",
-            Allocate,
-            At(2),
-            No,
-            At(1),
-            4,
-        ),
-        Nonpaged,
-    ),
+    fixed(plain("NdisAllocateMemoryWithTag", Allocate, At(2), No, At(1), 3), Nonpaged),
+    fixed(plain("NdisAllocateMemoryWithTagPriority", Allocate, At(2), No, At(1), 4), Nonpaged),
     plain("NdisFreeMemoryWithTagPriority", Free, At(2), No, No, 3),
-    fixed(
-        plain("NdisAllocateGenericObject", Allocate, At(1), No, At(2), 3),
-        Nonpaged,
-    ),
-    fixed(
-        plain(
-            "NdisInitializeNPagedLookasideList",
-            Lookaside,
-            At(5),
-            No,
-            At(4),
-            7,
-        ),
-        Nonpaged,
-    ),
+    fixed(plain("NdisAllocateGenericObject", Allocate, At(1), No, At(2), 3), Nonpaged),
+    fixed(plain("NdisInitializeNPagedLookasideList", Lookaside, At(5), No, At(4), 7), Nonpaged),
     // NET_BUFFER_LIST_POOL_PARAMETERS, NET_BUFFER_POOL_PARAMETERS: PoolTag and DataSize; NDIS_TIMER_CHARACTERISTICS: AllocationTag
-    fixed(
-        plain(
-            "NdisAllocateNetBufferListPool",
-            Structure,
-            In(1, 8, 8),
-            No,
-            In(1, 12, 12),
-            2,
-        ),
-        Nonpaged,
-    ),
-    fixed(
-        plain(
-            "NdisAllocateNetBufferPool",
-            Structure,
-            In(1, 4, 4),
-            No,
-            In(1, 8, 8),
-            2,
-        ),
-        Nonpaged,
-    ),
-    fixed(
-        plain("NdisAllocateTimerObject", Structure, In(1, 4, 4), No, No, 3),
-        Nonpaged,
-    ),
+    fixed(plain("NdisAllocateNetBufferListPool", Structure, In(1, 8, 8), No, In(1, 12, 12), 2), Nonpaged),
+    fixed(plain("NdisAllocateNetBufferPool", Structure, In(1, 4, 4), No, In(1, 8, 8), 2), Nonpaged),
+    fixed(plain("NdisAllocateTimerObject", Structure, In(1, 4, 4), No, No, 3), Nonpaged),
     // filter manager
-    plain(
-        "FltAllocatePoolAlignedWithTag",
-        Allocate,
-        At(3),
-        At(1),
-        At(2),
-        4,
-    ),
+    plain("FltAllocatePoolAlignedWithTag", Allocate, At(3), At(1), At(2), 4),
     plain("FltFreePoolAlignedWithTag", Free, At(2), No, No, 3),
-    plain(
-        "FltAllocateExtraCreateParameter",
-        Allocate,
-        At(5),
-        No,
-        At(2),
-        7,
-    ),
-    plain(
-        "FltInitExtraCreateParameterLookasideList",
-        Lookaside,
-        At(4),
-        No,
-        At(3),
-        5,
-    ),
+    plain("FltAllocateExtraCreateParameter", Allocate, At(5), No, At(2), 7),
+    plain("FltInitExtraCreateParameterLookasideList", Lookaside, At(4), No, At(3), 5),
     // FLT_REGISTRATION.ContextRegistration; the tags stand in the array behind it
     plain("FltRegisterFilter", Registration, In(1, 8, 8), No, No, 3),
     // storport: only service 0, ExtFunctionAllocatePool, takes a tag
-    Interface {
-        only_if: Some((0, 0)),
-        ..fixed(
-            plain("StorPortExtendedFunction", Allocate, At(3), No, At(2), 0),
-            Nonpaged,
-        )
-    },
+    Interface { only_if: Some((0, 0)), ..fixed(plain("StorPortExtendedFunction", Allocate, At(3), No, At(2), 0), Nonpaged) },
     // video and graphics
-    Interface {
-        choice: Choice::Unknown,
-        ..plain("VideoPortAllocatePool", Allocate, At(3), At(1), At(2), 4)
-    },
-    Interface {
-        choice: Choice::Unknown,
-        ..plain("EngAllocMem", Allocate, At(2), At(0), At(1), 3)
-    },
+    Interface { choice: Choice::Unknown, ..plain("VideoPortAllocatePool", Allocate, At(3), At(1), At(2), 4) },
+    Interface { choice: Choice::Unknown, ..plain("EngAllocMem", Allocate, At(2), At(0), At(1), 3) },
     plain("EngAllocUserMem", Mapping, At(1), No, At(0), 2),
     plain("EngAllocPrivateUserMem", Mapping, At(2), No, At(1), 3),
     // kernel-mode driver framework, by the index in its function table; argument 0 is the driver's globals

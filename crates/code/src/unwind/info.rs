@@ -6,7 +6,7 @@ use rkd_dump::error::{Error, Result};
 
 /// What an instruction of the prologue does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// Pushes a register.
     Push(u8),
     /// Takes bytes of the stack.
@@ -28,7 +28,7 @@ pub enum Operation {
 
 /// An operation, and the offset behind its instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnwindCode {
+pub(crate) struct UnwindCode {
     /// Bytes from the function's start to the end of the instruction.
     pub offset: u8,
     /// What it does.
@@ -38,16 +38,14 @@ pub struct UnwindCode {
 /// `UNWIND_INFO`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnwindInfo {
-    /// 1, or 2 since Windows 8.
-    pub version: u8,
     /// Bytes of the prologue.
-    pub prologue: u8,
+    pub(crate) prologue: u8,
     /// The frame register, and how many bytes above rsp it points.
-    pub frame: Option<(u8, u32)>,
+    pub(crate) frame: Option<(u8, u32)>,
     /// The operations, the last one first.
-    pub codes: Vec<UnwindCode>,
+    pub(crate) codes: Vec<UnwindCode>,
     /// The entry whose operations come after these, for a function of several pieces.
-    pub chained: Option<RuntimeFunction>,
+    pub(crate) chained: Option<RuntimeFunction>,
 }
 
 impl UnwindInfo {
@@ -68,7 +66,6 @@ impl UnwindInfo {
         let codes = codes(&slots, frame)
             .ok_or_else(|| corrupt(head.at, "its operations are none".into()))?;
         Ok(UnwindInfo {
-            version: head.version,
             prologue: head.prologue,
             frame: Some(frame).filter(|(register, _)| *register != 0),
             codes,
@@ -80,7 +77,6 @@ impl UnwindInfo {
 /// The first four bytes of `UNWIND_INFO`.
 pub(super) struct Head {
     at: Virt,
-    version: u8,
     flags: u8,
     prologue: u8,
     count: u8,
@@ -98,7 +94,6 @@ impl Head {
         }
         Ok(Head {
             at,
-            version,
             flags,
             prologue,
             count,

@@ -1,4 +1,4 @@
-//! Where to look: the references to interfaces, and which of them lead to no call.
+//! What goes to the worklist: the functions that name an interface, and their callers. Afterwards, which references led to no call.
 
 use super::{Analysis, UncalledReference};
 use crate::api::{self, INTERFACES};
