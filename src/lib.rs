@@ -2,27 +2,31 @@
 //!
 //! # The house
 //!
-//! Data flows through the rooms in one direction, and `tests/it/layers.rs` holds it:
+//! What can stand alone is a crate of its own, and a crate uses only those above it in this list:
 //!
-//! | room | what passes through it |
+//! | crate | what passes through it |
 //! |---|---|
-//! | [`dump`] | files: bytes on disk become pages of physical memory, or blocks of virtual memory |
-//! | [`memory`] | addresses: pages become address spaces, and every failed read has a reason |
-//! | [`code`] | instructions: bytes become lines of assembler in kd's look |
-//! | [`symbols`] | names: PDB and ISF files, built-in facts and images become one table of symbols and types |
-//! | [`kernel`] | Windows: structures become plain values – modules, pool, counters, processes |
-//! | [`scan`] | search: many patterns over an address space in one pass, with coverage |
-//! | [`analysis`] | judgement: conclusions with their evidence |
-//! | [`session`], [`command`] | grammar: what a command is, kd's lines and expressions |
+//! | [`rkd_dump`] | files and addresses: bytes on disk become pages, pages become address spaces, and every failed read has a reason |
+//! | [`rkd_symbols`] | names: PDB and ISF files, built-in facts and images become one table of symbols and types |
+//! | [`rkd_code`] | code: bytes become instructions with what they read and write, and stacks are walked |
+//! | [`rkd_scan`] | search: many patterns over an address space in one pass, with coverage |
+//! | [`rkd_pooltags`] | tags: which pool tags an image allocates under, with the instructions that prove it |
+//! | [`rkd_kernel`] | Windows: structures become plain values, and judgement over them has its evidence |
+//! | [`rkd_lab`] | practice: a small made-up Windows that writes dumps, independent of the crates that read them |
+//!
+//! The program on top of them is this one; `tests/it/layers.rs` holds the direction of its rooms:
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`session`], [`command`] | grammar: what one person does with one dump, what a command is, kd's lines and expressions |
 //! | [`commands`] | the commands, one file each |
 //! | [`render`] | looks: rows become kd's text, JSON, CSV |
 //! | [`script`] | Rhai: the same commands and the typed kernel as a language |
-//! | [`repl`] | the prompt |
-//! | [`lab`] | practice: a small made-up Windows that writes dumps, independent of the rooms that read them |
+//! | [`repl`], [`cli`] | the prompt, and the switches |
 //!
 //! # Three types to know
 //!
-//! A [`Kernel`](kernel::Kernel) is an opened dump with everything that could be found out about it. A
+//! A [`Kernel`](rkd_kernel::Kernel) is an opened dump with everything that could be found out about it. A
 //! [`Session`](session::Session) is what one person does with it. A command hands [`Row`](command::Row)s to a
 //! [`Sink`](command::Sink); it never prints.
 //!
