@@ -3,10 +3,11 @@
 use super::arguments::{FormatName, Run};
 use super::per_dump::PerDump;
 use super::{FAILED, UNOPENED, World, complain, open, wildcards};
-use crate::render::{Outcome, Output, sanitize};
+use crate::render::{Outcome, Output, Tee, sanitize};
 use crate::repl::interrupt::INTERRUPTED;
 use crate::repl::shell::{Ending, Shell};
 use crate::script::library;
+use crate::session::Log;
 use rkd_dump::error::{Error, Result};
 use std::path::Path;
 
@@ -101,12 +102,12 @@ impl Screen {
         dump: &Path,
         error: &Error,
     ) -> Result<()> {
-        let mut output = self.of(world, dump);
+        let mut output = Tee::new(self.of(world, dump), Log::default());
         if let Screen::Table(table) = self {
             return table.done(Some(error.to_string()));
         }
         if world.cli.common.format == FormatName::Text {
-            heading(&mut *output, dump)?;
+            heading(&mut output, dump)?;
         }
         output.begin(&said(script, dump))?;
         output.end(Outcome::Failed(error))?;

@@ -155,6 +155,11 @@ impl Output for PerDump {
         Ok(())
     }
 
+    /// The row of a dump tells the trouble itself and no more.
+    fn reason(&mut self, _why: &str) -> Result<()> {
+        Ok(())
+    }
+
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
         let outcome = match outcome {
             Outcome::Failed(error) => {

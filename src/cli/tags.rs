@@ -3,7 +3,8 @@
 use super::arguments::{FormatName, Tags};
 use super::{FAILED, World, complain};
 use crate::command::sink::check;
-use crate::render::{Console, Outcome, Output, json};
+use crate::render::{Console, Outcome, Output, Tee, json};
+use crate::session::Log;
 use rayon::prelude::*;
 use rkd_dump::error::{Error, Result};
 use rkd_pooltags::database::Stored;
@@ -119,7 +120,7 @@ impl<'w, 'c> Shown<'w, 'c> {
             world,
             brief,
             lines: lines.then(|| world.console()),
-            screen: world.screen(),
+            screen: Box::new(Tee::new(world.screen(), Log::default())),
             failed: false,
             images: 0,
             passed_over: 0,

@@ -4,7 +4,7 @@ use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Si
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `as`: make, delete and list names that stand for text.
 pub static COMMAND: Command = Command {
     name: "as",
     aliases: &["aS", "ad", "al"],

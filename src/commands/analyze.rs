@@ -11,7 +11,7 @@ use rkd_dump::error::{Error, Result};
 use rkd_kernel::Kernel;
 use rkd_kernel::pool::tracker::{TagUse, tracker};
 
-/// See the module.
+/// `!analyze`: the bug check in words, and what is to blame.
 pub static COMMAND: Command = Command {
     name: "!analyze",
     aliases: &[],

@@ -10,7 +10,7 @@ use rkd_kernel::Kernel;
 use rkd_kernel::pool::{BigBlock, BigTable, Tag};
 use std::collections::BTreeMap;
 
-/// See the module.
+/// `!bigpool`: large pool blocks: addresses, sizes, what they hold.
 pub static COMMAND: Command = Command {
     name: "!bigpool",
     aliases: &[],

@@ -4,7 +4,7 @@ use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic, ru
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `.block`: run commands in braces.
 pub static COMMAND: Command = Command {
     name: ".block",
     aliases: &[],

@@ -5,7 +5,7 @@ use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic, ma
 use crate::session::Session;
 use rkd_dump::error::Result;
 
-/// See the module.
+/// `.if`: run commands on a condition.
 pub static COMMAND: Command = Command {
     name: ".if",
     aliases: &[],

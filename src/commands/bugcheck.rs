@@ -5,7 +5,7 @@ use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 
-/// See the module.
+/// `.bugcheck`: the bug check code and its four parameters.
 pub static COMMAND: Command = Command {
     name: ".bugcheck",
     aliases: &[],

@@ -4,7 +4,7 @@ use crate::command::{Args, Command, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 
-/// See the module.
+/// `.cls`: clear the screen.
 pub static COMMAND: Command = Command {
     name: ".cls",
     aliases: &[],

@@ -14,7 +14,7 @@ use rkd_symbols::pe::Image;
 use rows::{DebugRow, DirectoryRow, ExportRow, HeaderRow, ImportRow, SectionRow};
 use words::DIRECTORIES;
 
-/// See the module.
+/// `!dh`: show the headers of an image.
 pub static COMMAND: Command = Command {
     name: "!dh",
     aliases: &[],

@@ -16,7 +16,7 @@ use rkd_dump::error::{Error, Result};
 use rkd_kernel::Kernel;
 use rows::{Numbers, Pointer, Text};
 
-/// See the module.
+/// `d`: show memory as bytes, numbers, text, pointers, symbols.
 pub static COMMAND: Command = Command {
     name: "d",
     aliases: &[

@@ -22,7 +22,7 @@ use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use show::show;
 
-/// See the module.
+/// `dt`: show a type, or memory by a type.
 pub static COMMAND: Command = Command {
     name: "dt",
     aliases: &[],

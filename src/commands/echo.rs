@@ -4,7 +4,7 @@ use crate::command::{Args, Command, Completes, Example, Grammar, Row, Sink, Topi
 use crate::session::Session;
 use rkd_dump::error::Result;
 
-/// See the module.
+/// `.echo`: print a line of text.
 pub static COMMAND: Command = Command {
     name: ".echo",
     aliases: &[],

@@ -5,7 +5,7 @@ use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 
-/// See the module.
+/// `?`: evaluate a MASM expression.
 pub static COMMAND: Command = Command {
     name: "?",
     aliases: &[],

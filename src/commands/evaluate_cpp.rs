@@ -13,7 +13,7 @@ use rkd_symbols::{BaseKind, Type};
 use typed::{evaluate, is_typed};
 use value::Typed;
 
-/// See the module.
+/// `??`: evaluate a C++ expression.
 pub static COMMAND: Command = Command {
     name: "??",
     aliases: &[],

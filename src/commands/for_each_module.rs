@@ -8,7 +8,7 @@ use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_kernel::Module;
 
-/// See the module.
+/// `!for_each_module`: run a command once for every loaded module.
 pub static COMMAND: Command = Command {
     name: "!for_each_module",
     aliases: &[],

@@ -8,7 +8,7 @@ use crate::command::{
 use crate::session::{Jump, Session};
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `.foreach`: run commands for every word of an output.
 pub static COMMAND: Command = Command {
     name: ".foreach",
     aliases: &[],

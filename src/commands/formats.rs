@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 
-/// See the module.
+/// `.formats`: show a number in all formats: hex, text, time, float.
 pub static COMMAND: Command = Command {
     name: ".formats",
     aliases: &[],

@@ -6,7 +6,7 @@ use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, 
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `help`: list the commands, or explain one.
 pub static COMMAND: Command = Command {
     name: "help",
     aliases: &[".hh", ".help", "!help"],

@@ -5,7 +5,7 @@ use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_symbols::ImagePath;
 
-/// See the module.
+/// `.exepath`: show or set where files of drivers are looked for.
 pub static COMMAND: Command = Command {
     name: ".exepath",
     aliases: &[".exepath+"],

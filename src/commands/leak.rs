@@ -12,7 +12,7 @@ use rkd_kernel::owners::Question;
 use rkd_kernel::pool::{Tag, TagUse};
 use rows::{AdviceRow, MemberRow, PoolRow, SuspectRow, VerdictRow};
 
-/// `!leak [Tag]`.
+/// `!leak`: is there a pool leak, whose, how sure, and what next.
 pub static COMMAND: Command = Command {
     name: "!leak",
     aliases: &[],

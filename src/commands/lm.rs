@@ -13,7 +13,7 @@ use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_kernel::{Kernel, Module, Unloaded};
 
-/// See the module.
+/// `lm`: list the loaded and the unloaded modules.
 pub static COMMAND: Command = Command {
     name: "lm",
     aliases: &[],

@@ -10,7 +10,7 @@ use rkd_dump::error::{Error, Result};
 use rkd_kernel::{Kernel, Module};
 use rkd_symbols::pe::{DebugEntry, Image};
 
-/// See the module.
+/// `!lmi`: summarize a module's headers and symbols.
 pub static COMMAND: Command = Command {
     name: "!lmi",
     aliases: &[],

@@ -9,7 +9,7 @@ use rkd_dump::error::Result;
 use rkd_kernel::{Kernel, Module};
 use rkd_symbols::{Source, SymbolTable};
 
-/// See the module.
+/// `ln`: show the symbols nearest to an address.
 pub static COMMAND: Command = Command {
     name: "ln",
     aliases: &[],

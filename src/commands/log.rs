@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
-/// See the module.
+/// `.logopen`: write everything to a log file too.
 pub static COMMAND: Command = Command {
     name: ".logopen",
     aliases: &[".logappend", ".logclose"],

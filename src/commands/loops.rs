@@ -7,7 +7,7 @@ use crate::command::{
 use crate::session::{Jump, Session};
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `.for`: run commands again and again.
 pub static COMMAND: Command = Command {
     name: ".for",
     aliases: &[".while", ".do", ".break", ".continue"],

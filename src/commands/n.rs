@@ -6,7 +6,7 @@ use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `n`: show or set the base of numbers: 16, 10 or 8.
 pub static COMMAND: Command = Command {
     name: "n",
     aliases: &[],

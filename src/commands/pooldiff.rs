@@ -12,7 +12,7 @@ use rkd_kernel::pool::Tag;
 use rkd_kernel::pool::tracker::tracker;
 use std::path::Path;
 
-/// See the module.
+/// `!pooldiff`: which tags grew since another dump of the machine.
 pub static COMMAND: Command = Command {
     name: "!pooldiff",
     aliases: &[],

@@ -11,7 +11,7 @@ use rkd_kernel::pool::headers::{GRANULE, HeaderLayout, LargeBlocks, scan};
 use rkd_kernel::pool::regions::{Region, regions};
 use rkd_kernel::pool::{BigBlock, BigTable, Tag};
 
-/// See the module.
+/// `!poolfind`: where the blocks of a tag are.
 pub static COMMAND: Command = Command {
     name: "!poolfind",
     aliases: &[],

@@ -14,7 +14,7 @@ use rkd_kernel::owners::{Answer, Gone, Inquiry, Outcome, Question, inquire};
 use rkd_kernel::pool::{Tag, TagUse};
 use row::OwnerRow;
 
-/// See the module.
+/// `!poolowner`: which driver allocates under a tag, with proof.
 pub static COMMAND: Command = Command {
     name: "!poolowner",
     aliases: &[],

@@ -11,7 +11,7 @@ use rkd_kernel::pool::tracker::tracker;
 use rkd_kernel::pool::{BigTable, Tag};
 use std::collections::BTreeMap;
 
-/// See the module.
+/// `!poolscan`: count pool blocks by their headers, per tag.
 pub static COMMAND: Command = Command {
     name: "!poolscan",
     aliases: &[],

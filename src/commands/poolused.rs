@@ -10,7 +10,7 @@ use rkd_kernel::pool::Tag;
 use rkd_kernel::pool::tracker::{TagUse, Use, tracker};
 use std::fmt;
 
-/// See the module.
+/// `!poolused`: which tag holds how much pool.
 pub static COMMAND: Command = Command {
     name: "!poolused",
     aliases: &[],

@@ -6,7 +6,7 @@ use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::modules::unicode_string;
 
-/// See the module.
+/// `.printf`: print text with values in it, like C's printf.
 pub static COMMAND: Command = Command {
     name: ".printf",
     aliases: &[],

@@ -7,7 +7,7 @@ use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `~`: list the processors, choose one, or run a command on one.
 pub static COMMAND: Command = Command {
     name: "~",
     aliases: &[],

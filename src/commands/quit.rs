@@ -4,7 +4,7 @@ use crate::command::{Args, Command, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 
-/// See the module.
+/// `q`: leave rkd.
 pub static COMMAND: Command = Command {
     name: "q",
     aliases: &["qq", "qd"],

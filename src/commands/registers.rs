@@ -11,7 +11,7 @@ use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::context::{Context, WHOLE};
 
-/// See the module.
+/// `r`: show registers, or set a pseudo-register.
 pub static COMMAND: Command = Command {
     name: "r",
     aliases: &[],

@@ -13,7 +13,7 @@ use rkd_kernel::{Kernel, Module, Options};
 use rkd_symbols::Source;
 use std::sync::Arc;
 
-/// See the module.
+/// `.reload`: read the modules and their symbols again.
 pub static COMMAND: Command = Command {
     name: ".reload",
     aliases: &[],

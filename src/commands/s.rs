@@ -14,7 +14,7 @@ use rkd_kernel::Kernel;
 use rkd_scan::{Coverage, Event, Hits, Pattern, Patterns, Regex, Source};
 use std::sync::Arc;
 
-/// See the module.
+/// `s`: search memory for bytes, numbers or text.
 pub static COMMAND: Command = Command {
     name: "s",
     aliases: &[],

@@ -7,7 +7,7 @@ use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 use std::path::PathBuf;
 
-/// See the module.
+/// `$$>a<`: run a file of kd commands.
 pub static COMMAND: Command = Command {
     name: "$$>a<",
     aliases: &["$<", "$><", "$$<", "$$><"],

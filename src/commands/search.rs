@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// See the module.
+/// `!search`: search physical memory for a pointer.
 pub static COMMAND: Command = Command {
     name: "!search",
     aliases: &[],

@@ -13,7 +13,7 @@ use rkd_kernel::Kernel;
 use rkd_kernel::stack::{self, Stack};
 pub use row::{Call, Columns, site};
 
-/// See the module.
+/// `k`: show the calls on the stack.
 pub static COMMAND: Command = Command {
     name: "k",
     aliases: &[

@@ -5,7 +5,7 @@ use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `!sym`: say every place that is tried for symbols, or do not.
 pub static COMMAND: Command = Command {
     name: "!sym",
     aliases: &[],

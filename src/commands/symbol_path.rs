@@ -6,7 +6,7 @@ use rkd_dump::error::Result;
 use rkd_symbols::SymbolPath;
 use rkd_symbols::server::MICROSOFT;
 
-/// See the module.
+/// `.sympath`: show or set where symbols are looked for.
 pub static COMMAND: Command = Command {
     name: ".sympath",
     aliases: &[".sympath+", ".symfix", ".symfix+"],

@@ -6,7 +6,7 @@ use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
 
-/// See the module.
+/// `.time`: when the dump was written, and how long Windows had run.
 pub static COMMAND: Command = Command {
     name: ".time",
     aliases: &[],

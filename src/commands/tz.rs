@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use rkd_dump::error::{Error, Result};
 
-/// See the module.
+/// `.tz`: show or set the time zone in which times are shown.
 pub static COMMAND: Command = Command {
     name: ".tz",
     aliases: &[],

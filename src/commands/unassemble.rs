@@ -13,7 +13,7 @@ use rkd_dump::error::{Error, Result};
 use rkd_kernel::{Kernel, Module};
 pub use row::Line;
 
-/// See the module.
+/// `u`: disassemble: forwards, backwards, a whole function.
 pub static COMMAND: Command = Command {
     name: "u",
     aliases: &["ub", "uf"],

@@ -6,7 +6,7 @@ use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
 
-/// See the module.
+/// `version`: the version of the target and of rkd.
 pub static COMMAND: Command = Command {
     name: "version",
     aliases: &[],

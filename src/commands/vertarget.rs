@@ -6,7 +6,7 @@ use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_kernel::target::Target;
 
-/// See the module.
+/// `vertarget`: which Windows the dump is of.
 pub static COMMAND: Command = Command {
     name: "vertarget",
     aliases: &[],

@@ -9,7 +9,7 @@ use rkd_kernel::processes::Process;
 use rkd_kernel::vm::{Counter, NodeUse, Vm, vm};
 use std::collections::BTreeMap;
 
-/// See the module.
+/// `!vm`: memory counters, commit charges and who holds them.
 pub static COMMAND: Command = Command {
     name: "!vm",
     aliases: &[],

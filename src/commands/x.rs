@@ -3,8 +3,9 @@
 pub mod look;
 mod options;
 
+use crate::command::signature::{Signature, Unknown};
 use crate::command::wildcard::Wildcard;
-use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic, sink};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, sink};
 use crate::session::Session;
 use look::{Describer, Kind, Symbol};
 use options::{Columns, Options, Order};
@@ -13,14 +14,18 @@ use rkd_dump::error::{Error, Result};
 use rkd_kernel::Module;
 use std::collections::HashSet;
 
-/// See the module.
+/// `x`: list the symbols that fit a pattern.
 pub static COMMAND: Command = Command {
     name: "x",
     aliases: &[],
     rhai: "examine",
     topic: Topic::Symbols,
     summary: "list the symbols that fit a pattern",
-    grammar: Grammar::own("x [/012DafdnpqtvzANZ] [/s Size] Module!Symbol", Completes::Symbols),
+    grammar: Grammar::Signature(Signature {
+        written: Some("x [/012DafdnpqtvzANZ] [/s Size] Module!Symbol"),
+        unknown: Unknown::IsNone("help x"),
+        ..Signature::of(options::ITEMS)
+    }),
     help: "\
 Lists the symbols whose names fit, by address. Both patterns take kd's wildcards (* ? [a-z] # +) in any case; a leading
 underscore of the symbol's pattern stands for any number of them. A C++ name is found by its plain name too. The symbols of
@@ -55,10 +60,9 @@ fffff807`2322a360 nt!PsLoadedModuleList = <no type information>",
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let options = Options::parse(&args.text)?;
+    let options = Options::of(args)?;
     if options.module.is_empty() {
         return Err(match options.name.as_str() {
-            "" => COMMAND.misuse(""),
             "*" => Error::NeedsSymbols(
                 "x * lists local variables, which take private symbols: x nt!* lists the symbols of nt".into(),
             ),

@@ -4,7 +4,7 @@
 //! mixes in are held until it is over and follow as tables of their own, divided by an empty line. Addresses are
 //! `0x...`, a missing value is an empty cell, lists and structures are JSON inside their cell.
 
-use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
+use super::{Console, Outcome, Output, PARTIAL, labelled, sanitize};
 use crate::command::{Row, Schema, Sink, Value};
 use crate::render::json::to_json;
 use rkd_dump::error::{Error, Result};
@@ -141,8 +141,7 @@ impl Output for Csv {
             .err_paint
             .error(&labelled("error", &error.to_string()))
             .into_owned();
-        self.console.say(&painted)?;
-        reasons(error).iter().try_for_each(|why| self.note(why))
+        self.console.say(&painted)
     }
 
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {

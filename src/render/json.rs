@@ -12,7 +12,7 @@
 //! `text` is there when the command had something to say but no rows (`.echo`, `help`). A value that is not known is
 //! `null`, and the row's `absent` says why: `"absent":{"entry_point":"page 1a2b is not in the dump"}`.
 
-use super::{Console, Outcome, Output, PARTIAL, labelled, reasons, sanitize};
+use super::{Console, Outcome, Output, PARTIAL, labelled, sanitize};
 use crate::command::{Record, Row, Sink, Value};
 use rkd_dump::error::{Error, Result};
 use serde::Serialize;
@@ -129,9 +129,7 @@ impl Sink for Json {
     }
 
     fn note(&mut self, note: &str) -> Result<()> {
-        if !self.notes.iter().any(|known| known == note) {
-            self.notes.push(note.to_string());
-        }
+        self.notes.push(note.to_string());
         Ok(())
     }
 
@@ -157,7 +155,7 @@ impl Output for Json {
 
     fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
         self.errors.push(error.to_string());
-        reasons(error).iter().try_for_each(|why| self.note(why))
+        Ok(())
     }
 
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
@@ -235,8 +233,7 @@ impl Output for JsonLines {
             .err_paint
             .error(&labelled("error", &error.to_string()))
             .into_owned();
-        self.console.say(&painted)?;
-        reasons(error).iter().try_for_each(|why| self.note(why))
+        self.console.say(&painted)
     }
 
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
@@ -310,7 +307,6 @@ pub(crate) mod tests {
         json.text("start             end                 module name")
             .unwrap();
         json.row(&module("my\x1b[2J\u{9b}fault")).unwrap();
-        json.note("1 of 151").unwrap();
         json.note("1 of 151").unwrap();
         json.row(&hit(0x1234)).unwrap();
         json.text("Unloaded modules:").unwrap();

@@ -80,8 +80,12 @@ pub trait Output: Sink {
     }
     /// The command `line` begins.
     fn begin(&mut self, line: &str) -> Result<()>;
-    /// What went wrong, and as notes the reasons behind it. It does not end the command: [`Output::end`] does.
+    /// What went wrong, without the reasons behind it. It does not end the command: [`Output::end`] does.
     fn fail(&mut self, error: &dyn std::error::Error) -> Result<()>;
+    /// A reason behind what went wrong.
+    fn reason(&mut self, why: &str) -> Result<()> {
+        self.note(why)
+    }
     /// The command is over. Called whatever happened, also after an error of the sink itself.
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()>;
     /// An explanation between commands, for a person only (the demo).

@@ -7,7 +7,7 @@ use rkd_dump::error::{Error, Result};
 use std::io::Write as _;
 use std::sync::PoisonError;
 
-/// Hands everything on, and writes kd's text of it to the log while one is open.
+/// Hands everything on, equal remarks of one command once, and writes kd's text of it to the log while one is open.
 pub struct Tee {
     main: Box<dyn Output>,
     log: Log,
@@ -24,10 +24,13 @@ impl Tee {
         }
     }
 
-    fn remember(&mut self, note: &str) {
-        if !self.notes.iter().any(|known| known == note) {
+    /// Whether a remark is the first of its kind since the command began. A command that runs others makes many twice.
+    fn is_new(&mut self, note: &str) -> bool {
+        let is_new = !self.notes.iter().any(|known| known == note);
+        if is_new {
             self.notes.push(note.to_string());
         }
+        is_new
     }
 
     /// A log that cannot be written (a full disk) is closed, which must be said: the person counts on it.
@@ -69,8 +72,10 @@ impl Sink for Tee {
     }
 
     fn note(&mut self, note: &str) -> Result<()> {
-        self.remember(note);
-        self.main.note(note)
+        match self.is_new(note) {
+            true => self.main.note(note),
+            false => Ok(()),
+        }
     }
 
     fn error(&mut self, error: &Error) -> Result<()> {
@@ -99,10 +104,13 @@ impl Output for Tee {
 
     fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
         self.write(&error.to_string())?;
+        self.main.fail(error)?;
         for why in reasons(error) {
-            self.remember(&why);
+            if self.is_new(&why) {
+                self.main.reason(&why)?;
+            }
         }
-        self.main.fail(error)
+        Ok(())
     }
 
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! kd's look: the text that a WinDbg user knows, with our remarks kept apart from it.
 
-use super::{Console, Outcome, Output, PARTIAL, WIDTH, labelled, reasons, sanitize, wrapped};
+use super::{Console, Outcome, Output, PARTIAL, WIDTH, labelled, sanitize, wrapped};
 use crate::command::line::table;
 use crate::command::{Row, Sink, Topic, head};
 use rkd_dump::error::{Error, Result};
@@ -48,9 +48,7 @@ impl Sink for Text {
     }
 
     fn note(&mut self, note: &str) -> Result<()> {
-        if !self.notes.iter().any(|known| known == note) {
-            self.notes.push(note.to_string());
-        }
+        self.notes.push(note.to_string());
         Ok(())
     }
 
@@ -93,8 +91,7 @@ impl Output for Text {
     fn fail(&mut self, error: &dyn std::error::Error) -> Result<()> {
         let text = sanitize::plain(&error.to_string()).into_owned();
         let painted = self.console.out_paint.error(&text).into_owned();
-        self.console.line(&painted)?;
-        reasons(error).iter().try_for_each(|why| self.note(why))
+        self.console.line(&painted)
     }
 
     fn end(&mut self, outcome: Outcome<'_>) -> Result<()> {
@@ -153,7 +150,6 @@ mod tests {
             .unwrap();
         text.note("1 of 151 modules").unwrap();
         text.row(&module("my\x1b[2Jfault")).unwrap();
-        text.note("1 of 151 modules").unwrap();
         text.row(&module("")).unwrap();
         text.end(Outcome::Done).unwrap();
         text.echo("3: kd> ", "s typed already", true).unwrap();

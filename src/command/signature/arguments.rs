@@ -42,6 +42,14 @@ impl Args {
         }
     }
 
+    /// What is typed behind a command's name, bound without a target.
+    #[cfg(test)]
+    pub fn typed(command: &crate::command::Command, text: &str) -> Result<Args> {
+        let mut args = Args::new(command.name, text);
+        let scope = crate::command::masm::Numbers { radix: 16 };
+        super::bind_text(command, &mut args, &scope).map(|()| args)
+    }
+
     /// The words of the text, divided at blanks; a word in double quotes may hold blanks and loses its quotes.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();

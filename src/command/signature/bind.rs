@@ -116,8 +116,8 @@ struct Binding<'s> {
 enum Meaning {
     /// Flags, perhaps none that matter.
     Flags(Vec<&'static Flag>),
-    /// A flag, and what is written behind it in the same word.
-    Valued(&'static Flag, String),
+    /// Flags, one with a value, and what is written behind that in the same word.
+    Valued(Vec<&'static Flag>, &'static Flag, String),
     Argument,
 }
 
@@ -132,7 +132,8 @@ impl Binding<'_> {
                     self.set(&flags);
                     after
                 }
-                Meaning::Valued(flag, typed) => {
+                Meaning::Valued(flags, flag, typed) => {
+                    self.set(&flags);
                     let (value, after) = match typed.is_empty() {
                         true => word(after.trim_start()),
                         false => (typed, after),
@@ -165,10 +166,13 @@ impl Binding<'_> {
             };
             match meaning {
                 Meaning::Flags(flags) => self.set(&flags),
-                Meaning::Valued(flag, typed) => match typed.trim() {
-                    "" => self.value(flag, values.next().unwrap_or(&Given::Nothing))?,
-                    typed => self.value(flag, &Given::Text(typed.to_string()))?,
-                },
+                Meaning::Valued(flags, flag, typed) => {
+                    self.set(&flags);
+                    match typed.trim() {
+                        "" => self.value(flag, values.next().unwrap_or(&Given::Nothing))?,
+                        typed => self.value(flag, &Given::Text(typed.to_string()))?,
+                    }
+                }
                 Meaning::Argument => {
                     let parameter = self.next(|_| Misfit::Excess(value.to_string()))?;
                     if let Some(argument) = self.made(parameter.kind, value)? {
@@ -208,34 +212,40 @@ impl Binding<'_> {
             false => word.starts_with(flag.name),
         }) {
             return Ok(match word.strip_prefix(flag.name) {
-                Some(typed) if !flag.value.is_empty() => Meaning::Valued(flag, typed.to_string()),
+                Some(typed) if !flag.value.is_empty() => {
+                    Meaning::Valued(Vec::new(), flag, typed.to_string())
+                }
                 _ => Meaning::Flags(vec![flag]),
             });
         }
-        let mut letters = word.chars();
-        let sign = letters.next().unwrap_or_default();
-        if letters.as_str().is_empty()
-            || !matches!(sign, '-' | '/')
+        let Some(sign @ ('-' | '/')) = word.chars().next() else {
+            return Ok(Meaning::Argument);
+        };
+        let next = self.open.as_slice().first().map(|parameter| parameter.kind);
+        if word.len() == 1
             || !self.signature.has_sign(sign)
+            || next.is_some_and(|kind| kind.admits(sign, word))
         {
             return Ok(Meaning::Argument);
         }
-        let found: Vec<Option<&Flag>> = letters
-            .clone()
-            .map(|letter| self.signature.letter(sign, letter))
-            .collect();
-        if let Some(flags) = found.iter().copied().collect() {
-            return Ok(Meaning::Flags(flags));
+        // Letters behind one sign, or each behind its own: `-fs`, `/1/Z`.
+        let mut flags = Vec::new();
+        for (at, letter) in word.char_indices().filter(|(_, letter)| *letter != sign) {
+            match self.signature.letter(sign, letter) {
+                Some(flag) if flag.value.is_empty() => flags.push(flag),
+                Some(flag) => {
+                    let typed = word.get(at + 1..).unwrap_or_default().to_string();
+                    return Ok(Meaning::Valued(flags, flag, typed));
+                }
+                None => {
+                    return Err(Misfit::UnknownFlag {
+                        word: word.to_string(),
+                        letter: format!("{sign}{letter}"),
+                    });
+                }
+            }
         }
-        let next = self.open.as_slice().first().map(|parameter| parameter.kind);
-        if next.is_some_and(|kind| kind.admits(sign, word)) {
-            return Ok(Meaning::Argument);
-        }
-        let wrong = letters.zip(found).find(|(_, flag)| flag.is_none());
-        Err(Misfit::UnknownFlag {
-            word: word.to_string(),
-            letter: wrong.map_or_else(String::new, |(letter, _)| format!("{sign}{letter}")),
-        })
+        Ok(Meaning::Flags(flags))
     }
 
     fn set(&mut self, flags: &[&'static Flag]) {

@@ -17,6 +17,8 @@ pub enum Kind {
     Number,
     /// A count in decimal digits.
     Decimal,
+    /// A size in hexadecimal digits, not 0.
+    Size,
     /// kd's word of flags, in hexadecimal digits, and the bits that it may have.
     Flags(u32),
     /// One pool tag: its characters, or the number that code passes (`0x6b61654c`).
@@ -57,7 +59,7 @@ impl Kind {
             Kind::Module => Completes::Modules,
             Kind::File => Completes::Files,
             Kind::Command => Completes::Commands,
-            Kind::Decimal | Kind::Flags(_) | Kind::Text => Completes::Nothing,
+            Kind::Decimal | Kind::Size | Kind::Flags(_) | Kind::Text => Completes::Nothing,
         }
     }
 
@@ -105,7 +107,9 @@ impl Kind {
     /// Makes it of a number that a script has.
     pub(super) fn of_number(self, number: u64) -> Result<Argument, Misfit> {
         Ok(match self {
-            Kind::Address | Kind::Number | Kind::Decimal | Kind::Module => Argument::Number(number),
+            Kind::Address | Kind::Number | Kind::Decimal | Kind::Size | Kind::Module => {
+                Argument::Number(number)
+            }
             Kind::Flags(all) => flags(all, number)?,
             Kind::Tag | Kind::Tags => match u32::try_from(number) {
                 Ok(tag) => Argument::Tags(Tags::of(Tag::from_u32(tag))),
@@ -122,6 +126,10 @@ impl Kind {
             Kind::Decimal => match word.parse() {
                 Ok(number) => Ok(Argument::Number(number)),
                 Err(_) => Err(Misfit::NoCount(word)),
+            },
+            Kind::Size => match u64::from_str_radix(word.trim_start_matches("0x"), 16) {
+                Ok(size) if size > 0 => Ok(Argument::Number(size)),
+                _ => Err(Misfit::NoSize(word)),
             },
             Kind::Flags(all) => match u32::from_str_radix(word.trim_start_matches("0x"), 16) {
                 Ok(number) => flags(all, number.into()),

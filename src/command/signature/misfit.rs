@@ -23,6 +23,8 @@ pub(super) enum Misfit {
     NoCount(String),
     /// Not a hexadecimal number.
     NoFlags(String),
+    /// Not a hexadecimal number, or 0.
+    NoSize(String),
     /// Bits that no flag has.
     UnknownBits(u64),
     /// A script has something else where only text will do.
@@ -61,6 +63,9 @@ impl Misfit {
             Misfit::Other(error) => return error,
             Misfit::Rest(rest) => {
                 return Error::Syntax(format!("Extra character error in '{rest}'"));
+            }
+            Misfit::NoSize(word) => {
+                return Error::Syntax(format!("'{word}' is no size in hexadecimal digits"));
             }
             Misfit::UnknownFlag { word, letter } => match unknown {
                 Unknown::HasNo => format!("{name} has no {word}"),

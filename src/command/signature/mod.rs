@@ -140,9 +140,9 @@ impl Signature {
 
     /// The flag of one letter; capitals are letters of their own only where a flag says so.
     fn letter(&self, sign: char, letter: char) -> Option<&'static Flag> {
-        let mut single = self.flags().filter(|flag| {
-            flag.value.is_empty() && flag.name.starts_with(sign) && flag.bare().len() == 1
-        });
+        let mut single = self
+            .flags()
+            .filter(|flag| flag.name.starts_with(sign) && flag.bare().len() == 1);
         let letter = letter.to_string();
         single
             .clone()

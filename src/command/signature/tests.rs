@@ -1,4 +1,4 @@
-use super::bind::{bind_text, bind_values};
+use super::bind::bind_values;
 use super::*;
 use crate::command::masm::Numbers;
 use crate::command::{Command, Topic};
@@ -93,8 +93,7 @@ static DIFF: Command = command(
 static NOTHING: Command = command("q", Signature::NOTHING);
 
 fn typed(command: &Command, text: &str) -> Result<Args> {
-    let mut args = Args::new(command.name, text);
-    bind_text(command, &mut args, &Numbers { radix: 16 }).map(|()| args)
+    Args::typed(command, text)
 }
 
 fn called(command: &Command, arguments: &[Given], flags: &[(&str, Given)]) -> Result<Args> {

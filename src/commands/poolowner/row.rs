@@ -12,7 +12,7 @@ use rkd_pooltags::api::{Kind, Pool};
 /// Sites that are shown of a driver unless all are asked for.
 const SITES: usize = 3;
 
-/// See the module.
+/// What is shown of an owner.
 pub struct OwnerRow {
     record: Record,
     text: String,

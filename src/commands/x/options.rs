@@ -1,6 +1,8 @@
 //! What is typed behind `x`: options in front, and a pattern.
 
-use rkd_dump::error::{Error, Result};
+use crate::command::Args;
+use crate::command::signature::{Flag, Item, Kind, given};
+use rkd_dump::error::Result;
 
 /// What of a symbol is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,100 +59,100 @@ pub(super) struct Options {
     pub name: String,
 }
 
+/// What `x` takes.
+pub(super) const ITEMS: &[Item] = &[
+    Item::flag("/0", "the address only"),
+    Item::flag("/1", "the name only"),
+    Item::flag("/2", "the address and the name"),
+    Item::flag("/a", "by address"),
+    Item::flag("/A", "by address, downwards"),
+    Item::flag("/n", "by name"),
+    Item::flag("/N", "by name, downwards"),
+    Item::flag("/z", "by size"),
+    Item::flag("/Z", "by size, downwards"),
+    Item::flag("/f", "functions only"),
+    Item::flag("/d", "data only"),
+    Item::flag("/v", "kind and size too"),
+    Item::flag("/t", "the type in front of the name"),
+    Item::flag("/q", "names in kd's quotes"),
+    Item::flag("/p", "no blank in front of a bracket"),
+    Item::flag("/D", "nothing: kd makes links"),
+    Item::Flag(Flag {
+        value: " Size",
+        kind: Kind::Size,
+        ..Flag::new("/s", "symbols of this size")
+    }),
+    Item::required(PATTERN, Kind::SymbolPattern, ""),
+];
+
+const PATTERN: &str = "Module!Symbol";
+
 impl Options {
-    /// Reads the text behind `x`.
+    /// What the flags and the pattern say.
     ///
     /// # Errors
-    /// A letter that is no option, or a size that is none.
-    pub(super) fn parse(text: &str) -> Result<Options> {
-        let mut options = Options::default();
-        let mut rest = text.trim();
-        while let Some(after) = rest.strip_prefix('/') {
-            let end = after
-                .find(|c: char| c.is_whitespace() || c == '/')
-                .unwrap_or(after.len());
-            let (letters, after) = after.split_at(end);
-            rest = after.trim_start();
-            for letter in letters.chars() {
-                let (order, reversed) = match letter {
-                    'a' | 'A' => (Some(Order::Address), letter == 'A'),
-                    'n' | 'N' => (Some(Order::Name), letter == 'N'),
-                    'z' | 'Z' => (Some(Order::Size), letter == 'Z'),
-                    _ => (None, false),
-                };
-                if let Some(order) = order {
-                    (options.order, options.is_reversed) = (order, reversed);
-                    continue;
-                }
-                match letter {
-                    '0' => options.columns = Columns::Address,
-                    '1' => options.columns = Columns::Name,
-                    '2' => options.columns = Columns::AddressAndName,
-                    // kd's links.
-                    'D' => {}
-                    't' => options.types = true,
-                    'v' => options.verbose = true,
-                    'q' => options.quoted = true,
-                    'p' => options.tight = true,
-                    'f' => options.functions = true,
-                    'd' => options.data = true,
-                    's' => {
-                        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-                        let (size, after) = rest.split_at(end);
-                        options.size = Some(
-                            u64::from_str_radix(size.trim_start_matches("0x"), 16)
-                                .ok()
-                                .filter(|&size| size > 0)
-                                .ok_or_else(|| {
-                                    Error::Syntax(format!(
-                                        "'{size}' is no size in hexadecimal digits"
-                                    ))
-                                })?,
-                        );
-                        rest = after.trim_start();
-                    }
-                    other => {
-                        return Err(Error::Syntax(format!(
-                            "'/{other}' is no option of x: help x"
-                        )));
-                    }
-                }
-            }
-        }
-        match rest.split_once('!') {
-            Some((module, name)) => {
-                options.module = module.trim().to_string();
-                options.name = name.trim().to_string();
-            }
-            None => options.name = rest.trim().to_string(),
-        }
-        Ok(options)
+    /// Without a pattern.
+    pub(super) fn of(args: &Args) -> Result<Options> {
+        let pattern = given(args.text(PATTERN))?;
+        let (module, name) = pattern.split_once('!').unwrap_or(("", pattern));
+        let columns = args.flags().rev().find_map(|flag| match flag {
+            "0" => Some(Columns::Address),
+            "1" => Some(Columns::Name),
+            "2" => Some(Columns::AddressAndName),
+            _ => None,
+        });
+        let order = args.flags().rev().find_map(|flag| match flag {
+            "a" | "A" => Some((Order::Address, flag == "A")),
+            "n" | "N" => Some((Order::Name, flag == "N")),
+            "z" | "Z" => Some((Order::Size, flag == "Z")),
+            _ => None,
+        });
+        let (order, is_reversed) = order.unwrap_or_default();
+        Ok(Options {
+            columns: columns.unwrap_or_default(),
+            order,
+            is_reversed,
+            types: args.has("t"),
+            verbose: args.has("v"),
+            size: args.flag("s"),
+            quoted: args.has("q"),
+            tight: args.has("p"),
+            functions: args.has("f"),
+            data: args.has("d"),
+            module: module.trim().to_string(),
+            name: name.trim().to_string(),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::x::COMMAND;
+
+    fn parse(text: &str) -> Result<Options> {
+        Options::of(&Args::typed(&COMMAND, text)?)
+    }
 
     #[test]
     fn options_and_patterns() {
-        let options = Options::parse("/v /s 0xa8 /nq nt!CmType*").unwrap();
+        let options = parse("/v /s 0xa8 /nq nt!CmType*").unwrap();
         assert!(options.verbose && options.quoted && !options.is_reversed);
         assert_eq!((options.size, options.order), (Some(0xa8), Order::Name));
         assert_eq!((&*options.module, &*options.name), ("nt", "CmType*"));
-        let options = Options::parse("/1/Z *!operator new").unwrap();
+        let options = parse("/1/Z *!operator new").unwrap();
         assert_eq!(
             (options.columns, options.order, options.is_reversed),
             (Columns::Name, Order::Size, true)
         );
         assert_eq!((&*options.module, &*options.name), ("*", "operator new"));
-        assert_eq!(Options::parse("*").unwrap().name, "*");
+        assert_eq!(parse("*").unwrap().name, "*");
         for (text, said) in [
             ("/y nt!*", "'/y' is no option of x: help x"),
             ("/s nt!*", "'nt!*' is no size in hexadecimal digits"),
             ("/s 0 nt!*", "'0' is no size in hexadecimal digits"),
         ] {
-            assert_eq!(Options::parse(text).unwrap_err().to_string(), said);
+            assert_eq!(parse(text).unwrap_err().to_string(), said);
         }
     }
 }
