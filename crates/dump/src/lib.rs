@@ -1,8 +1,4 @@
-//! FILES: from the bytes on disk to pages of physical memory, or, for triage dumps, to blocks of virtual memory.
-//!
-//! One file per format. Nothing here knows more of Windows than the formats themselves; and nothing in a file is
-//! trusted: a dump that lies or was cut short opens, if it can, and its [`Dump::notes`] say what is wrong.
-
+#![doc = include_str!("../README.md")]
 #![warn(unreachable_pub)]
 
 pub mod addr;

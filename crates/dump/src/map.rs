@@ -1,7 +1,7 @@
 //! The bytes of a dump: a file mapped into memory, or bytes that a test made.
 //!
 //! A mapping costs no private memory and opens a file of any size at once. Its price: another program may cut the file
-//! short while it is open; see [`cut`]. The length is taken at opening, so a file that was *already* cut is no danger.
+//! short while it is open (what is lost then reads as zeroes). The length is taken at opening, so a file that was *already* cut is no danger.
 
 mod cut;
 
