@@ -5,11 +5,11 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How many files are watched at once; a mapping beyond them is as fragile as it was.
-const PLACES: usize = 64;
+const MAX_WATCHED: usize = 64;
 
 /// What the signal handler may look at: it can take no lock.
-struct Place {
-    /// The first byte of the mapping; 0 for a free place.
+struct WatchedRange {
+    /// The first byte of the mapping; 0 for a free entry.
     start: AtomicUsize,
     /// Bytes.
     length: AtomicUsize,
@@ -17,35 +17,35 @@ struct Place {
     cut: AtomicBool,
 }
 
-static WATCHED: [Place; PLACES] = [const {
-    Place {
+static WATCHED: [WatchedRange; MAX_WATCHED] = [const {
+    WatchedRange {
         start: AtomicUsize::new(0),
         length: AtomicUsize::new(0),
         cut: AtomicBool::new(false),
     }
-}; PLACES];
+}; MAX_WATCHED];
 
 /// A mapping that is watched as long as the value lives.
 #[derive(Debug)]
 pub struct Watch(usize);
 
 impl Watch {
-    /// Watches a mapping; `None` when there is no place left, or on a system where files cannot be cut under a mapping.
+    /// Watches a mapping; `None` when there is no entry left, or on a system where files cannot be cut under a mapping.
     pub(super) fn on(mapping: &[u8]) -> Option<Watch> {
         if !signal::listen() {
             return None;
         }
         let start = mapping.as_ptr() as usize;
-        let free = |place: &Place| {
-            place
+        let free = |range: &WatchedRange| {
+            range
                 .start
                 .compare_exchange(0, start, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
         };
         let index = WATCHED.iter().position(free)?;
-        let place = WATCHED.get(index)?;
-        place.cut.store(false, Ordering::Release);
-        place.length.store(mapping.len(), Ordering::Release);
+        let range = WATCHED.get(index)?;
+        range.cut.store(false, Ordering::Release);
+        range.length.store(mapping.len(), Ordering::Release);
         Some(Watch(index))
     }
 
@@ -53,15 +53,15 @@ impl Watch {
     pub(super) fn is_cut(&self) -> bool {
         WATCHED
             .get(self.0)
-            .is_some_and(|place| place.cut.load(Ordering::Acquire))
+            .is_some_and(|range| range.cut.load(Ordering::Acquire))
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(place) = WATCHED.get(self.0) {
-            place.length.store(0, Ordering::Release);
-            place.start.store(0, Ordering::Release);
+        if let Some(range) = WATCHED.get(self.0) {
+            range.length.store(0, Ordering::Release);
+            range.start.store(0, Ordering::Release);
         }
     }
 }
@@ -104,14 +104,14 @@ mod signal {
         unsafe {
             let at = (*info).si_addr() as usize;
             let holds = |start: usize, length: usize| start != 0 && at.wrapping_sub(start) < length;
-            let place = WATCHED.iter().find(|place| {
+            let range = WATCHED.iter().find(|range| {
                 holds(
-                    place.start.load(Ordering::Acquire),
-                    place.length.load(Ordering::Acquire),
+                    range.start.load(Ordering::Acquire),
+                    range.length.load(Ordering::Acquire),
                 )
             });
             let page = libc::sysconf(libc::_SC_PAGESIZE).max(1) as usize;
-            let replaced = place.is_some()
+            let replaced = range.is_some()
                 && libc::mmap(
                     (at / page * page) as *mut libc::c_void,
                     page,
@@ -120,8 +120,8 @@ mod signal {
                     -1,
                     0,
                 ) != libc::MAP_FAILED;
-            match place {
-                Some(place) if replaced => place.cut.store(true, Ordering::Release),
+            match range {
+                Some(range) if replaced => range.cut.store(true, Ordering::Release),
                 _ => drop(libc::signal(libc::SIGBUS, libc::SIG_DFL)),
             }
         }
