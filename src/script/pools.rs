@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
     r.function(
         "pools()",
-        "Both pools as the rows of kind `pool` of `!leak`: pool, bytes, pages_bytes, tags_bytes, large_bytes, share (of the memory, 0 to 1), limit, abnormal, differences. Nobody's code is read for it.",
+        "Both pools as the rows of kind `pool` of `!leak`: pool, bytes, pages_bytes, tags_bytes, large_bytes, share (of the memory, 0 to 1), limit, abnormal, excessive, differences. Nobody's code is read for it.",
     );
     let of = Arc::clone(host);
     r.engine.register_fn("pools", move || {

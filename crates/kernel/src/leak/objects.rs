@@ -73,6 +73,11 @@ impl ObjectTypes {
         if !read.is_empty() {
             return ObjectTypes(read);
         }
+        ObjectTypes::well_known()
+    }
+
+    /// The types that every Windows has, by tags that hardly change.
+    pub fn well_known() -> ObjectTypes {
         let known = WELL_KNOWN.iter().map(|(tag, name)| ObjectType {
             tag: Tag(**tag),
             name: (*name).to_owned(),

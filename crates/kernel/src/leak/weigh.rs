@@ -349,4 +349,29 @@ mod tests {
             ["Nonpaged spread AAAA"]
         );
     }
+
+    #[test]
+    fn nobody_is_asked_about_a_tag_of_objects() {
+        let case = |tag| {
+            weigh(
+                &books(2 * GIB, 0, &[(tag, 90_000, GIB, 0)]),
+                &ObjectTypes::well_known(),
+                None,
+            )
+        };
+        let token = case(b"Toke");
+        let holder = token.pools[0].holder.as_ref().unwrap();
+        let kind = holder.object_type.as_ref().unwrap();
+        assert_eq!((kind.name.as_str(), kind.in_dump), ("Token", false));
+        assert!(token.questions().is_empty());
+        assert_eq!(case(b"Tokx").questions().len(), 1);
+    }
+
+    #[test]
+    fn a_pool_that_is_nearly_as_large_as_it_may_be_is_too_large() {
+        let mut small = books(GIB / 10, 0, &[(b"AAAA", 9, GIB / 11, 0)]);
+        assert_eq!(outcomes(&small), ["Nonpaged none AAAA"]);
+        small.pools[0].excessive = true;
+        assert_eq!(outcomes(&small), ["Nonpaged leak AAAA"]);
+    }
 }

@@ -225,3 +225,55 @@ fn kernel_stacks(view: &View, processes: &[Process], incomplete: bool) -> Result
 pub fn visible_state(kernel: &Kernel) -> Result<Virt> {
     View::new(kernel).vs()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rkd_dump::error::Error;
+
+    fn vm_of(pages: &[(&'static str, u64)]) -> Vm {
+        let absent = || Err(Error::NotInDump(String::new()));
+        let counters = pages.iter().map(|(key, pages)| Counter {
+            key,
+            label: "",
+            pages: Ok(*pages),
+            summed: false,
+            kept: true,
+        });
+        Vm {
+            page_files: Ok(Vec::new()),
+            counters: counters.collect(),
+            nodes: Vec::new(),
+            stack_pte_failures: None,
+            stack_growth_failures: None,
+            pool_failures: None,
+            processes: Vec::new(),
+            private: absent(),
+            committed: absent(),
+            limit: absent(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Figures of public transcripts: use above the maximum, of which kd says so, and use far below it, of which it does not.
+    #[test]
+    fn excessive_is_what_comes_near_the_maximum() {
+        let nonpaged = |used, nx, most| {
+            vm_of(&[
+                ("nonpaged_pool_pages", used),
+                ("nonpaged_pool_nx_pages", nx),
+                ("nonpaged_pool_max_pages", most),
+            ])
+            .has_excessive_nonpaged()
+        };
+        assert!(nonpaged(29_559_056, 32_908, 1_561_080));
+        assert!(!nonpaged(1_219_892, 24_512, 1 << 32));
+        assert!(!nonpaged(1, 0, 0));
+        let paged = |used, most| {
+            vm_of(&[("paged_pool_pages", used), ("paged_pool_max_pages", most)])
+                .has_excessive_paged()
+        };
+        assert!(paged(96, 100) && !paged(86_954, 33_554_432));
+        assert!(!vm_of(&[]).has_excessive_paged());
+    }
+}
