@@ -1,20 +1,21 @@
 //! How much was seen: without it, "nobody" would mean nothing.
 
 use super::readings::{Origin, Readings};
+use super::unread::Unread;
 use crate::Kernel;
 use rkd_pooltags::{Report, Verdict};
 
-/// A module about which silence means nothing or little.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blank {
+/// A module about which silence means nothing.
+#[derive(Clone, Debug)]
+pub struct Unsearched {
     /// kd's name of it.
     pub module: String,
     /// Why.
-    pub why: String,
+    pub why: Unread,
 }
 
 /// How much of the modules was seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Account {
     /// Loaded modules.
     pub modules: usize,
@@ -27,7 +28,7 @@ pub struct Account {
     /// Modules of whose code pages are missing, the most first: module, bytes missing, bytes of code.
     pub partly: Vec<(String, u64, u64)>,
     /// Modules that could not be searched.
-    pub dark: Vec<Blank>,
+    pub unsearched: Vec<Unsearched>,
     /// Modules that were read from their files.
     pub from_files: usize,
     /// Modules that a tag database knows.
@@ -62,10 +63,10 @@ impl Account {
             }
             let silent = |r: &Report| r.verdict == Verdict::NoInterface;
             account.without_interface += usize::from(reading.report.as_ref().is_ok_and(silent));
-            if let Some(why) = reading.dark() {
-                account.dark.push(Blank {
+            if let Some(why) = reading.unread() {
+                account.unsearched.push(Unsearched {
                     module: module.name.clone(),
-                    why: why.to_owned(),
+                    why,
                 });
             } else if is_file || is_stored || presence.is_whole() {
                 account.whole += 1;
@@ -147,16 +148,13 @@ impl Account {
     }
 
     /// The modules that could not be searched, by the reason, without the address that differs for each.
-    fn reasons(&self) -> Vec<(&str, Vec<&str>)> {
-        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-        for blank in &self.dark {
-            let why = match blank.why.strip_prefix("cannot read ") {
-                Some(fault) => fault.split_once(": ").map_or(fault, |(_, why)| why),
-                None => &blank.why,
-            };
+    fn reasons(&self) -> Vec<(String, Vec<&str>)> {
+        let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+        for unsearched in &self.unsearched {
+            let why = unsearched.why.reason();
             match reasons.iter_mut().find(|(known, _)| *known == why) {
-                Some((_, modules)) => modules.push(&blank.module),
-                None => reasons.push((why, vec![&blank.module])),
+                Some((_, modules)) => modules.push(&unsearched.module),
+                None => reasons.push((why, vec![&unsearched.module])),
             }
         }
         reasons
@@ -192,8 +190,8 @@ impl Account {
         if !self.partly.is_empty() {
             text += &format!(", {} in part", self.partly.len());
         }
-        if !self.dark.is_empty() {
-            text += &format!(", {} not at all", self.dark.len());
+        if !self.unsearched.is_empty() {
+            text += &format!(", {} not at all", self.unsearched.len());
         }
         let skipped = self.modules.saturating_sub(self.read);
         if skipped > 0 {
@@ -220,6 +218,8 @@ pub(super) fn plural(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rkd_dump::addr::Virt;
+    use rkd_dump::error::{Error, Fault, Why};
 
     #[test]
     fn the_denominator_is_said_whole() {
@@ -229,9 +229,12 @@ mod tests {
             whole: 2,
             but_discarded: 29,
             partly: vec![("ntfs".into(), 0x2000, 0x3000)],
-            dark: vec![Blank {
+            unsearched: vec![Unsearched {
                 module: "cdd".into(),
-                why: "cannot read fffff807`21e00000: not in the dump".into(),
+                why: Unread::Image(Error::Fault(Fault {
+                    at: Virt(0xfffff807_21e0_0000),
+                    why: Why::NoBlock,
+                })),
             }],
             unresolved: vec![("nt".into(), 3), ("ks".into(), 1)],
             ..Account::default()
@@ -241,7 +244,7 @@ mod tests {
             [
                 "31 of 175 modules fully read (29 of them but for the INIT code that Windows discards), 1 in part, 1 not at all, \
                  1 not looked at because what the dump has of them does not hold the tag; 4 sites unresolved",
-                "could not be searched: cdd (not in the dump)",
+                "could not be searched: cdd (not in the dump, which holds only some blocks of memory)",
                 "pages of code are missing in ntfs (8 of 12 KiB of code); -i IMAGEPATH or .exepath gives the drivers' files",
                 "tags that are decided at run time: nt (3), ks (1)",
             ]

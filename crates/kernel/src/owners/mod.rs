@@ -19,7 +19,7 @@
 //! | `framework` | the tag that the driver framework gives to a driver without one |
 //! | `agents` | who allocates for others |
 //! | `gone` | drivers that were unloaded |
-//! | `account` | how much was seen |
+//! | `account`, `unread` | how much was seen, and why not more |
 
 mod account;
 mod agents;
@@ -34,6 +34,7 @@ mod mentions;
 mod presence;
 mod readings;
 mod suspect;
+mod unread;
 
 pub use account::Account;
 pub use agents::{Importers, service};
@@ -44,6 +45,7 @@ pub use judge::{Answer, Outcome};
 pub use presence::Presence;
 pub use readings::{Origin, Reading, Readings};
 pub use suspect::{Claim, Confidence, Explains, Instruction, Role, Suspect};
+pub use unread::Unread;
 
 use crate::Kernel;
 use crate::pool::{Tag, TagUse};

@@ -3,6 +3,7 @@
 use super::exports::ExportNames;
 use super::framework::{self, Framework};
 use super::presence::Presence;
+use super::unread::Unread;
 use super::{Progress, suspect};
 use crate::{Kernel, Module};
 use rayon::prelude::*;
@@ -33,7 +34,7 @@ pub struct Reading {
     /// Where from.
     pub origin: Origin,
     /// What was found; or why nothing could be.
-    pub report: Result<Report, String>,
+    pub report: Result<Report, Unread>,
     /// The bytes of the instructions that prove a site, by their offset in the image.
     pub code: BTreeMap<u32, Vec<u8>>,
     /// Where code lies, as offsets in the image; empty if that is not known.
@@ -54,7 +55,7 @@ impl Reading {
         self.executable.is_empty() || self.executable.iter().any(|range| range.contains(&rva))
     }
 
-    fn nothing(origin: Origin, why: String) -> Reading {
+    fn nothing(origin: Origin, why: Unread) -> Reading {
         Reading {
             origin,
             report: Err(why),
@@ -65,13 +66,13 @@ impl Reading {
     }
 
     /// Why its silence about a tag means nothing.
-    pub fn dark(&self) -> Option<&str> {
+    pub fn unread(&self) -> Option<Unread> {
         match &self.report {
-            Err(why) => Some(why),
+            Err(why) => Some(why.clone()),
             Ok(Report {
                 verdict: Verdict::CannotTell(why),
                 ..
-            }) => Some(why),
+            }) => Some(Unread::Undecided(why.clone())),
             Ok(_) => None,
         }
     }
@@ -228,7 +229,7 @@ impl Readings {
             TagImage::from_memory(&module.image_name, kernel.space(), module.base, &name_of);
         match image {
             Ok(image) => analysed(kernel, module, &image, Origin::Dump, stop),
-            Err(why) => Reading::nothing(Origin::Dump, why.to_string()),
+            Err(why) => Reading::nothing(Origin::Dump, why.into()),
         }
     }
 }
@@ -237,8 +238,8 @@ fn of_file(kernel: &Kernel, module: &Module, file: PathBuf, stop: &AtomicBool) -
     match TagImage::open(&file) {
         Ok(image) => analysed(kernel, module, &image, Origin::File(file), stop),
         Err(why) => {
-            let why = format!("its file {}: {why}", file.display());
-            Reading::nothing(Origin::File(file), why)
+            let path = file.clone();
+            Reading::nothing(Origin::File(file), Unread::File { path, why })
         }
     }
 }
