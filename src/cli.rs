@@ -55,7 +55,7 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let program = arguments.next().unwrap_or_else(|| "rkd".into());
     let translated = match switches::from_kd(arguments, &subcommands, Path::exists) {
         Ok(translated) => translated,
-        Err(why) => return complain(&why, USAGE),
+        Err(why) => return complain(&why.to_string(), USAGE),
     };
     if translated.is_empty() {
         return complain(&grammar.render_help().to_string(), USAGE);

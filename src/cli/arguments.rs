@@ -294,9 +294,13 @@ fn kinds() -> String {
     )
 }
 
-fn kind(name: &str) -> Result<Kind, String> {
-    Kind::named(name)
-        .ok_or_else(|| format!("the kinds are {}", Kind::ALL.map(Kind::name).join(", ")))
+/// A kind of dump that there is not.
+#[derive(Debug, thiserror::Error)]
+#[error("the kinds are {}", Kind::ALL.map(Kind::name).join(", "))]
+struct UnknownKind;
+
+fn kind(name: &str) -> Result<Kind, UnknownKind> {
+    Kind::named(name).ok_or(UnknownKind)
 }
 
 /// The arguments of `run`.

@@ -9,7 +9,7 @@ use rkd_dump::Dump;
 use rkd_dump::error::Result;
 use rkd_kernel::{Kernel, Options};
 use rkd_pooltags::Database;
-use rkd_symbols::server::Terms;
+use rkd_symbols::server::Limits;
 use rkd_symbols::{ImagePath, Servers, SymbolPath};
 use std::path::Path;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(super) fn servers(world: &World<'_>) -> Servers {
     let servers = match common.offline {
         true => Servers::default(),
         false => Servers::online(
-            Terms::default(),
+            Limits::default(),
             world.stop.clone(),
             Some(Box::new(Download::new())),
         ),
@@ -79,14 +79,17 @@ pub(super) fn servers(world: &World<'_>) -> Servers {
 /// A zone by its name in the time zone database (`Asia/Shanghai`), or by POSIX's description (`CST-8`).
 ///
 /// # Errors
-/// What to say instead.
-pub(super) fn time_zone(name: &str) -> std::result::Result<TimeZone, String> {
+/// When it is neither.
+pub(super) fn time_zone(name: &str) -> Result<TimeZone, UnknownTimeZone> {
     TimeZone::get(name)
         .or_else(|_| TimeZone::posix(name))
-        .map_err(|_| {
-            format!("{name}: no such time zone; say for example Asia/Shanghai, UTC or CST-8")
-        })
+        .map_err(|_| UnknownTimeZone(name.to_owned()))
 }
+
+/// A name that is no time zone's.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}: no such time zone; say for example Asia/Shanghai, UTC or CST-8")]
+pub(super) struct UnknownTimeZone(String);
 
 /// Shows the banner.
 ///

@@ -78,17 +78,22 @@ const VALUED: &[&str] = &[
     "--loga",
 ];
 
+/// A switch that asks for a running machine.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}: rkd opens dump files, it cannot debug a running machine")]
+pub(super) struct LiveTarget(String);
+
 /// Translates the arguments, without the program's name. From a subcommand or a `--` on they stay as they are.
 ///
 /// `exists` tells whether a file is there: elsewhere than on Windows `/z` is also a path, and a file wins.
 ///
 /// # Errors
-/// A sentence, when a switch asks for what this program does not do.
+/// [`LiveTarget`] for a switch that asks for a running machine.
 pub(super) fn from_kd(
     arguments: impl IntoIterator<Item = OsString>,
     subcommands: &[&str],
     exists: impl Fn(&Path) -> bool,
-) -> Result<Vec<OsString>, String> {
+) -> Result<Vec<OsString>, LiveTarget> {
     let mut translated = Vec::new();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -120,9 +125,7 @@ pub(super) fn from_kd(
             }
             Some((_, Ignored(values))) => drop(arguments.by_ref().take(*values).count()),
             Some((_, Live)) => {
-                return Err(format!(
-                    "{text}: rkd opens dump files, it cannot debug a running machine"
-                ));
+                return Err(LiveTarget(text.to_owned()));
             }
             None if name.bytes().all(|letter| TOGETHER.contains(&letter)) => {
                 translated.extend(name.contains('n').then(|| OsString::from("--noisy")));
@@ -137,7 +140,7 @@ pub(super) fn from_kd(
 mod tests {
     use super::*;
 
-    fn translate(line: &str) -> Result<String, String> {
+    fn translate(line: &str) -> Result<String, LiveTarget> {
         let arguments = line
             .split(' ')
             .filter(|word| !word.is_empty())
@@ -191,7 +194,7 @@ mod tests {
     #[test]
     fn a_live_target_is_refused() {
         assert_eq!(
-            translate("-k com:port=1").unwrap_err(),
+            translate("-k com:port=1").unwrap_err().to_string(),
             "-k: rkd opens dump files, it cannot debug a running machine"
         );
     }

@@ -36,18 +36,18 @@ fn show(world: &World<'_>, name: &str, rows: &[Kept]) -> Result<u8> {
 }
 
 fn converted(convert: &Convert) -> Result<Kept> {
-    let bad = |reason| Error::File {
+    let bad = |error: &dyn std::error::Error| Error::File {
         path: convert.input.clone(),
-        reason,
+        reason: error.to_string(),
     };
     let table = file::open(&convert.input, None)?;
-    let text = isf::write(&table).map_err(bad)?;
+    let text = isf::write(&table).map_err(|error| bad(&error))?;
     let output = match &convert.output {
         Some(path) => path.clone(),
         None => default_name(&table),
     };
     let bytes = match output.extension().is_some_and(|e| e == "xz") {
-        true => isf::pack(&text).map_err(bad)?,
+        true => isf::pack(&text).map_err(|error| bad(&error))?,
         false => text.into_bytes(),
     };
     write(&output, &bytes)?;

@@ -8,6 +8,7 @@
 use super::packed::Packed;
 use super::table::{Source, SymbolTable};
 use super::{builder, home};
+use rkd_dump::bytes::ReadAt;
 use rkd_dump::map::Map;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -181,13 +182,9 @@ impl Cache {
 fn checked(file: &mut File, stamp: &Stamp) -> Option<usize> {
     let mut header = [0; HEADER];
     file.read_exact(&mut header).ok()?;
-    let number = |at: usize| {
-        let bytes = header.get(at..at + 4)?.try_into().ok()?;
-        Some(u32::from_le_bytes(bytes))
-    };
     if !header.starts_with(MAGIC)
-        || number(12)? != VERSION
-        || number(20)? as usize != stamp.bytes.len()
+        || header.u32_at(12)? != VERSION
+        || header.u32_at(20)? as usize != stamp.bytes.len()
     {
         return None;
     }
@@ -205,5 +202,5 @@ fn checked(file: &mut File, stamp: &Stamp) -> Option<usize> {
             length => checksum.update(piece.get(..length)?),
         }
     }
-    (checksum.finalize() == number(16)?).then_some(HEADER + stamp.bytes.len() + 1)
+    (checksum.finalize() == header.u32_at(16)?).then_some(HEADER + stamp.bytes.len() + 1)
 }

@@ -36,10 +36,7 @@ pub fn open_through(
         return read(path, map, wanted);
     };
     if let Some(table) = cache.find(&stamp, path) {
-        is_wanted(table.identity(), wanted).map_err(|reason| Error::File {
-            path: path.to_owned(),
-            reason,
-        })?;
+        is_wanted(table.identity(), wanted).map_err(|error| unusable(path, &error))?;
         return Ok(table);
     }
     let table = read(path, map, wanted)?;
@@ -60,27 +57,45 @@ pub fn parse(path: &Path, bytes: Vec<u8>, wanted: Option<&PdbId>) -> Result<Symb
 }
 
 fn read(path: &Path, mut map: Map, wanted: Option<&PdbId>) -> Result<SymbolTable> {
-    let bad = |reason| Error::File {
-        path: path.to_owned(),
-        reason,
-    };
     if map.bytes().starts_with(cabinet::MAGIC) {
-        map = Map::Owned(cabinet::only_file(map.bytes()).map_err(bad)?);
+        map = Map::Owned(cabinet::only_file(map.bytes()).map_err(|error| unusable(path, &error))?);
     }
     if pdb::is_meant(map.bytes()) {
         return pdb::parse(path, Arc::new(map), wanted);
     }
     let table = isf::parse(path, map.bytes())?;
-    is_wanted(table.identity(), wanted).map_err(bad)?;
+    is_wanted(table.identity(), wanted).map_err(|error| unusable(path, &error))?;
     Ok(table)
 }
 
+fn unusable(path: &Path, error: &dyn std::error::Error) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// Why a symbol file is not the one that is asked for.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum IdentityError {
+    #[error("it is for {found}, not for {wanted}")]
+    WrongBuild { found: PdbId, wanted: PdbId },
+    #[error("it does not say which PDB it was made from")]
+    Unknown,
+}
+
 /// Whether a file belongs to the link that is asked for.
-pub(super) fn is_wanted(found: Option<&PdbId>, wanted: Option<&PdbId>) -> Result<(), String> {
+pub(super) fn is_wanted(
+    found: Option<&PdbId>,
+    wanted: Option<&PdbId>,
+) -> Result<(), IdentityError> {
     match (found, wanted) {
         (_, None) => Ok(()),
         (Some(found), Some(wanted)) if found.same_link(wanted) => Ok(()),
-        (Some(found), Some(wanted)) => Err(format!("it is for {found}, not for {wanted}")),
-        (None, Some(_)) => Err("it does not say which PDB it was made from".into()),
+        (Some(found), Some(wanted)) => Err(IdentityError::WrongBuild {
+            found: found.clone(),
+            wanted: wanted.clone(),
+        }),
+        (None, Some(_)) => Err(IdentityError::Unknown),
     }
 }

@@ -25,12 +25,17 @@ impl fmt::Display for Guid {
     }
 }
 
+/// A text that is no GUID.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a GUID")]
+pub struct GuidError(String);
+
 impl FromStr for Guid {
-    type Err = String;
+    type Err = GuidError;
 
     /// 32 hexadecimal digits of either case; the dashes and braces of the registry's form are allowed.
-    fn from_str(text: &str) -> Result<Guid, String> {
-        let wrong = || format!("{text:?} is not a GUID");
+    fn from_str(text: &str) -> Result<Guid, GuidError> {
+        let wrong = || GuidError(text.to_owned());
         let inner = text
             .strip_prefix('{')
             .and_then(|t| t.strip_suffix('}'))
@@ -135,7 +140,7 @@ mod tests {
             "606FF669409B00F7FC8C61A9C16701290",
             "606FF669409B00F7FC8C61A9C167012g",
         ] {
-            assert_eq!(text.parse::<Guid>(), Err(format!("{text:?} is not a GUID")));
+            assert_eq!(text.parse::<Guid>(), Err(GuidError(text.to_owned())));
         }
     }
 

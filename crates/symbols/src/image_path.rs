@@ -1,40 +1,73 @@
 //! The image path: where the files of drivers are looked for, when a dump does not hold all of their pages.
 
 use super::pe::Image;
+use rkd_dump::error::Error;
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// Folders below a place on the path in which Windows keeps its drivers.
 const FOLDERS: &[&str] = &["", "drivers", "System32", "System32/drivers"];
 /// Files of one folder that are listed; a folder with more is no folder of drivers.
-const MOST_FILES: usize = 100_000;
+const MAX_FILES_PER_FOLDER: usize = 100_000;
 /// No driver is larger.
-const LARGEST_FILE: u64 = 1 << 30;
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// A list of places, as `_NT_EXECUTABLE_IMAGE_PATH`, kd's `-i` and `.exepath` have it: folders, single files, and stores
 /// (`srv*CACHE*URL`, of which the cache is used).
 #[derive(Clone, Debug, Default)]
 pub struct ImagePath {
     text: String,
-    places: Arc<[Place]>,
+    places: Arc<[Location]>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Location {
     path: PathBuf,
     /// The files of the place by their names in lower case: Windows does not mind the case, other systems do.
     files: OnceLock<HashMap<String, Vec<PathBuf>>>,
 }
 
 /// What a search found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct FoundImage {
     /// The file, if there is one with the wanted time stamp and size.
     pub file: Option<PathBuf>,
     /// Files of that name that are other builds, with what is wrong about each.
-    pub refused: Vec<(PathBuf, String)>,
+    pub refused: Vec<(PathBuf, ImageError)>,
+}
+
+/// Why a file is not the image that is sought.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The system would not read it.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// It has so many bytes.
+    #[error("{0} bytes are too many for a driver")]
+    TooLarge(u64),
+    /// It is no image.
+    #[error(transparent)]
+    Image(#[from] Error),
+    /// It was linked at another time.
+    #[error("another build: its time stamp is {file:08x}, the loaded one's {loaded:08x}")]
+    TimeStamp {
+        /// The file's.
+        file: u32,
+        /// The loader's.
+        loaded: u32,
+    },
+    /// Its image has another size, in bytes.
+    #[error("another build: its image has {file:#x} bytes, the loaded one {loaded:#x}")]
+    Size {
+        /// The file's.
+        file: u32,
+        /// The loader's.
+        loaded: u64,
+    },
 }
 
 impl ImagePath {
@@ -50,8 +83,8 @@ impl ImagePath {
                     .any(|word| first.eq_ignore_ascii_case(word));
             let stores = parts.filter(|part| !part.is_empty() && !part.contains("://"));
             match is_store {
-                true => places.extend(stores.map(Place::at)),
-                false => places.push(Place::at(place)),
+                true => places.extend(stores.map(Location::at)),
+                false => places.push(Location::at(place)),
             }
         }
         ImagePath {
@@ -108,9 +141,9 @@ impl fmt::Display for ImagePath {
     }
 }
 
-impl Place {
-    fn at(path: &str) -> Place {
-        Place {
+impl Location {
+    fn at(path: &str) -> Location {
+        Location {
             path: PathBuf::from(path),
             files: OnceLock::new(),
         }
@@ -147,7 +180,7 @@ fn list(place: &Path) -> HashMap<String, Vec<PathBuf>> {
         let Ok(entries) = std::fs::read_dir(place.join(folder)) else {
             continue;
         };
-        for entry in entries.flatten().take(MOST_FILES) {
+        for entry in entries.flatten().take(MAX_FILES_PER_FOLDER) {
             let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
             files.entry(name).or_default().push(entry.path());
         }
@@ -156,27 +189,26 @@ fn list(place: &Path) -> HashMap<String, Vec<PathBuf>> {
 }
 
 /// Whether the file's header says the same as the loader's list.
-fn check(file: &Path, time_stamp: Option<u32>, size: u64) -> Result<(), String> {
-    let length = std::fs::metadata(file).map_err(|e| e.to_string())?.len();
-    if length > LARGEST_FILE {
-        return Err(format!("{length} bytes are too many for a driver"));
+fn check(file: &Path, time_stamp: Option<u32>, size: u64) -> Result<(), ImageError> {
+    let length = std::fs::metadata(file)?.len();
+    if length > MAX_FILE_BYTES {
+        return Err(ImageError::TooLarge(length));
     }
-    let bytes = std::fs::read(file).map_err(|e| e.to_string())?;
-    let image = Image::parse_file(&bytes).map_err(|e| e.to_string())?;
+    let bytes = std::fs::read(file)?;
+    let image = Image::parse_file(&bytes)?;
     let header = image.headers();
     let pages = |bytes: u64| bytes.next_multiple_of(rkd_dump::addr::PAGE_SIZE);
-    if time_stamp.is_some_and(|stamp| stamp != header.time_stamp) {
-        return Err(format!(
-            "another build: its time stamp is {:08x}, the loaded one's {:08x}",
-            header.time_stamp,
-            time_stamp.unwrap_or_default()
-        ));
+    if let Some(loaded) = time_stamp.filter(|stamp| *stamp != header.time_stamp) {
+        return Err(ImageError::TimeStamp {
+            file: header.time_stamp,
+            loaded,
+        });
     }
     if pages(u64::from(header.size_of_image)) != pages(size) {
-        return Err(format!(
-            "another build: its image has {:#x} bytes, the loaded one {size:#x}",
-            header.size_of_image
-        ));
+        return Err(ImageError::Size {
+            file: header.size_of_image,
+            loaded: size,
+        });
     }
     Ok(())
 }
@@ -214,11 +246,12 @@ mod tests {
         let other = path.find("myfault.sys", Some(1), 0x9000);
         assert_eq!(other.file, None);
         assert_eq!(
-            other.refused[0].1,
+            other.refused[0].1.to_string(),
             "another build: its time stamp is 6335c51b, the loaded one's 00000001"
         );
         assert!(path.find("myfault.sys", None, 0xa000).file.is_none());
-        assert!(path.find("other.sys", None, 0x9000) == FoundImage::default());
+        let none = path.find("other.sys", None, 0x9000);
+        assert!(none.file.is_none() && none.refused.is_empty());
         assert_eq!(path.missing().count(), 1);
     }
 

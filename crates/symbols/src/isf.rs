@@ -3,9 +3,11 @@
 //! The format's schema is public (`schema-6.2.0.json` of volatility3). Whole files are read into raw form first, because
 //! types may be mentioned before they are defined.
 
+mod error;
 mod raw;
 mod write;
 
+pub use error::{IsfError, TypeError, WriteError};
 pub use write::{pack, write};
 
 use super::types::{Base, BaseKind, Enum, Field, Names, Type, Udt, UdtKind};
@@ -44,47 +46,50 @@ pub fn open(path: &Path) -> Result<SymbolTable> {
 /// # Errors
 /// As [`open`], but never [`Error::Open`].
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<SymbolTable> {
-    let bad = |reason: String| Error::File {
+    read(path, bytes).map_err(|error| Error::File {
         path: path.to_owned(),
-        reason,
-    };
-    let text = unpack(bytes).map_err(bad)?;
-    let raw: RawFile =
-        serde_json::from_slice(&text).map_err(|e| bad(format!("not an ISF symbol file: {e}")))?;
-    convert(path, &raw).map_err(bad)
+        reason: error.to_string(),
+    })
+}
+
+fn read(path: &Path, bytes: &[u8]) -> Result<SymbolTable, IsfError> {
+    let text = unpack(bytes)?;
+    convert(
+        path,
+        &serde_json::from_slice(&text).map_err(IsfError::Json)?,
+    )
 }
 
 /// The bytes, unpacked if they are packed with xz.
 ///
 /// # Errors
-/// In words: what is wrong with them.
-pub fn unpack(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
-    let too_large = || format!("larger than {} MiB when unpacked", LIMIT >> 20);
+/// [`IsfError::TooLarge`], [`IsfError::Unpack`].
+pub fn unpack(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, IsfError> {
     if !bytes.starts_with(b"\xfd7zXZ\0") {
         return if bytes.len() as u64 > LIMIT {
-            Err(too_large())
+            Err(IsfError::TooLarge)
         } else {
             Ok(bytes.into())
         };
     }
     let stream = liblzma::stream::Stream::new_stream_decoder(DICTIONARY_LIMIT, 0)
-        .map_err(|e| format!("cannot unpack: {e}"))?;
+        .map_err(|error| IsfError::Unpack(error.into()))?;
     let mut text = Vec::with_capacity(bytes.len().saturating_mul(11).min(16 << 20));
     liblzma::read::XzDecoder::new_stream(bytes, stream)
         .take(LIMIT + 1)
         .read_to_end(&mut text)
-        .map_err(|e| format!("cannot unpack: {e}"))?;
+        .map_err(IsfError::Unpack)?;
     if text.len() as u64 > LIMIT {
-        Err(too_large())
+        Err(IsfError::TooLarge)
     } else {
         Ok(text.into())
     }
 }
 
-fn convert(path: &Path, raw: &RawFile) -> Result<SymbolTable, String> {
+fn convert(path: &Path, raw: &RawFile) -> Result<SymbolTable, IsfError> {
     let format = &raw.metadata.format;
     if !format.starts_with("6.") {
-        return Err(format!("ISF version {format:?} is not understood (6.x is)"));
+        return Err(IsfError::Version(format.to_string()));
     }
     let mut table = TableBuilder::new(Source::Isf(path.to_owned()));
     if let Some(pdb) = raw
@@ -115,9 +120,10 @@ fn convert(path: &Path, raw: &RawFile) -> Result<SymbolTable, String> {
             "float" => Some(BaseKind::Float),
             "void" => None,
             kind => {
-                return Err(format!(
-                    "base type {name:?} is of the unknown kind {kind:?}"
-                ));
+                return Err(IsfError::BaseKind {
+                    name: name.to_string(),
+                    kind: kind.to_owned(),
+                });
             }
         };
         let made = Base {
@@ -139,7 +145,10 @@ fn convert(path: &Path, raw: &RawFile) -> Result<SymbolTable, String> {
         };
         if let Some(Ok(rva)) = symbol.address.map(u32::try_from) {
             let ty = symbol.ty.as_ref().map(|ty| types.make(ty)).transpose();
-            let ty = ty.map_err(|why| format!("{name}: {why}"))?;
+            let ty = ty.map_err(|error| IsfError::Type {
+                of: name.to_string(),
+                error,
+            })?;
             let kind = match ty {
                 None => SymbolKind::Unknown,
                 Some(Type::Function(_)) => SymbolKind::Function,
@@ -157,13 +166,19 @@ fn convert(path: &Path, raw: &RawFile) -> Result<SymbolTable, String> {
         let kind = match &*udt.kind {
             "struct" | "class" => UdtKind::Struct,
             "union" => UdtKind::Union,
-            kind => return Err(format!("type {name:?} is of the unknown kind {kind:?}")),
+            kind => {
+                return Err(IsfError::UdtKind {
+                    name: name.to_string(),
+                    kind: kind.to_owned(),
+                });
+            }
         };
         let mut fields = Vec::with_capacity(udt.fields.0.len());
         for (field, raw) in &udt.fields.0 {
-            let ty = types
-                .make(&raw.ty)
-                .map_err(|why| format!("{name}.{field}: {why}"))?;
+            let ty = types.make(&raw.ty).map_err(|error| IsfError::Type {
+                of: format!("{name}.{field}"),
+                error,
+            })?;
             fields.push(Field {
                 name: types.names.get(field),
                 offset: raw.offset,
@@ -191,30 +206,34 @@ struct Types<'a> {
     bases: HashMap<&'a str, Option<Base>>,
 }
 
+fn part<T>(part: Option<T>, missing: &'static str) -> Result<T, TypeError> {
+    part.ok_or(TypeError::Incomplete(missing))
+}
+
 impl Types<'_> {
     /// The recursion is as deep as the JSON was nested, which serde_json limits to 128.
-    fn make(&mut self, raw: &RawType) -> Result<Type, String> {
+    fn make(&mut self, raw: &RawType) -> Result<Type, TypeError> {
         let name = raw.name.as_deref();
-        let named = || name.ok_or_else(|| format!("a {} without a name", &*raw.kind));
+        let named = || name.ok_or_else(|| TypeError::NoName(raw.kind.to_string()));
         Ok(match &*raw.kind {
             "base" => match self.bases.get(named()?) {
                 Some(Some(base)) => Type::Base(base.clone()),
                 Some(None) => Type::Void,
-                None => return Err(format!("base type {:?} is not defined", named()?)),
+                None => return Err(TypeError::NoBase(named()?.to_owned())),
             },
             "struct" | "class" | "union" => Type::Udt(self.names.get(named()?)),
             "enum" => Type::Enum(self.names.get(named()?)),
             "pointer" => Type::Pointer(Box::new(
-                self.make(raw.subtype.as_deref().ok_or("a pointer to nothing")?)?,
+                self.make(part(raw.subtype.as_deref(), "a pointer to nothing")?)?,
             )),
             "array" => {
-                let of = self.make(raw.subtype.as_deref().ok_or("an array of nothing")?)?;
-                Type::Array(Box::new(of), raw.count.ok_or("an array without a count")?)
+                let of = self.make(part(raw.subtype.as_deref(), "an array of nothing")?)?;
+                Type::Array(Box::new(of), part(raw.count, "an array without a count")?)
             }
             "bitfield" => {
-                let of = Box::new(self.make(raw.of.as_deref().ok_or("a bit-field of nothing")?)?);
+                let of = Box::new(self.make(part(raw.of.as_deref(), "a bit-field of nothing")?)?);
                 let (Some(position), Some(length)) = (raw.bit_position, raw.bit_length) else {
-                    return Err("a bit-field without its bits".into());
+                    return Err(TypeError::Incomplete("a bit-field without its bits"));
                 };
                 Type::Bitfield {
                     position,
@@ -223,7 +242,7 @@ impl Types<'_> {
                 }
             }
             "function" => Type::Function(None),
-            kind => return Err(format!("unknown kind {kind:?}")),
+            kind => return Err(TypeError::Kind(kind.to_owned())),
         })
     }
 }

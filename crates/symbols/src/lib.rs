@@ -15,6 +15,7 @@ pub mod id;
 pub mod image_path;
 pub mod isf;
 mod packed;
+mod panic;
 pub mod path;
 pub mod pdb;
 pub mod pe;

@@ -5,8 +5,8 @@ use super::super::{FAILED, World};
 use super::show;
 use crate::command::{Kept, Record, Value};
 use rkd_dump::error::{Error, Result};
-use rkd_symbols::path::{Level, Place};
-use rkd_symbols::store::{Content, file_any};
+use rkd_symbols::path::{Level, PathElement};
+use rkd_symbols::store::{Content, StoreError, file_any};
 use rkd_symbols::{PdbId, SymbolPath, home};
 use std::path::{Path, PathBuf};
 
@@ -49,9 +49,9 @@ fn store(world: &World<'_>, arguments: &Import) -> Result<PathBuf> {
     }
     let path = SymbolPath::parse(&world.cli.common.symbol_path());
     let on_path = path.places().iter().find_map(|place| match place {
-        Place::Folder(_) => None,
-        Place::Cache(store) => Some(store.clone()),
-        Place::Chain(levels) => levels.iter().find_map(Level::folder).cloned(),
+        PathElement::Folder(_) => None,
+        PathElement::Cache(store) => Some(store.clone()),
+        PathElement::Chain(levels) => levels.iter().find_map(Level::folder).cloned(),
     });
     on_path.or_else(home::symbols).ok_or_else(|| {
         Error::NotFound("there is no default cache on this machine: say --into FOLDER".into())
@@ -86,7 +86,7 @@ fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
-fn row(path: &Path, filed: std::result::Result<(PdbId, PathBuf), String>) -> Kept {
+fn row(path: &Path, filed: Result<(PdbId, PathBuf), StoreError>) -> Kept {
     let file = path.display().to_string();
     let (text, pdb, place) = match filed {
         Ok((id, place)) => {
@@ -99,8 +99,8 @@ fn row(path: &Path, filed: std::result::Result<(PdbId, PathBuf), String>) -> Kep
         }
         Err(why) => (
             format!("{file}: refused: {why}"),
-            Value::Absent(why.clone()),
-            Value::Absent(why),
+            Value::Absent(why.to_string()),
+            Value::Absent(why.to_string()),
         ),
     };
     let record: Record = vec![("file", file.into()), ("pdb", pdb), ("place", place)];

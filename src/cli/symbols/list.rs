@@ -17,7 +17,7 @@ pub(super) struct Need {
     module: String,
     image: String,
     /// The PDB, or why it is not known.
-    pub pdb: std::result::Result<PdbId, String>,
+    pub pdb: Result<PdbId>,
     /// Where the PDB is to be had.
     pub url: Option<String>,
     /// Its place in a store.
@@ -88,7 +88,7 @@ pub(super) fn run(world: &World<'_>, arguments: &List) -> Result<u8> {
 }
 
 fn need(kernel: &Kernel, module: &Module, path: &SymbolPath, server: &str) -> Need {
-    let pdb = kernel.pdb_of(module).map_err(|why| why.to_string());
+    let pdb = kernel.pdb_of(module);
     let known = pdb.as_ref().ok();
     let named = known.and_then(|id| Some((id, layout::safe_name(id)?)));
     let place = known.and_then(|id| layout::place(id, false, false));
@@ -124,10 +124,11 @@ fn row(need: &Need) -> Kept {
         Some(text) => Value::from(text.as_str()),
         None => Value::Absent(why.into()),
     };
-    let why = need.pdb.as_ref().err().cloned().unwrap_or_default();
+    let why = need.pdb.as_ref().err().map(Error::to_string);
+    let why = why.unwrap_or_default();
     let of_pdb = |of: fn(&PdbId) -> Value| match &need.pdb {
         Ok(id) => of(id),
-        Err(why) => Value::Absent(why.clone()),
+        Err(why) => Value::Absent(why.to_string()),
     };
     let record: Record = vec![
         ("module", need.module.as_str().into()),

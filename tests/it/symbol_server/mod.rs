@@ -6,7 +6,7 @@ mod server;
 
 use files::{AGE, GUID, STORE, cabinet, pdb, table};
 use rkd_symbols::pe::Image;
-use rkd_symbols::server::{Failure, Terms};
+use rkd_symbols::server::{Failure, Limits};
 use rkd_symbols::{Guid, How, PdbId, Reach, Servers, SymbolPath};
 use server::{Request, Server};
 use std::fs;
@@ -20,22 +20,22 @@ fn id() -> PdbId {
 }
 
 /// Short enough for a test, long enough for a machine that is busy.
-fn terms() -> Terms {
-    Terms {
+fn limits() -> Limits {
+    Limits {
         connect: Duration::from_secs(2),
         answer: Duration::from_millis(700),
         stall: Duration::from_millis(700),
-        least: 4000,
-        span: Duration::from_millis(700),
+        min_bytes: 4000,
+        min_bytes_window: Duration::from_millis(700),
         overall: Duration::from_secs(20),
-        size: 1 << 20,
+        max_bytes: 1 << 20,
         redirects: 5,
         proxies: false,
     }
 }
 
 fn online() -> Servers {
-    Servers::online(terms(), Arc::default(), None)
+    Servers::online(limits(), Arc::default(), None)
 }
 
 /// All files below a folder, temporary ones too.
@@ -358,12 +358,12 @@ fn ctrl_c_ends_a_download_and_is_not_held_against_the_server() {
             r.hang();
         }
     });
-    let patient = Terms {
+    let patient = Limits {
         answer: Duration::from_secs(600),
         stall: Duration::from_secs(600),
-        span: Duration::from_secs(600),
+        min_bytes_window: Duration::from_secs(600),
         overall: Duration::from_secs(600),
-        ..terms()
+        ..limits()
     };
     let cache = tempfile::tempdir().unwrap();
     let servers = Servers::online(patient, stop.clone(), None);

@@ -46,7 +46,9 @@ impl Facts {
     /// # Errors
     /// [`Error::Corrupt`](rkd_dump::error::Error::Corrupt) for anything that `make_facts` did not write.
     pub fn parse(packed: &[u8]) -> Result<Facts> {
-        let bytes = isf::unpack(packed).map_err(corrupt)?.into_owned();
+        let bytes = isf::unpack(packed)
+            .map_err(|error| corrupt(error.to_string()))?
+            .into_owned();
         let mut facts = Facts::default();
         let mut reader = Reader(&bytes);
         if reader.take(MAGIC.len())? != MAGIC {

@@ -11,16 +11,15 @@ use std::sync::OnceLock;
 /// The user's facts, read once; nothing where there is no such file.
 ///
 /// # Errors
-/// In words, when the file cannot be used.
-pub fn own_facts() -> std::result::Result<&'static Facts, &'static str> {
-    static FACTS: OnceLock<std::result::Result<Facts, String>> = OnceLock::new();
+/// [`Error::File`] when the file cannot be used.
+pub fn own_facts() -> Result<&'static Facts, &'static Error> {
+    static FACTS: OnceLock<Result<Facts>> = OnceLock::new();
     FACTS
         .get_or_init(|| match home::facts() {
-            Some(path) => read(&path).map_err(|error| error.to_string()),
+            Some(path) => read(&path),
             None => Ok(Facts::default()),
         })
         .as_ref()
-        .map_err(String::as_str)
 }
 
 /// The table of the kernel with this PDB: of the built-in ones, or of the user's.

@@ -1,11 +1,12 @@
 //! Writes a table as an ISF file: version 6.2, named and built as Volatility's own converter does it, so that Volatility 3
 //! takes the file for its own.
 
+use super::WriteError;
 use crate::types::{Base, BaseKind, Enum, Type, UdtKind};
 use crate::{Symbol, SymbolTable};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 
 /// The version of the format that is written.
 pub(super) const FORMAT: &str = "6.2.0";
@@ -16,11 +17,9 @@ const POINTER: &str = "pointer";
 /// The JSON of a table. Of several symbols of one name the first is written, since a name is a key.
 ///
 /// # Errors
-/// In words: a table that does not say which PDB it is of would never be found by anyone.
-pub fn write(table: &SymbolTable) -> Result<String, String> {
-    let id = table
-        .identity()
-        .ok_or("the symbols do not say which PDB they are of")?;
+/// [`WriteError::NoIdentity`] for a table that does not say which PDB it is of.
+pub fn write(table: &SymbolTable) -> Result<String, WriteError> {
+    let id = table.identity().ok_or(WriteError::NoIdentity)?;
     let machine = table.machine().unwrap_or(match table.pointer_size() {
         4 => 0x14c,
         _ => 0x8664,
@@ -70,22 +69,17 @@ pub fn write(table: &SymbolTable) -> Result<String, String> {
         "symbols": symbols,
         "user_types": user_types,
     });
-    serde_json::to_string(&file).map_err(|e| e.to_string())
+    Ok(serde_json::to_string(&file)?)
 }
 
 /// The text packed with xz.
 ///
 /// # Errors
-/// In words, when there is no memory for it.
-pub fn pack(text: &str) -> Result<Vec<u8>, String> {
+/// When there is no memory for it.
+pub fn pack(text: &str) -> io::Result<Vec<u8>> {
     let mut packed = Vec::new();
-    liblzma::stream::Stream::new_easy_encoder(6, liblzma::stream::Check::Crc32)
-        .map_err(|e| e.to_string())
-        .and_then(|stream| {
-            liblzma::bufread::XzEncoder::new_stream(text.as_bytes(), stream)
-                .read_to_end(&mut packed)
-                .map_err(|e| e.to_string())
-        })?;
+    let stream = liblzma::stream::Stream::new_easy_encoder(6, liblzma::stream::Check::Crc32)?;
+    liblzma::bufread::XzEncoder::new_stream(text.as_bytes(), stream).read_to_end(&mut packed)?;
     Ok(packed)
 }
 

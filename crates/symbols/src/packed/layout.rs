@@ -1,6 +1,7 @@
 //! Where the parts of packed symbols lie: a table of their lengths, and the parts one after the other. Numbers are little-endian
 //! and stand at any place.
 
+use rkd_dump::bytes::ReadAt;
 use std::ops::Range;
 
 /// The parts, in their order.
@@ -43,7 +44,7 @@ pub(super) const ENTRY: usize = 8;
 pub(super) const KIND: u8 = 3;
 pub(super) const DATA: u8 = 1;
 pub(super) const FUNCTION: u8 = 2;
-/// See [`SymbolInfo::private`](crate::SymbolInfo::private).
+/// The symbol's record is one that PDBs for the public do not have.
 pub(super) const PRIVATE: u8 = 4;
 
 /// Where each part lies in the bytes.
@@ -57,10 +58,9 @@ impl Sections {
     /// Reads the table at `start`. `None` when the parts do not fill the bytes to the end, or do not fit one another.
     pub(super) fn read(bytes: &[u8], start: usize) -> Option<Sections> {
         let mut at = start.checked_add(8 * SECTIONS)?;
-        let table = bytes.get(start..at)?;
         let mut ranges: [Range<usize>; SECTIONS] = std::array::from_fn(|_| 0..0);
-        for (range, length) in ranges.iter_mut().zip(table.chunks_exact(8)) {
-            let length = u64::from_le_bytes(length.try_into().ok()?);
+        for (index, range) in ranges.iter_mut().enumerate() {
+            let length = bytes.u64_at(start + 8 * index)?;
             let end = at.checked_add(usize::try_from(length).ok()?)?;
             *range = at..end;
             at = end;

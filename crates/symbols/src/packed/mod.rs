@@ -17,6 +17,7 @@ use super::{Guid, PdbId};
 use crate::types::{Base, BaseKind, Enum, Name, Type, Udt};
 use code::{Reader, corrupt};
 use layout::Section;
+use rkd_dump::bytes::ReadAt;
 use rkd_dump::error::Result;
 use rkd_dump::map::Map;
 use std::ops::Range;
@@ -26,7 +27,7 @@ use types::{Definition, Pool, read_definition, read_type};
 /// A type that is made when it is first asked for; `None` when its bytes are none.
 type Slot<T> = OnceLock<Option<Box<T>>>;
 
-/// See the module.
+/// Symbols and types of one build, read from bytes when they are asked for.
 pub(crate) struct Packed {
     bytes: Map,
     sections: Sections,
@@ -100,9 +101,7 @@ impl Packed {
     }
 
     fn number(&self, section: Section, index: usize) -> Option<u32> {
-        let start = index.checked_mul(4)?;
-        let bytes = self.section(section).get(start..start.checked_add(4)?)?;
-        Some(u32::from_le_bytes(bytes.try_into().ok()?))
+        self.section(section).u32_at(index.checked_mul(4)?)
     }
 
     /// The bytes between two neighbouring numbers of a list of places.

@@ -1,9 +1,9 @@
 //! The symbol path: where symbol files are looked for, in kd's notation, and what was found there and why not.
 
-mod place;
+mod element;
 mod search;
 
-pub use place::{Level, Place};
+pub use element::{Level, PathElement};
 pub use search::{How, Lookup, Reach, Tried};
 
 use super::home;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymbolPath {
     text: String,
-    places: Vec<Place>,
+    places: Vec<PathElement>,
 }
 
 impl SymbolPath {
@@ -27,14 +27,14 @@ impl SymbolPath {
     }
 
     fn parse_with(text: &str, variable: home::Variable) -> SymbolPath {
-        let expanded = place::expanded(text.trim(), variable);
+        let expanded = element::expanded(text.trim(), variable);
         let mut path = SymbolPath {
             text: text.trim().to_owned(),
             places: Vec::new(),
         };
         let elements = expanded.split(';').map(str::trim);
         for element in elements.filter(|element| !element.is_empty()) {
-            if let Some(place) = Place::parse(element, variable)
+            if let Some(place) = PathElement::parse(element, variable)
                 && !path.places.contains(&place)
             {
                 path.places.push(place);
@@ -44,7 +44,7 @@ impl SymbolPath {
     }
 
     /// The places, each once, in their order.
-    pub fn places(&self) -> &[Place] {
+    pub fn places(&self) -> &[PathElement] {
         &self.places
     }
 
@@ -53,8 +53,8 @@ impl SymbolPath {
         let mut found = Vec::new();
         for place in &self.places {
             let folders: Vec<&PathBuf> = match place {
-                Place::Folder(folder) | Place::Cache(folder) => vec![folder],
-                Place::Chain(levels) => levels.iter().filter_map(Level::folder).collect(),
+                PathElement::Folder(folder) | PathElement::Cache(folder) => vec![folder],
+                PathElement::Chain(levels) => levels.iter().filter_map(Level::folder).collect(),
             };
             for folder in folders {
                 if !found.contains(&folder.as_path()) {
@@ -69,7 +69,7 @@ impl SymbolPath {
     pub fn servers(&self) -> Vec<&str> {
         let mut found = Vec::new();
         for place in &self.places {
-            let Place::Chain(levels) = place else {
+            let PathElement::Chain(levels) = place else {
                 continue;
             };
             for server in levels.iter().filter_map(Level::server) {
@@ -83,7 +83,7 @@ impl SymbolPath {
 
     /// What the path means in full: variables replaced, defaults written out.
     pub fn in_full(&self) -> String {
-        let places: Vec<String> = self.places.iter().map(Place::to_string).collect();
+        let places: Vec<String> = self.places.iter().map(PathElement::to_string).collect();
         places.join(";")
     }
 }

@@ -1,6 +1,6 @@
 //! Looking for the symbol file of a PDB along a path: first everything that is on this machine, then the servers.
 
-use super::{Level, Place, SymbolPath};
+use super::{Level, PathElement, SymbolPath};
 use crate::server::{Failure, Servers};
 use crate::store::content::reason;
 use crate::store::layout::{self, Candidate, in_folder, in_store};
@@ -105,13 +105,13 @@ impl Search<'_> {
         let mut caches: Vec<PathBuf> = Vec::new();
         for place in &path.places {
             let found = match place {
-                Place::Folder(folder) => self.folder(folder, &caches),
-                Place::Cache(store) => {
+                PathElement::Folder(folder) => self.folder(folder, &caches),
+                PathElement::Cache(store) => {
                     let found = self.store(store, &caches);
                     caches.push(store.clone());
                     found
                 }
-                Place::Chain(levels) => {
+                PathElement::Chain(levels) => {
                     let mut nearer = caches.clone();
                     levels.iter().find_map(|level| {
                         let store = level.folder()?;
@@ -214,7 +214,7 @@ impl Search<'_> {
                 Some(table)
             }
             Err(error) => {
-                let why = reason(path, &error);
+                let why = reason(&error);
                 self.mismatched.get_or_insert_with(|| path.to_owned());
                 self.tried(path.display(), why, true);
                 None
@@ -235,7 +235,7 @@ impl Search<'_> {
             Ok(Pointer::Message(text)) => {
                 self.tried(pointer.display(), format!("it says: {text}"), true);
             }
-            Err(why) => self.tried(pointer.display(), why, true),
+            Err(error) => self.tried(pointer.display(), format!("cannot be read: {error}"), true),
         }
         None
     }
@@ -260,9 +260,9 @@ impl Search<'_> {
         let mut caches: Vec<PathBuf> = Vec::new();
         for place in &path.places {
             match place {
-                Place::Folder(_) => {}
-                Place::Cache(store) => caches.push(store.clone()),
-                Place::Chain(levels) => {
+                PathElement::Folder(_) => {}
+                PathElement::Cache(store) => caches.push(store.clone()),
+                PathElement::Chain(levels) => {
                     let found = self.chain(levels, &caches);
                     if found.is_some() || self.lookup.is_stopped {
                         return found;

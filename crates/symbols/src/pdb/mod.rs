@@ -1,20 +1,20 @@
 //! Reads program databases (PDB, the "MSF 7.00" kind): publics, globals, procedures, the private symbols of the modules, and
 //! all types.
 //!
-//! The crate pdb2 knows the format; it also panics on some damaged files, and allocates by counts that a file states. So it
-//! works behind a [wall], reads the file through [bounded pages](pages), and what it would allocate by is
-//! [looked at before](guard).
+//! The crate pdb2 knows the format; it also panics on some damaged files, and allocates by counts that a file states. So its
+//! panics are caught, it reads the file through bounded pages (`pages`), and what it would allocate by is checked before
+//! (`guard`).
 
+mod error;
 mod guard;
 mod pages;
 mod primitive;
 mod symbols;
 mod types;
-mod wall;
 
-pub(super) use wall::behind as behind_wall;
-
+use super::panic;
 use super::{Guid, PdbId, Source, SymbolTable, TableBuilder};
+use error::PdbError;
 use pages::Pages;
 use pdb2::PDB;
 use rkd_dump::error::{Error, Result};
@@ -42,23 +42,23 @@ pub fn open(path: &Path, wanted: Option<&PdbId>) -> Result<SymbolTable> {
 
 /// Reads a PDB's bytes; `path` is for the error, the table's [`Source`] and its name.
 pub(super) fn parse(path: &Path, bytes: Arc<Map>, wanted: Option<&PdbId>) -> Result<SymbolTable> {
-    read(path, bytes, wanted).map_err(|reason| Error::File {
+    read(path, bytes, wanted).map_err(|error| Error::File {
         path: path.to_owned(),
-        reason,
+        reason: error.to_string(),
     })
 }
 
-fn read(path: &Path, bytes: Arc<Map>, wanted: Option<&PdbId>) -> Result<SymbolTable, String> {
+fn read(path: &Path, bytes: Arc<Map>, wanted: Option<&PdbId>) -> Result<SymbolTable, PdbError> {
     is_readable(bytes.bytes())?;
-    wall::behind(|| {
-        let mut pdb = Pdb::open(Pages::new(bytes)).map_err(damaged)?;
+    panic::catch(|| {
+        let mut pdb = Pdb::open(Pages::new(bytes))?;
         let (id, machine) = header(path, &mut pdb)?;
         super::file::is_wanted(Some(&id), wanted)?;
         let mut table = TableBuilder::new(Source::Pdb(path.to_owned()));
         table.identity(id).machine(machine);
         table.pointer_size(if is_32_bit(machine) { 4 } else { 8 });
         guard::types(&mut pdb)?;
-        let information = pdb.type_information().map_err(damaged)?;
+        let information = pdb.type_information()?;
         let mut types = types::Types::new(&information, table.width())?;
         types.define(&mut table)?;
         symbols::read(&mut pdb, &mut types, &mut table)?;
@@ -68,13 +68,13 @@ fn read(path: &Path, bytes: Arc<Map>, wanted: Option<&PdbId>) -> Result<SymbolTa
 
 /// Identity and machine. The age in the image is that of the debug information's header: the one in the file's own header
 /// is raised whenever a tool writes to the file, as source indexing does.
-fn header(path: &Path, pdb: &mut Pdb) -> Result<(PdbId, u16), String> {
-    let information = pdb.pdb_information().map_err(damaged)?;
-    let debug = pdb.debug_information().map_err(damaged)?;
+fn header(path: &Path, pdb: &mut Pdb) -> Result<(PdbId, u16), PdbError> {
+    let information = pdb.pdb_information()?;
+    let debug = pdb.debug_information()?;
     let guid = Guid(information.guid.as_u128());
     let age = debug.age().unwrap_or(information.age);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let machine = debug.machine_type().map_err(damaged)? as u16;
+    let machine = debug.machine_type()? as u16;
     Ok((PdbId::new(guid, age, pdb_name(&name)), machine))
 }
 
@@ -104,20 +104,16 @@ pub(super) fn is_meant(bytes: &[u8]) -> bool {
     starts("Microsoft C/C++") || starts(MSFZ) || starts(PORTABLE)
 }
 
-fn is_readable(bytes: &[u8]) -> Result<(), String> {
+fn is_readable(bytes: &[u8]) -> Result<(), PdbError> {
     if bytes.starts_with(MAGIC) {
         Ok(())
     } else if bytes.starts_with(PORTABLE.as_bytes()) {
-        Err("it is a portable PDB, which describes .NET code only".into())
+        Err(PdbError::Portable)
     } else if bytes.starts_with(MSFZ.as_bytes()) {
-        Err("it is a compressed PDB (MSFZ), which is not understood".into())
+        Err(PdbError::Msfz)
     } else if bytes.starts_with(b"Microsoft C/C++ program database 2.00") {
-        Err("it is a PDB of the old format 2.00, which is not understood".into())
+        Err(PdbError::OldFormat)
     } else {
-        Err("it is not a PDB".into())
+        Err(PdbError::NotAPdb)
     }
-}
-
-fn damaged(error: pdb2::Error) -> String {
-    format!("the PDB is damaged: {error}")
 }

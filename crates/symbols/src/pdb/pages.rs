@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// How often the whole file may be copied together. Every stream is read at most a few times; a file whose streams share
 /// pages could otherwise be read without end.
-const TIMES: u64 = 8;
+const MAX_COPIES: u64 = 8;
 
 /// The bytes of a file, and how many may still be copied.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Pages {
 
 impl Pages {
     pub(super) fn new(file: Arc<Map>) -> Pages {
-        let left = TIMES.saturating_mul(file.bytes().len() as u64);
+        let left = MAX_COPIES.saturating_mul(file.bytes().len() as u64);
         Pages { file, left }
     }
 }

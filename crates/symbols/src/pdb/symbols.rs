@@ -1,9 +1,10 @@
 //! The symbols of a PDB. Publics, one for each name that the linker saw, are in every PDB; types of variables, and the
 //! functions of each module with their sizes, only in one that was not stripped for the public.
 
+use super::Pdb;
+use super::error::PdbError;
 use super::guard;
 use super::types::{Types, text};
-use super::{Pdb, damaged};
 use crate::TableBuilder;
 use crate::table::{SymbolInfo, SymbolKind};
 use crate::types::Type;
@@ -39,25 +40,25 @@ struct Reader<'a, 't> {
 /// is the one that is found.
 ///
 /// # Errors
-/// In words, when a stream cannot be read.
+/// When a stream cannot be read.
 pub(super) fn read(
     pdb: &mut Pdb,
     types: &mut Types<'_>,
     table: &mut TableBuilder,
-) -> Result<(), String> {
+) -> Result<(), PdbError> {
     if !guard::has_sections(pdb)? {
-        return Err("the PDB does not say where the sections of its image lie".into());
+        return Err(PdbError::NoSections);
     }
-    let map = pdb.address_map().map_err(damaged)?;
-    let globals = pdb.global_symbols().map_err(damaged)?;
+    let map = pdb.address_map()?;
+    let globals = pdb.global_symbols()?;
     let mut reader = Reader { map, types, table };
     reader.all(&mut globals.iter())?;
-    let debug = pdb.debug_information().map_err(damaged)?;
-    let mut modules = debug.modules().map_err(damaged)?;
+    let debug = pdb.debug_information()?;
+    let mut modules = debug.modules()?;
     let mut is_private = false;
-    while let Some(module) = modules.next().map_err(damaged)? {
-        if let Some(information) = pdb.module_info(&module).map_err(damaged)? {
-            is_private |= reader.all(&mut information.symbols().map_err(damaged)?)?;
+    while let Some(module) = modules.next()? {
+        if let Some(information) = pdb.module_info(&module)? {
+            is_private |= reader.all(&mut information.symbols()?)?;
         }
     }
     reader.table.private(is_private && !debug.is_stripped());
@@ -66,16 +67,16 @@ pub(super) fn read(
 
 impl Reader<'_, '_> {
     /// Reads all records. Returns whether there are such as a public PDB has not.
-    fn all(&mut self, symbols: &mut SymbolIter<'_>) -> Result<bool, String> {
+    fn all(&mut self, symbols: &mut SymbolIter<'_>) -> Result<bool, PdbError> {
         let mut is_private = false;
-        while let Some(symbol) = symbols.next().map_err(damaged)? {
+        while let Some(symbol) = symbols.next()? {
             is_private |= self.one(&symbol)?;
         }
         Ok(is_private)
     }
 
     /// A record that cannot be read is left out.
-    fn one(&mut self, symbol: &Symbol<'_>) -> Result<bool, String> {
+    fn one(&mut self, symbol: &Symbol<'_>) -> Result<bool, PdbError> {
         let kind = symbol.raw_kind();
         let is_read = matches!(
             kind,
@@ -139,7 +140,7 @@ impl Reader<'_, '_> {
         name: &[u8],
         at: PdbInternalSectionOffset,
         ty: TypeIndex,
-    ) -> Result<(), String> {
+    ) -> Result<(), PdbError> {
         let info = SymbolInfo {
             kind: SymbolKind::Data,
             private: true,
@@ -150,7 +151,11 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    fn procedure(&mut self, procedure: &ProcedureSymbol<'_>, has_type: bool) -> Result<(), String> {
+    fn procedure(
+        &mut self,
+        procedure: &ProcedureSymbol<'_>,
+        has_type: bool,
+    ) -> Result<(), PdbError> {
         let info = SymbolInfo {
             kind: SymbolKind::Function,
             private: true,
@@ -165,7 +170,7 @@ impl Reader<'_, '_> {
     }
 
     /// What an assembler wrote has no type.
-    fn ty(&mut self, index: TypeIndex) -> Result<Option<Type>, String> {
+    fn ty(&mut self, index: TypeIndex) -> Result<Option<Type>, PdbError> {
         match index {
             TypeIndex(0) => Ok(None),
             index => self.types.get(index).map(Some),

@@ -1,6 +1,7 @@
 //! The types of a PDB: structures, unions and enumerations by name, and what their members are.
 
-use super::{damaged, primitive};
+use super::error::PdbError;
+use super::primitive;
 use crate::TableBuilder;
 use crate::types::{Enum, Field, Name, Names, Signature, Type, Udt, UdtKind};
 use pdb2::{
@@ -9,7 +10,7 @@ use pdb2::{
 };
 use std::collections::HashMap;
 
-/// How deep a type is followed. Types that refer to one another without end are cut off there.
+/// How deep a type is followed, in types. Types that refer to one another without end are cut off there.
 const DEPTH: u32 = 32;
 
 /// Reads types by their index.
@@ -29,11 +30,11 @@ impl<'t> Types<'t> {
     /// Finds all definitions.
     ///
     /// # Errors
-    /// In words, when the records do not follow one another to the end.
+    /// When the records do not follow one another to the end.
     pub(super) fn new(
         information: &'t TypeInformation<'static>,
         pointer_size: u8,
-    ) -> Result<Types<'t>, String> {
+    ) -> Result<Types<'t>, PdbError> {
         let mut types = Types {
             information,
             finder: information.finder(),
@@ -43,7 +44,7 @@ impl<'t> Types<'t> {
             left: 1 << 16,
         };
         let mut records = information.iter();
-        while let Some(record) = records.next().map_err(damaged)? {
+        while let Some(record) = records.next()? {
             types.finder.update(&records);
             types.left += 4 * record.len() as u64;
             if let Some(head) = head(record.parse().ok().as_ref())
@@ -58,10 +59,10 @@ impl<'t> Types<'t> {
     /// Puts every definition into the table. One that cannot be read is left out.
     ///
     /// # Errors
-    /// In words, when the file stands for more types than it has room for.
-    pub(super) fn define(&mut self, table: &mut TableBuilder) -> Result<(), String> {
+    /// [`PdbError::SharedRecords`] when the file stands for more types than it has room for.
+    pub(super) fn define(&mut self, table: &mut TableBuilder) -> Result<(), PdbError> {
         let mut records = self.information.iter();
-        while let Some(record) = records.next().map_err(damaged)? {
+        while let Some(record) = records.next()? {
             let data = record.parse();
             match &data {
                 Ok(TypeData::Class(class)) if !class.properties.forward_reference() => {
@@ -92,7 +93,7 @@ impl<'t> Types<'t> {
     ///
     /// # Errors
     /// As [`Types::define`].
-    pub(super) fn get(&mut self, index: TypeIndex) -> Result<Type, String> {
+    pub(super) fn get(&mut self, index: TypeIndex) -> Result<Type, PdbError> {
         self.ty(index, DEPTH)
     }
 
@@ -114,11 +115,11 @@ impl<'t> Types<'t> {
         self.names.get(&text)
     }
 
-    fn spend(&mut self, items: u64) -> Result<(), String> {
+    fn spend(&mut self, items: u64) -> Result<(), PdbError> {
         self.left = self
             .left
             .checked_sub(items)
-            .ok_or("the PDB is damaged: its records share their parts without end")?;
+            .ok_or(PdbError::SharedRecords)?;
         Ok(())
     }
 
@@ -127,7 +128,7 @@ impl<'t> Types<'t> {
     }
 
     /// The parts of a field list and of the lists that continue it.
-    fn list(&mut self, list: Option<TypeIndex>) -> Result<Vec<TypeData<'t>>, String> {
+    fn list(&mut self, list: Option<TypeIndex>) -> Result<Vec<TypeData<'t>>, PdbError> {
         let mut parts = Vec::new();
         let mut next = list;
         while let Some(index) = next {
@@ -141,7 +142,7 @@ impl<'t> Types<'t> {
         Ok(parts)
     }
 
-    fn fields(&mut self, list: Option<TypeIndex>) -> Result<Vec<Field>, String> {
+    fn fields(&mut self, list: Option<TypeIndex>) -> Result<Vec<Field>, PdbError> {
         let mut fields = Vec::new();
         for part in self.list(list)? {
             match part {
@@ -189,7 +190,7 @@ impl<'t> Types<'t> {
         list: TypeIndex,
         signed: bool,
         size: u64,
-    ) -> Result<Vec<(Name, i64)>, String> {
+    ) -> Result<Vec<(Name, i64)>, PdbError> {
         let unused = if signed { 64 - 8 * size.clamp(1, 8) } else { 0 };
         let mut constants = Vec::new();
         for part in self.list(Some(list))? {
@@ -201,7 +202,7 @@ impl<'t> Types<'t> {
         Ok(constants)
     }
 
-    fn ty(&mut self, index: TypeIndex, depth: u32) -> Result<Type, String> {
+    fn ty(&mut self, index: TypeIndex, depth: u32) -> Result<Type, PdbError> {
         self.spend(1)?;
         let Some(depth) = depth.checked_sub(1) else {
             return Ok(Type::Void);
@@ -252,7 +253,7 @@ impl<'t> Types<'t> {
         returns: TypeIndex,
         list: TypeIndex,
         depth: u32,
-    ) -> Result<Type, String> {
+    ) -> Result<Type, PdbError> {
         let returns = self.ty(returns, depth)?;
         let mut signature = Signature {
             returns,

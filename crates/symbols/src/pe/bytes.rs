@@ -122,7 +122,7 @@ impl Bytes<'_> {
             match (end, missing) {
                 (Some(_), _) => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
                 (None, Some(why)) => return Err(why),
-                (None, None) if *text == 0 || bytes.len() > LONGEST => {
+                (None, None) if *text == 0 || bytes.len() > MAX_STRING => {
                     return Err(corrupt(format!("the string at {} has no end", Rva(rva))));
                 }
                 (None, None) => {}
@@ -132,10 +132,10 @@ impl Bytes<'_> {
 }
 
 /// The longest string that is believed, in bytes: a C++ name with templates.
-const LONGEST: usize = 16 << 10;
+const MAX_STRING: usize = 16 << 10;
 
 /// What all strings of one table may take together, in bytes. The kernel's exports are 80 kB.
-pub(super) const TEXT: usize = 4 << 20;
+pub(super) const MAX_TEXT: usize = 4 << 20;
 
 fn outside(rva: u32, after: usize) -> Error {
     corrupt(format!(
@@ -178,20 +178,4 @@ fn file_piece(file: &[u8], sections: &[Section], headers: u32, rva: u32, buf: &m
     let zeroes = ((section.virtual_size - at) as usize).min(buf.len());
     buf.get_mut(..zeroes).unwrap_or_default().fill(0);
     zeroes
-}
-
-/// A number in a slice.
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|&bytes| u16::from_le_bytes(bytes))
-}
-
-/// A number in a slice.
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|&bytes| u32::from_le_bytes(bytes))
 }

@@ -1,9 +1,10 @@
 //! The debug directory: which PDB belongs to the image, and whether its time stamp is a time.
 
-use super::bytes::{Bytes, TEXT, u32_at};
+use super::bytes::{Bytes, MAX_TEXT};
 use super::{Headers, Partly, corrupt};
 use crate::{Guid, PdbId, id};
 use rkd_dump::addr::Rva;
+use rkd_dump::bytes::ReadAt;
 use rkd_dump::error::{Error, Result};
 
 /// The number of the debug directory.
@@ -45,7 +46,7 @@ pub(super) fn entries(bytes: &Bytes, headers: &Headers) -> Partly<Vec<DebugEntry
     // Seven entries are the most that linkers write.
     let (entries, missing) = bytes.list::<28>(rva, (size / 28).min(64));
     found.value.extend(entries.iter().map(|entry| {
-        let field = |at| u32_at(entry, at).unwrap_or_default();
+        let field = |at| entry.u32_at(at).unwrap_or_default();
         DebugEntry {
             kind: field(12),
             size: field(16),
@@ -113,8 +114,8 @@ fn codeview(bytes: &Bytes, size: u32, rva: u32, offset: u32) -> Result<Option<(P
     else {
         return Ok(None);
     };
-    let age = u32_at(&record, 20).unwrap_or_default();
-    let mut text = TEXT.min(size.saturating_sub(24) as usize + 1);
+    let age = record.u32_at(20).unwrap_or_default();
+    let mut text = MAX_TEXT.min(size.saturating_sub(24) as usize + 1);
     let path = match loose.and_then(|file| file.get(24..)) {
         Some(rest) => {
             let end = rest

@@ -1,14 +1,15 @@
 //! The export table: names and numbers of what an image offers.
 
-use super::bytes::{Bytes, TEXT, u32_at};
+use super::bytes::{Bytes, MAX_TEXT};
 use super::{Headers, Partly, corrupt};
 use rkd_dump::addr::Rva;
+use rkd_dump::bytes::ReadAt;
 
 /// The number of the export directory.
 const DIRECTORY: usize = 0;
 
 /// Ordinals have sixteen bits: more functions cannot be imported.
-const MOST: u32 = 1 << 16;
+const MAX_EXPORTS: u32 = 1 << 16;
 
 /// What an image exports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,21 +50,21 @@ pub(super) fn read(bytes: &Bytes, headers: &Headers) -> Partly<Exports> {
         exports.miss(why);
         return exports;
     }
-    let field = |at| u32_at(&directory, at).unwrap_or_default();
-    let mut text = TEXT;
+    let field = |at| directory.u32_at(at).unwrap_or_default();
+    let mut text = MAX_TEXT;
     match bytes.string(field(12), &mut text) {
         Ok(module) => exports.value.module = Some(module),
         Err(why) => exports.miss(why),
     }
     let (base, functions, names) = (field(16), field(20), field(24));
-    if functions > MOST || names > MOST {
+    if functions > MAX_EXPORTS || names > MAX_EXPORTS {
         exports.miss(corrupt(format!(
             "it claims {functions} exports with {names} names"
         )));
     }
-    let (functions, missing) = bytes.list::<4>(field(28), functions.min(MOST));
-    let (name_rvas, no_names) = bytes.list::<4>(field(32), names.min(MOST));
-    let (ordinals, no_ordinals) = bytes.list::<2>(field(36), names.min(MOST));
+    let (functions, missing) = bytes.list::<4>(field(28), functions.min(MAX_EXPORTS));
+    let (name_rvas, no_names) = bytes.list::<4>(field(32), names.min(MAX_EXPORTS));
+    let (ordinals, no_ordinals) = bytes.list::<2>(field(36), names.min(MAX_EXPORTS));
     [missing, no_names, no_ordinals]
         .into_iter()
         .flatten()

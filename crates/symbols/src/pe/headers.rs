@@ -9,6 +9,7 @@ use goblin::pe::optional_header::{
     StandardFields64, WindowsFields, WindowsFields32,
 };
 use rkd_dump::addr::Rva;
+use rkd_dump::bytes::ReadAt;
 use rkd_dump::error::{Error, Result};
 use scroll::{LE, Pread};
 
@@ -275,8 +276,8 @@ fn section(header: &[u8; SECTION]) -> Section {
         .iter()
         .position(|&byte| byte == 0)
         .unwrap_or(name.len());
-    let number = |at| super::bytes::u32_at(header, at).unwrap_or_default();
-    let count = |at| super::bytes::u16_at(header, at).unwrap_or_default();
+    let number = |at| header.u32_at(at).unwrap_or_default();
+    let count = |at| header.u16_at(at).unwrap_or_default();
     Section {
         name: String::from_utf8_lossy(name.get(..length).unwrap_or_default()).into_owned(),
         rva: Rva(number(12)),

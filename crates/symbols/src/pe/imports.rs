@@ -1,8 +1,9 @@
 //! The import table: what an image wants of others, and where the loader puts the addresses.
 
-use super::bytes::{Bytes, TEXT, u32_at};
+use super::bytes::{Bytes, MAX_TEXT};
 use super::{Headers, Partly, corrupt};
 use rkd_dump::addr::Rva;
+use rkd_dump::bytes::ReadAt;
 use rkd_dump::error::Error;
 
 /// The number of the import directory.
@@ -39,7 +40,7 @@ pub(super) fn read(bytes: &Bytes, headers: &Headers) -> Partly<Vec<Import>> {
     let Some((rva, _)) = headers.directory(DIRECTORY) else {
         return imports;
     };
-    let mut text = TEXT;
+    let mut text = MAX_TEXT;
     for number in 0..MODULES {
         // Some linkers give a size that is too small: only the entry of zeroes ends the list.
         let mut descriptor = [0; 20];
@@ -47,7 +48,7 @@ pub(super) fn read(bytes: &Bytes, headers: &Headers) -> Partly<Vec<Import>> {
             imports.miss(why);
             return imports;
         }
-        let field = |at| u32_at(&descriptor, at).unwrap_or_default();
+        let field = |at| descriptor.u32_at(at).unwrap_or_default();
         let (lookup, name, slots) = (field(0), field(12), field(16));
         if name == 0 || slots == 0 {
             return imports;

@@ -1,7 +1,8 @@
 //! The resource tree, as far as it leads to the version resource.
 
-use super::bytes::{Bytes, u16_at, u32_at};
+use super::bytes::Bytes;
 use super::{Headers, Partly, VersionInfo, corrupt};
+use rkd_dump::bytes::ReadAt;
 use rkd_dump::error::{Error, Result};
 
 /// The number of the resource directory.
@@ -12,7 +13,7 @@ const VERSION: u32 = 16;
 const LANGUAGES: [u32; 2] = [0x409, 0];
 
 /// How many entries of a directory are looked at.
-const MOST: u32 = 4096;
+const MAX_ENTRIES: u32 = 4096;
 
 /// The tree is not searched but walked: type, name, language, data. It has no depth that could be made to loop.
 pub(super) fn version(bytes: &Bytes, headers: &Headers) -> Partly<Option<VersionInfo>> {
@@ -69,7 +70,7 @@ fn data(bytes: &Bytes, root: u32) -> Result<Option<(u32, u32)>> {
     };
     let mut leaf_bytes = [0; 16];
     bytes.exact(root.saturating_add(leaf), &mut leaf_bytes)?;
-    let field = |at| u32_at(&leaf_bytes, at).unwrap_or_default();
+    let field = |at| leaf_bytes.u32_at(at).unwrap_or_default();
     Ok(Some((field(0), field(4))))
 }
 
@@ -83,10 +84,12 @@ fn entry(
     let at = root.saturating_add(directory & 0x7fff_ffff);
     let mut header = [0; 16];
     bytes.exact(at, &mut header)?;
-    let count = |at| u32::from(u16_at(&header, at).unwrap_or_default());
-    let (entries, missing) =
-        bytes.list::<8>(at.saturating_add(16), (count(12) + count(14)).min(MOST));
-    let field = |entry: &[u8; 8], at| u32_at(entry, at).unwrap_or_default();
+    let count = |at| u32::from(header.u16_at(at).unwrap_or_default());
+    let (entries, missing) = bytes.list::<8>(
+        at.saturating_add(16),
+        (count(12) + count(14)).min(MAX_ENTRIES),
+    );
+    let field = |entry: &[u8; 8], at| entry.u32_at(at).unwrap_or_default();
     let entries: Vec<_> = entries
         .iter()
         .map(|entry| (field(entry, 0), field(entry, 4)))

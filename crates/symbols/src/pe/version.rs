@@ -1,6 +1,6 @@
 //! The version resource: `VS_VERSIONINFO`, a tree of blocks in which every block says its length.
 
-use super::bytes::{u16_at, u32_at};
+use rkd_dump::bytes::ReadAt;
 
 /// What a version resource says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl VersionInfo {
 
 impl FixedInfo {
     fn parse(bytes: &[u8]) -> Option<FixedInfo> {
-        let field = |index: usize| u32_at(bytes, 4 * index);
+        let field = |index: usize| bytes.u32_at(4 * index);
         let version = |high: u32, low: u32| {
             [
                 (high >> 16) as u16,
@@ -147,9 +147,9 @@ impl<'a> Block<'a> {
     /// Takes a block off the front. Every block has at least its six bytes, so that this comes to an end.
     fn next(rest: &mut &'a [u8], cut_short: &mut bool) -> Option<Block<'a>> {
         let whole = *rest;
-        let length = usize::from(u16_at(whole, 0)?);
-        let value_length = usize::from(u16_at(whole, 2)?);
-        let is_text = u16_at(whole, 4)? == 1;
+        let length = usize::from(whole.u16_at(0)?);
+        let value_length = usize::from(whole.u16_at(2)?);
+        let is_text = whole.u16_at(4)? == 1;
         if length < 6 {
             // Zeroes fill up the end.
             *rest = &[];

@@ -14,7 +14,7 @@ pub enum Entry {
 }
 
 /// More than this is not kept between two commands.
-const MOST: usize = 20_000;
+const MAX_ENTRIES: usize = 20_000;
 
 /// What is to be told.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Journal {
     fn push(&self, entry: Entry) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let is_double = matches!(entry, Entry::Remark(_)) && entries.contains(&entry);
-        if entries.len() < MOST && !is_double {
+        if entries.len() < MAX_ENTRIES && !is_double {
             entries.push(entry);
         }
     }

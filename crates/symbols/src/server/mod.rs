@@ -7,7 +7,7 @@
 mod address;
 mod hosts;
 mod journal;
-mod terms;
+mod limits;
 #[cfg(feature = "fetch")]
 mod transfer;
 #[cfg(not(feature = "fetch"))]
@@ -16,7 +16,7 @@ mod transfer;
 
 pub use address::{file_address, image_address};
 pub use journal::{Entry, Journal};
-pub use terms::{Terms, Watch};
+pub use limits::{Limits, Watch};
 
 use super::PdbId;
 use super::store::{Content, Incoming, Pointer, layout, msf};
@@ -24,7 +24,7 @@ use hosts::Hosts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use transfer::Line;
+use transfer::Connections;
 
 /// Microsoft's server, which has the PDBs of Windows.
 pub const MICROSOFT: &str = "https://msdl.microsoft.com/download/symbols";
@@ -36,8 +36,8 @@ pub struct Servers(Arc<State>);
 #[derive(Default)]
 struct State {
     /// `None`: the network is not used.
-    line: Option<Line>,
-    terms: Terms,
+    connections: Option<Connections>,
+    limits: Limits,
     stop: Arc<AtomicBool>,
     held: AtomicBool,
     watch: Option<Box<dyn Watch>>,
@@ -62,10 +62,10 @@ pub enum Failure {
 
 impl Servers {
     /// Servers that are asked. `stop` ends a download, `watch` is told how far it is.
-    pub fn online(terms: Terms, stop: Arc<AtomicBool>, watch: Option<Box<dyn Watch>>) -> Servers {
+    pub fn online(limits: Limits, stop: Arc<AtomicBool>, watch: Option<Box<dyn Watch>>) -> Servers {
         Servers(Arc::new(State {
-            line: Some(Line::new(&terms)),
-            terms,
+            connections: Some(Connections::new(&limits)),
+            limits,
             stop,
             watch,
             ..State::default()
@@ -74,7 +74,7 @@ impl Servers {
 
     /// Whether the network may be used.
     pub fn are_online(&self) -> bool {
-        self.0.line.is_some()
+        self.0.connections.is_some()
     }
 
     /// Asks nobody for a while, and keeps no answer to what was not asked.
@@ -101,7 +101,7 @@ impl Servers {
     /// checked: it has the GUID and the age.
     ///
     /// # Errors
-    /// See [`Failure`]. Nothing is left in the store then.
+    /// Every [`Failure`]. Nothing is left in the store then.
     pub fn fetch(&self, server: &str, id: &PdbId, store: &Path) -> Result<PathBuf, Failure> {
         if !self.are_online() {
             return Err(Failure::Server("the network is not used".into()));
@@ -209,7 +209,7 @@ impl Servers {
     /// Fetches the file at an address that is known from elsewhere, such as a store's `file.ptr`.
     ///
     /// # Errors
-    /// See [`Failure`].
+    /// Every [`Failure`].
     pub fn fetch_from(&self, url: &str, id: &PdbId, store: &Path) -> Result<PathBuf, Failure> {
         if !self.are_online() {
             return Err(Failure::Server("the network is not used".into()));
@@ -238,14 +238,23 @@ impl Servers {
             use std::io::Write as _;
             let file = match &mut open {
                 Some(file) => file,
-                None => open.insert(Incoming::new(store).map_err(Failure::Cache)?),
+                None => open.insert(
+                    Incoming::new(store).map_err(|error| Failure::Cache(error.to_string()))?,
+                ),
             };
             file.write_all(bytes)
                 .map_err(|e| Failure::Cache(format!("{} is full: {e}", store.display())))
         };
-        let length = self.ask(url, name, self.0.terms.size, &check_symbols, &mut write)?;
+        let length = self.request(
+            url,
+            name,
+            self.0.limits.max_bytes,
+            &check_symbols,
+            &mut write,
+        )?;
         let file = open.ok_or_else(|| Failure::File("an empty file".into()))?;
-        let path = file.file(id).map_err(|why| {
+        let path = file.file(id).map_err(|error| {
+            let why = error.to_string();
             self.0.hosts.note_missing(url, &why);
             self.0.journal.noise(|| format!("SYMSRV:  {url} - {why}"));
             Failure::File(why)
@@ -269,12 +278,12 @@ impl Servers {
             text.extend_from_slice(bytes);
             Ok(())
         };
-        self.ask(url, "file.ptr", 64 << 10, &|_| Ok(None), &mut write)?;
+        self.request(url, "file.ptr", 64 << 10, &|_| Ok(None), &mut write)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// One request, unless it is known to be in vain.
-    fn ask(
+    fn request(
         &self,
         url: &str,
         name: &str,
@@ -292,7 +301,7 @@ impl Servers {
                 _ => Failure::File(why),
             });
         }
-        let Some(line) = &state.line else {
+        let Some(connections) = &state.connections else {
             return Err(Failure::Server("the network is not used".into()));
         };
         state.journal.noise(|| format!("SYMSRV:  HTTPGET: {url}"));
@@ -304,11 +313,11 @@ impl Servers {
                 watch.progress(done, total);
             }
         };
-        let result = line.get(
+        let result = connections.get(
             url,
-            &Terms {
-                size,
-                ..state.terms.clone()
+            &Limits {
+                max_bytes: size,
+                ..state.limits.clone()
             },
             &state.stop,
             &mut transfer::Receiver {
@@ -348,7 +357,7 @@ fn check_symbols(head: &[u8]) -> Result<Option<u64>, Failure> {
     match Content::of(head) {
         Content::Pdb => msf::Head::parse(head)
             .map(|head| Some(head.length()))
-            .map_err(Failure::File),
+            .map_err(|error| Failure::File(error.to_string())),
         Content::Cabinet | Content::Isf => Ok(None),
         Content::Other(what) if head.trim_ascii_start().starts_with(b"<") => Err(Failure::Server(
             format!("it sends {what}; perhaps the network wants a login first"),

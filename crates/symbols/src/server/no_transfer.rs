@@ -1,14 +1,14 @@
 //! Stands in for the network in a program that was built without it.
 
-use super::{Failure, Terms};
+use super::{Failure, Limits};
 use std::sync::atomic::AtomicBool;
 
-/// Nothing.
-pub struct Line;
+/// No connections.
+pub(super) struct Connections;
 
-/// What becomes of a file that comes; see the module with the network.
+/// What becomes of a file that comes: the same as with the network, for the sake of the callers.
 #[expect(dead_code, reason = "without the network no file comes")]
-pub struct Receiver<'a> {
+pub(super) struct Receiver<'a> {
     /// Looks at the first bytes.
     pub check: &'a super::Check,
     /// Takes the bytes.
@@ -17,17 +17,17 @@ pub struct Receiver<'a> {
     pub progress: &'a mut dyn FnMut(u64, u64),
 }
 
-impl Line {
+impl Connections {
     /// Nothing.
-    pub fn new(_: &Terms) -> Line {
-        Line
+    pub(super) fn new(_: &Limits) -> Connections {
+        Connections
     }
 
     /// Refuses.
-    pub fn get(
+    pub(super) fn get(
         &self,
         _: &str,
-        _: &Terms,
+        _: &Limits,
         _: &AtomicBool,
         _: &mut Receiver,
     ) -> Result<u64, Failure> {

@@ -1,7 +1,7 @@
 //! One request to a server. The work is done in a thread of its own, so that Ctrl-C and the time limits hold whatever the
 //! network, the system's name service or the server do; a thread that is left behind ends by limits of its own.
 
-use super::{Check, Failure, Terms};
+use super::{Check, Failure, Limits};
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver as Events, RecvTimeoutError, SyncSender, sync_channel};
@@ -26,7 +26,7 @@ const AGENT: &str = concat!(
 );
 
 /// The connections of a session.
-pub(super) struct Line(Agent);
+pub(super) struct Connections(Agent);
 
 /// What becomes of a file that comes.
 pub(super) struct Receiver<'a> {
@@ -47,51 +47,51 @@ enum Event {
     Failed(Failure),
 }
 
-impl Line {
-    /// Connections on these terms. Nothing is opened yet.
-    pub(super) fn new(terms: &Terms) -> Line {
+impl Connections {
+    /// Connections with these limits. Nothing is opened yet.
+    pub(super) fn new(limits: &Limits) -> Connections {
         let mut config = Agent::config_builder()
-            .timeout_resolve(Some(terms.connect))
-            .timeout_connect(Some(terms.connect))
-            .timeout_recv_response(Some(terms.answer))
-            .timeout_per_read(Some(terms.stall))
-            .timeout_global(Some(terms.overall))
-            .max_redirects(terms.redirects)
+            .timeout_resolve(Some(limits.connect))
+            .timeout_connect(Some(limits.connect))
+            .timeout_recv_response(Some(limits.answer))
+            .timeout_per_read(Some(limits.stall))
+            .timeout_global(Some(limits.overall))
+            .max_redirects(limits.redirects)
             .http_status_as_error(false)
             .user_agent(AGENT);
-        if !terms.proxies {
+        if !limits.proxies {
             config = config.proxy(None);
         }
         if let Some(roots) = own_roots() {
             config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
         }
-        Line(config.build().into())
+        Connections(config.build().into())
     }
 
     /// Gets a file; tells how many bytes it had.
     ///
     /// # Errors
-    /// See [`Failure`].
+    /// Every [`Failure`] but [`Failure::Cache`] of the store.
     pub(super) fn get(
         &self,
         url: &str,
-        terms: &Terms,
+        limits: &Limits,
         stop: &AtomicBool,
         receiver: &mut Receiver,
     ) -> Result<u64, Failure> {
         let (sender, events) = sync_channel(8);
-        let (agent, address, limits) = (self.0.clone(), url.to_string(), terms.clone());
+        let (agent, address, own) = (self.0.clone(), url.to_string(), limits.clone());
         std::thread::Builder::new()
             .name("download".into())
             .spawn(move || {
-                let end = match perform(&agent, &address, &limits, &sender) {
+                let end = match perform(&agent, &address, &own, &sender) {
                     Ok(()) => Event::End,
                     Err(failure) => Event::Failed(failure),
                 };
                 let _ = sender.send(end);
             })
             .map_err(|e| Failure::Cache(format!("no thread for the download: {e}")))?;
-        Download::new(terms, receiver).run(&events, stop)
+        Download::new(limits, receiver).run(&events, stop)
     }
 }
 
@@ -111,7 +111,7 @@ fn own_roots() -> Option<RootCerts> {
 fn perform(
     agent: &Agent,
     url: &str,
-    terms: &Terms,
+    limits: &Limits,
     events: &SyncSender<Event>,
 ) -> Result<(), Failure> {
     let is_secure = url
@@ -124,7 +124,7 @@ fn perform(
         .https_only(is_secure)
         .build()
         .call()
-        .map_err(|error| refused(error, terms))?;
+        .map_err(|error| refused(error, limits))?;
     let head = Event::Head(
         response.status().as_u16(),
         number(&response, "content-length"),
@@ -145,7 +145,7 @@ fn perform(
         let mut piece = vec![0; PIECE];
         let read = body
             .read(&mut piece)
-            .map_err(|error| broken(error, terms))?;
+            .map_err(|error| broken(error, limits))?;
         if read == 0 {
             return Ok(());
         }
@@ -165,18 +165,18 @@ fn number(response: &Response<Body>, name: &str) -> Option<u64> {
 }
 
 /// What is said when there was no answer.
-fn refused(error: Error, terms: &Terms) -> Failure {
+fn refused(error: Error, limits: &Limits) -> Failure {
     Failure::Server(match error {
         Error::Timeout(Timeout::Resolve) => {
-            format!("its name was not found within {:?}", terms.connect)
+            format!("its name was not found within {:?}", limits.connect)
         }
-        Error::Timeout(Timeout::Connect) => format!("no connection within {:?}", terms.connect),
-        Error::Timeout(_) => format!("no answer within {:?}", terms.answer),
+        Error::Timeout(Timeout::Connect) => format!("no connection within {:?}", limits.connect),
+        Error::Timeout(_) => format!("no answer within {:?}", limits.answer),
         Error::HostNotFound => "there is no server of that name, or no network".into(),
         Error::TooManyRedirects => {
             format!(
                 "it sends from one address to the next, more than {} times",
-                terms.redirects
+                limits.redirects
             )
         }
         Error::RequireHttpsOnly(_) => "it sends to an address without encryption".into(),
@@ -186,28 +186,28 @@ fn refused(error: Error, terms: &Terms) -> Failure {
 }
 
 /// What is said when the answer broke off.
-fn broken(error: std::io::Error, terms: &Terms) -> Failure {
+fn broken(error: std::io::Error, limits: &Limits) -> Failure {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
-        Some(Error::Timeout(Timeout::Global)) => Failure::Server(too_long(terms)),
-        Some(Error::Timeout(_)) => Failure::Server(stalled(terms)),
+        Some(Error::Timeout(Timeout::Global)) => Failure::Server(too_long(limits)),
+        Some(Error::Timeout(_)) => Failure::Server(stalled(limits)),
         _ => Failure::File(format!("the connection broke: {error}")),
     }
 }
 
-fn stalled(terms: &Terms) -> String {
-    format!("it sent nothing for {:?}", terms.stall)
+fn stalled(limits: &Limits) -> String {
+    format!("it sent nothing for {:?}", limits.stall)
 }
 
-fn too_long(terms: &Terms) -> String {
-    format!("a file took longer than {:?}", terms.overall)
+fn too_long(limits: &Limits) -> String {
+    format!("a file took longer than {:?}", limits.overall)
 }
 
 /// A download as it is waited for.
 struct Download<'t, 'r, 'c> {
-    terms: &'t Terms,
+    limits: &'t Limits,
     receiver: &'r mut Receiver<'c>,
     begun: Instant,
     /// The last sign of life.
@@ -224,10 +224,10 @@ struct Download<'t, 'r, 'c> {
 }
 
 impl<'t, 'r, 'c> Download<'t, 'r, 'c> {
-    fn new(terms: &'t Terms, receiver: &'r mut Receiver<'c>) -> Self {
+    fn new(limits: &'t Limits, receiver: &'r mut Receiver<'c>) -> Self {
         let now = Instant::now();
         Download {
-            terms,
+            limits,
             receiver,
             begun: now,
             alive: now,
@@ -267,7 +267,9 @@ impl<'t, 'r, 'c> Download<'t, 'r, 'c> {
         self.span = (self.alive, 0);
         match status {
             200 if is_page => (self.receiver.check)(b"<html>").map(drop),
-            200 if length.is_some_and(|length| length > self.terms.size) => Err(self.too_large()),
+            200 if length.is_some_and(|length| length > self.limits.max_bytes) => {
+                Err(self.too_large())
+            }
             200 => Ok(()),
             // Stores in a cloud say 403 for what they do not have, to those who may not list them.
             403 | 404 | 410 => Err(Failure::Missing),
@@ -293,7 +295,7 @@ impl<'t, 'r, 'c> Download<'t, 'r, 'c> {
             (self.receiver.write)(&piece)?;
         }
         // A file that says how long it is needs no more than that.
-        if self.own.is_some_and(|own| self.done > own) || self.done > self.terms.size {
+        if self.own.is_some_and(|own| self.done > own) || self.done > self.limits.max_bytes {
             return Err(self.too_large());
         }
         Ok(())
@@ -303,7 +305,7 @@ impl<'t, 'r, 'c> Download<'t, 'r, 'c> {
     fn look(&mut self) -> Result<(), Failure> {
         if let Some(head) = self.head.take() {
             self.own = (self.receiver.check)(&head)?;
-            if self.own.is_some_and(|own| own > self.terms.size) {
+            if self.own.is_some_and(|own| own > self.limits.max_bytes) {
                 return Err(self.too_large());
             }
             (self.receiver.write)(&head)?;
@@ -314,7 +316,7 @@ impl<'t, 'r, 'c> Download<'t, 'r, 'c> {
     fn too_large(&self) -> Failure {
         Failure::File(match self.own.filter(|own| *own < self.done) {
             Some(own) => format!("it is longer than the {own} bytes that it says"),
-            None => format!("it is larger than {} MiB", self.terms.size >> 20),
+            None => format!("it is larger than {} MiB", self.limits.max_bytes >> 20),
         })
     }
 
@@ -331,26 +333,26 @@ impl<'t, 'r, 'c> Download<'t, 'r, 'c> {
 
     /// The limits once more: they must hold even when the thread does not return.
     fn check_time(&mut self) -> Result<(), Failure> {
-        let terms = self.terms;
+        let limits = self.limits;
         let now = Instant::now();
         let since = |then: Instant| now.duration_since(then);
         // Two waits of the thread's own may come first, for the name and for the connection.
-        let latest = terms.connect * 2 + terms.answer;
+        let latest = limits.connect * 2 + limits.answer;
         if !self.answered && since(self.begun) > latest {
             return Err(Failure::Server(format!("no answer within {latest:?}")));
         }
-        if self.answered && since(self.alive) > terms.stall {
-            return Err(Failure::Server(stalled(terms)));
+        if self.answered && since(self.alive) > limits.stall {
+            return Err(Failure::Server(stalled(limits)));
         }
-        if since(self.begun) > terms.overall {
-            return Err(Failure::Server(too_long(terms)));
+        if since(self.begun) > limits.overall {
+            return Err(Failure::Server(too_long(limits)));
         }
-        if self.answered && since(self.span.0) > terms.span {
+        if self.answered && since(self.span.0) > limits.min_bytes_window {
             let came = self.done - self.span.1;
-            if came < terms.least {
+            if came < limits.min_bytes {
                 return Err(Failure::Server(format!(
                     "it is too slow: {came} bytes in {:?}",
-                    terms.span
+                    limits.min_bytes_window
                 )));
             }
             self.span = (now, self.done);

@@ -1,10 +1,11 @@
 //! What a file is, by its first bytes. A name proves nothing: servers answer with web pages, and people rename files.
 
+use super::error::StoreError;
 use super::msf;
 use crate::{PdbId, id, isf};
 use rkd_dump::error::Error;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 /// What a file is.
@@ -61,12 +62,10 @@ impl Content {
     /// What the file is.
     ///
     /// # Errors
-    /// In words, when it cannot be read.
-    pub fn of_file(path: &Path) -> Result<Content, String> {
+    /// When it cannot be read.
+    pub fn of_file(path: &Path) -> io::Result<Content> {
         let mut head = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(64).read_to_end(&mut head))
-            .map_err(|e| format!("cannot be read: {e}"))?;
+        File::open(path).and_then(|file| file.take(64).read_to_end(&mut head))?;
         Ok(Content::of(&head))
     }
 }
@@ -74,29 +73,29 @@ impl Content {
 /// Which build a PDB or a symbol table belongs to. A PDB does not know its own name: it takes that of the file.
 ///
 /// # Errors
-/// In words: why the file does not say it.
-pub fn identity(path: &Path) -> Result<PdbId, String> {
+/// Why the file does not say it.
+pub fn identity(path: &Path) -> Result<PdbId, StoreError> {
     match Content::of_file(path)? {
         Content::Pdb => {
-            let mut file = File::open(path).map_err(|e| format!("cannot be read: {e}"))?;
+            let mut file = File::open(path)?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            msf::identity(&mut file, id::file_name(&name))
+            Ok(msf::identity(&mut file, id::file_name(&name))?)
         }
-        Content::Isf => isf::open(path)
-            .map_err(|e| reason(path, &e))?
+        Content::Isf => isf::open(path)?
             .identity()
             .cloned()
-            .ok_or_else(|| "it does not say which PDB it was made from".into()),
-        Content::Cabinet => Err("a cabinet: unpack it first".into()),
-        Content::Other(what) => Err(what.into()),
+            .ok_or(StoreError::NoIdentity),
+        Content::Cabinet => Err(StoreError::NestedCabinet),
+        Content::Other(what) => Err(StoreError::NotSymbols(what)),
     }
 }
 
-/// An error about a file, without the file's name in front.
-pub fn reason(path: &Path, error: &Error) -> String {
-    let text = error.to_string();
-    text.strip_prefix(&format!("{}: ", path.display()))
-        .map_or(text.clone(), str::to_owned)
+/// The text of an error about a file, without the file's name in front.
+pub fn reason(error: &Error) -> String {
+    match error {
+        Error::File { reason, .. } => reason.clone(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

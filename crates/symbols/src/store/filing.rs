@@ -2,6 +2,7 @@
 //! ever sees half a file, and two programs that fetch the same one do not disturb each other.
 
 use super::content::{self, Content};
+use super::error::StoreError;
 use super::layout;
 use crate::{PdbId, cabinet, file};
 use rkd_dump::map::Map;
@@ -11,8 +12,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::{Builder, NamedTempFile};
 
+/// Names of temporary files.
 const PREFIX: &str = ".rkd-";
 const SUFFIX: &str = ".part";
+
+/// Whether a file of this name is on its way into a store.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
 
 /// A temporary file of ours that has not been written to for so long belongs to a program that was killed.
 const STALE: Duration = Duration::from_secs(24 * 3600);
@@ -28,9 +35,12 @@ impl Incoming {
     /// An empty one. The store's folder is made if it is missing, and what killed programs left there is removed.
     ///
     /// # Errors
-    /// In words, when the folder cannot be written to.
-    pub fn new(store: &Path) -> Result<Incoming, String> {
-        let refused = |e: io::Error| format!("{} cannot be written to: {e}", store.display());
+    /// [`StoreError::Folder`] when the folder cannot be written to.
+    pub fn new(store: &Path) -> Result<Incoming, StoreError> {
+        let refused = |error| StoreError::Folder {
+            store: store.to_owned(),
+            error,
+        };
         fs::create_dir_all(store).map_err(refused)?;
         sweep(store, SystemTime::now());
         let mut builder = Builder::new();
@@ -47,31 +57,36 @@ impl Incoming {
     /// Checks what was written, and gives it its place: the PDB, unpacked if it came in a cabinet, or a symbol table.
     ///
     /// # Errors
-    /// In words: what is wrong with the file. Nothing of it is left then.
-    pub fn file(self, id: &PdbId) -> Result<PathBuf, String> {
+    /// What is wrong with the file. Nothing of it is left then.
+    pub fn file(self, id: &PdbId) -> Result<PathBuf, StoreError> {
         self.place(id, true)
     }
 
-    fn place(self, id: &PdbId, may_be_packed: bool) -> Result<PathBuf, String> {
+    fn place(self, id: &PdbId, may_be_packed: bool) -> Result<PathBuf, StoreError> {
         let path = self.temporary.path();
         let content = Content::of_file(path)?;
         if content == Content::Cabinet && may_be_packed {
             let mut inner = Incoming::new(&self.store)?;
-            let unreadable = |e: io::Error| format!("cannot be read: {e}");
-            let packed = Map::open(path).map_err(unreadable)?;
+            let packed = Map::open(path)?;
             let file = cabinet::only_file(packed.bytes())?;
-            inner.write_all(&file).map_err(unreadable)?;
+            inner.write_all(&file)?;
             return inner.place(id, false);
         }
         let found = content::identity(path)?;
         if !found.same_link(id) {
-            return Err(wrong_build(&found, id));
+            return Err(StoreError::WrongBuild {
+                found,
+                wanted: id.clone(),
+            });
         }
         let packed = content == Content::Isf && is_xz(path);
         let place = layout::place(id, content == Content::Isf, packed)
-            .ok_or_else(|| format!("{:?} is no name for a file", id.name))?;
+            .ok_or_else(|| StoreError::Name(id.name.clone()))?;
         let place = self.store.join(place);
-        let refused = |e: io::Error| format!("{} cannot be written: {e}", place.display());
+        let refused = |error| StoreError::Place {
+            place: place.clone(),
+            error,
+        };
         if let Some(folder) = place.parent() {
             fs::create_dir_all(folder).map_err(refused)?;
         }
@@ -97,18 +112,18 @@ impl Write for Incoming {
 /// Files what somebody brought: whatever build it is of, as long as it is a symbol file and whole.
 ///
 /// # Errors
-/// In words.
-pub fn file_any(source: &Path, store: &Path) -> Result<(PdbId, PathBuf), String> {
+/// When it is none, is damaged, or the store cannot be written to.
+pub fn file_any(source: &Path, store: &Path) -> Result<(PdbId, PathBuf), StoreError> {
     let name = source.file_name().unwrap_or_default().to_string_lossy();
     let id = match Content::of_file(source)? {
         Content::Cabinet => {
             let mut unpacked = Incoming::new(store)?;
-            let packed = Map::open(source).map_err(|e| format!("cannot be read: {e}"))?;
+            let packed = Map::open(source)?;
             unpacked
                 .write_all(&cabinet::only_file(packed.bytes())?)
-                .map_err(|e| format!("cannot be unpacked: {e}"))?;
+                .map_err(StoreError::Unpack)?;
             let found = content::identity(unpacked.temporary.path())?;
-            match found.name.starts_with(PREFIX) {
+            match is_temporary(&found.name) {
                 // A PDB is called as its cabinet is.
                 true => PdbId {
                     name: layout::unpacked_name(&name),
@@ -120,33 +135,20 @@ pub fn file_any(source: &Path, store: &Path) -> Result<(PdbId, PathBuf), String>
         _ => content::identity(source)?,
     };
     // The whole file is read, not only what it says of itself: what is filed is used without a second look.
-    file::open(source, Some(&id)).map_err(|error| content::reason(source, &error))?;
+    file::open(source, Some(&id))?;
     let path = file_copy(source, store, &id)?;
     Ok((id, path))
-}
-
-/// What is said of a file that belongs to another build.
-pub(super) fn wrong_build(found: &PdbId, wanted: &PdbId) -> String {
-    // A PDB does not know its name, and a temporary one means nothing.
-    match found.name.starts_with(PREFIX) {
-        true => format!(
-            "it is for {}, not for {}",
-            found.isf_name(),
-            wanted.isf_name()
-        ),
-        false => format!("it is for {found}, not for {wanted}"),
-    }
 }
 
 /// Copies a file into a store, checked and unpacked as one that was fetched.
 ///
 /// # Errors
-/// In words.
-pub fn file_copy(source: &Path, store: &Path, id: &PdbId) -> Result<PathBuf, String> {
+/// As [`Incoming::file`].
+pub fn file_copy(source: &Path, store: &Path, id: &PdbId) -> Result<PathBuf, StoreError> {
     let mut incoming = Incoming::new(store)?;
     fs::File::open(source)
         .and_then(|mut file| io::copy(&mut file, &mut incoming))
-        .map_err(|e| format!("cannot be copied: {e}"))?;
+        .map_err(StoreError::Copy)?;
     incoming.file(id)
 }
 
@@ -207,7 +209,7 @@ mod tests {
         found
     }
 
-    fn filed(bytes: &[u8], store: &Path) -> Result<PathBuf, String> {
+    fn filed(bytes: &[u8], store: &Path) -> Result<PathBuf, StoreError> {
         let mut incoming = Incoming::new(store)?;
         incoming.write_all(bytes).unwrap();
         incoming.file(&id())
@@ -258,7 +260,7 @@ mod tests {
                 "a cabinet: unpack it first",
             ),
         ] {
-            assert_eq!(filed(&bytes, store.path()).unwrap_err(), why);
+            assert_eq!(filed(&bytes, store.path()).unwrap_err().to_string(), why);
             assert!(files(store.path()).is_empty());
         }
     }

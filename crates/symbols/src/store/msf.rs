@@ -2,7 +2,8 @@
 //! gets a place in a cache. The PDB's contents are read elsewhere.
 
 use crate::{Guid, PdbId};
-use std::io::{Read, Seek, SeekFrom};
+use rkd_dump::bytes::ReadAt;
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// The first bytes of a PDB since Visual C++ 7.
 pub const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
@@ -17,6 +18,47 @@ const LARGEST_DIRECTORY: u32 = 64 << 20;
 const INFO: usize = 1;
 const DBI: usize = 3;
 
+/// Why a PDB's identity cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MsfError {
+    /// The system would not read the file.
+    #[error("cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// It does not begin as a PDB does.
+    #[error("not a PDB")]
+    NotAPdb,
+    /// The superblock is not there whole.
+    #[error("the PDB ends within its first block")]
+    NoSuperblock,
+    /// The size of a block, in bytes, is none.
+    #[error("the PDB has blocks of {0} bytes, which none has")]
+    BlockSize(u32),
+    /// The file is shorter than its blocks.
+    #[error("cut short: {length} of {whole} bytes")]
+    Cut {
+        /// Bytes that are there.
+        length: u64,
+        /// Bytes that should be.
+        whole: u64,
+    },
+    /// More bytes of directory than there can be.
+    #[error("a stream directory of {0} bytes")]
+    DirectorySize(u32),
+    /// The directory is not there whole.
+    #[error("the stream directory ends too early")]
+    DirectoryEnd,
+    /// The number of a block is too large.
+    #[error("a block lies outside of the PDB")]
+    BlockNumber,
+    /// A stream that every PDB has is missing.
+    #[error("the PDB has no such stream")]
+    NoStream,
+    /// The stream with the identity is not there whole.
+    #[error("its identity is cut short")]
+    NoIdentity,
+}
+
 /// What the superblock says.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
@@ -29,22 +71,19 @@ impl Head {
     /// Reads a superblock.
     ///
     /// # Errors
-    /// In words: what is wrong with it.
-    pub fn parse(bytes: &[u8]) -> Result<Head, String> {
+    /// When it is none, or not whole.
+    pub fn parse(bytes: &[u8]) -> Result<Head, MsfError> {
         if !bytes.starts_with(MAGIC) {
-            return Err("not a PDB".into());
+            return Err(MsfError::NotAPdb);
         }
-        let cut = || "the PDB ends within its first block".to_string();
+        let number = |at| bytes.u32_at(at).ok_or(MsfError::NoSuperblock);
         let head = Head {
-            block: number(bytes, 32).ok_or_else(cut)?,
-            blocks: number(bytes, 40).ok_or_else(cut)?,
-            directory: number(bytes, 44).ok_or_else(cut)?,
+            block: number(32)?,
+            blocks: number(40)?,
+            directory: number(44)?,
         };
         if !head.block.is_power_of_two() || !(512..=65536).contains(&head.block) {
-            return Err(format!(
-                "the PDB has blocks of {} bytes, which none has",
-                head.block
-            ));
+            return Err(MsfError::BlockSize(head.block));
         }
         Ok(head)
     }
@@ -58,41 +97,37 @@ impl Head {
 /// The GUID and the age of a PDB; the age is the one that images repeat. `name` becomes the identity's name.
 ///
 /// # Errors
-/// In words: what is wrong with the file.
-pub fn identity(file: &mut (impl Read + Seek), name: &str) -> Result<PdbId, String> {
-    let unreadable = |e: std::io::Error| format!("cannot be read: {e}");
-    let length = file.seek(SeekFrom::End(0)).map_err(unreadable)?;
+/// When the file is damaged, or not a PDB.
+pub fn identity(file: &mut (impl Read + Seek), name: &str) -> Result<PdbId, MsfError> {
+    let length = file.seek(SeekFrom::End(0))?;
     // Behind the six numbers stand the blocks that hold the numbers of the directory's blocks.
     let mut start = vec![0; usize::try_from(length.min(4096)).unwrap_or(4096)];
     read_at(file, 0, &mut start)?;
     let head = Head::parse(&start)?;
     if length < head.length() {
-        return Err(format!("cut short: {length} of {} bytes", head.length()));
+        return Err(MsfError::Cut {
+            length,
+            whole: head.length(),
+        });
     }
     if head.directory > LARGEST_DIRECTORY || u64::from(head.directory) > length {
-        return Err(format!("a stream directory of {} bytes", head.directory));
+        return Err(MsfError::DirectorySize(head.directory));
     }
     let mut msf = Msf { file, head };
     let directory_blocks = head.directory.div_ceil(head.block);
     let maps = (directory_blocks * 4).div_ceil(head.block) as usize;
-    let maps: Vec<u32> = (0..maps)
-        .map_while(|i| number(&start, 52 + i * 4))
-        .collect();
+    let maps: Vec<u32> = (0..maps).map_while(|i| start.u32_at(52 + i * 4)).collect();
     let map = msf.blocks(&maps, directory_blocks * 4)?;
     let directory = msf.blocks(&numbers(&map), head.directory)?;
     let directory = numbers(&directory);
     let info = msf.stream(&directory, INFO, 28)?;
-    let cut = || "its identity is cut short".to_string();
-    let guid: [u8; 16] = info
-        .get(12..28)
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(cut)?;
-    let own_age = number(&info, 8).ok_or_else(cut)?;
+    let guid = info.array_at(12).ok_or(MsfError::NoIdentity)?;
+    let own_age = info.u32_at(8).ok_or(MsfError::NoIdentity)?;
     // pdbstr and other tools raise the PDB's own age, but that of the debug information stays the image's.
     let dbi = msf.stream(&directory, DBI, 12).unwrap_or_default();
-    let age = number(&dbi, 8).filter(|_| number(&dbi, 0) == Some(u32::MAX));
+    let age = dbi.u32_at(8).filter(|_| dbi.u32_at(0) == Some(u32::MAX));
     Ok(PdbId::new(
-        Guid::from_memory(guid),
+        Guid::from_memory(*guid),
         age.unwrap_or(own_age),
         name,
     ))
@@ -105,7 +140,7 @@ struct Msf<'a, F> {
 
 impl<F: Read + Seek> Msf<'_, F> {
     /// The first `length` bytes of what lies in these blocks.
-    fn blocks(&mut self, blocks: &[u32], length: u32) -> Result<Vec<u8>, String> {
+    fn blocks(&mut self, blocks: &[u32], length: u32) -> Result<Vec<u8>, MsfError> {
         let mut bytes = Vec::new();
         let mut left = length as usize;
         for &block in blocks {
@@ -114,7 +149,7 @@ impl<F: Read + Seek> Msf<'_, F> {
                 break;
             }
             if block >= self.head.blocks {
-                return Err("a block lies outside of the PDB".into());
+                return Err(MsfError::BlockNumber);
             }
             let mut piece = vec![0; part];
             read_at(
@@ -126,38 +161,31 @@ impl<F: Read + Seek> Msf<'_, F> {
             left -= part;
         }
         if left > 0 {
-            return Err("the stream directory ends too early".into());
+            return Err(MsfError::DirectoryEnd);
         }
         Ok(bytes)
     }
 
     /// The first bytes of a stream, at most `want`.
-    fn stream(&mut self, directory: &[u32], index: usize, want: u32) -> Result<Vec<u8>, String> {
-        let cut = || "the stream directory ends too early".to_string();
-        let (&count, rest) = directory.split_first().ok_or_else(cut)?;
-        let sizes = rest.get(..count as usize).ok_or_else(cut)?;
+    fn stream(&mut self, directory: &[u32], index: usize, want: u32) -> Result<Vec<u8>, MsfError> {
+        let (&count, rest) = directory.split_first().ok_or(MsfError::DirectoryEnd)?;
+        let sizes = rest.get(..count as usize).ok_or(MsfError::DirectoryEnd)?;
         // A stream that was deleted has the size -1 and no blocks.
         let size = |size: u32| if size == u32::MAX { 0 } else { size };
         let blocks = |stream: u32| size(stream).div_ceil(self.head.block) as usize;
         let before: usize = sizes.iter().take(index).map(|&size| blocks(size)).sum();
-        let own = *sizes.get(index).ok_or("the PDB has no such stream")?;
+        let own = *sizes.get(index).ok_or(MsfError::NoStream)?;
         let start = sizes.len().saturating_add(before);
         let list = rest
             .get(start..start.saturating_add(blocks(own)))
-            .ok_or_else(cut)?;
+            .ok_or(MsfError::DirectoryEnd)?;
         self.blocks(list, size(own).min(want))
     }
 }
 
-fn read_at(file: &mut (impl Read + Seek), at: u64, bytes: &mut [u8]) -> Result<(), String> {
+fn read_at(file: &mut (impl Read + Seek), at: u64, bytes: &mut [u8]) -> io::Result<()> {
     file.seek(SeekFrom::Start(at))
         .and_then(|_| file.read_exact(bytes))
-        .map_err(|e| format!("cannot be read: {e}"))
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    let bytes = bytes.get(at..at.checked_add(4)?)?;
-    Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
 fn numbers(bytes: &[u8]) -> Vec<u32> {
@@ -213,7 +241,11 @@ pub(crate) mod tests {
     #[test]
     fn damage_is_an_error() {
         let whole = pdb(1, 1);
-        let wrong = |bytes: Vec<u8>| identity(&mut Cursor::new(bytes), "x").unwrap_err();
+        let wrong = |bytes: Vec<u8>| {
+            identity(&mut Cursor::new(bytes), "x")
+                .unwrap_err()
+                .to_string()
+        };
         assert_eq!(wrong(b"<html>".to_vec()), "not a PDB");
         assert_eq!(wrong(MAGIC.to_vec()), "the PDB ends within its first block");
         assert_eq!(

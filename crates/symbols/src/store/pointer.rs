@@ -1,5 +1,6 @@
 //! `file.ptr`: a store's note that a file lies elsewhere.
 
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// What a `file.ptr` says.
@@ -38,13 +39,10 @@ impl Pointer {
     /// Reads the file.
     ///
     /// # Errors
-    /// In words, when it cannot be read.
-    pub fn read(path: &Path) -> Result<Pointer, String> {
-        use std::io::Read as _;
+    /// When it cannot be read.
+    pub fn read(path: &Path) -> io::Result<Pointer> {
         let mut text = Vec::new();
-        std::fs::File::open(path)
-            .and_then(|file| file.take(LONGEST).read_to_end(&mut text))
-            .map_err(|e| format!("cannot be read: {e}"))?;
+        std::fs::File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut text))?;
         Ok(Pointer::parse(&String::from_utf8_lossy(&text)))
     }
 }

@@ -1,12 +1,12 @@
-//! One place of a symbol path.
+//! One element of a symbol path.
 
 use crate::{home, server};
 use std::fmt;
 use std::path::PathBuf;
 
-/// A place of a symbol path.
+/// An element of a symbol path: a place where symbol files may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PathElement {
     /// A folder, or a symbol file.
     Folder(PathBuf),
     /// `cache*`: a store that is looked at, and that gets a copy of everything that is found behind it on the path.
@@ -42,32 +42,32 @@ impl Level {
     }
 }
 
-impl Place {
+impl PathElement {
     /// Reads an element of a path. It may stand for nothing, when it asks for the default cache and there is none.
-    pub(super) fn parse(element: &str, variable: home::Variable) -> Option<Place> {
+    pub(super) fn parse(element: &str, variable: home::Variable) -> Option<PathElement> {
         let (head, rest) = match element.split_once('*') {
             Some((head, rest)) => (head.trim().to_ascii_lowercase(), rest),
             None if is_address(element) => ("srv".into(), element),
-            None => return Some(Place::Folder(element.into())),
+            None => return Some(PathElement::Folder(element.into())),
         };
         let own = || home::symbols_from(variable);
         match head.as_str() {
             "srv" => chain(rest, own),
             // The DLL that speaks with the server: always symsrv.dll.
             "symsrv" => chain(rest.split_once('*').map_or("", |(_, rest)| rest), own),
-            "cache" if rest.is_empty() => own().map(Place::Cache),
-            "cache" => Some(Place::Cache(rest.into())),
-            _ => Some(Place::Folder(element.into())),
+            "cache" if rest.is_empty() => own().map(PathElement::Cache),
+            "cache" => Some(PathElement::Cache(rest.into())),
+            _ => Some(PathElement::Folder(element.into())),
         }
     }
 }
 
-fn chain(text: &str, own: impl Fn() -> Option<PathBuf>) -> Option<Place> {
+fn chain(text: &str, own: impl Fn() -> Option<PathBuf>) -> Option<PathElement> {
     let mut levels: Vec<Level> = Vec::new();
     if text.trim().is_empty() {
         levels.extend(own().map(Level::Folder));
         levels.push(Level::Server(server::MICROSOFT.into()));
-        return Some(Place::Chain(levels));
+        return Some(PathElement::Chain(levels));
     }
     for part in text.split('*').map(str::trim) {
         let level = match part {
@@ -85,7 +85,7 @@ fn chain(text: &str, own: impl Fn() -> Option<PathBuf>) -> Option<Place> {
     {
         levels.insert(0, Level::Folder(own));
     }
-    (!levels.is_empty()).then_some(Place::Chain(levels))
+    (!levels.is_empty()).then_some(PathElement::Chain(levels))
 }
 
 fn is_address(text: &str) -> bool {
@@ -97,12 +97,12 @@ fn is_address(text: &str) -> bool {
 }
 
 /// In kd's notation.
-impl fmt::Display for Place {
+impl fmt::Display for PathElement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Folder(folder) => write!(f, "{}", folder.display()),
-            Place::Cache(folder) => write!(f, "cache*{}", folder.display()),
-            Place::Chain(levels) => {
+            PathElement::Folder(folder) => write!(f, "{}", folder.display()),
+            PathElement::Cache(folder) => write!(f, "cache*{}", folder.display()),
+            PathElement::Chain(levels) => {
                 f.write_str("srv")?;
                 levels.iter().try_for_each(|level| match level {
                     Level::Folder(folder) => write!(f, "*{}", folder.display()),
