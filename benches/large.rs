@@ -15,7 +15,7 @@ mod clock;
 use body::{Memory, PAGE};
 use clock::time_whole;
 use rkd_dump::Dump;
-use rkd_lab::{Body, Kind};
+use rkd_lab::{Kind, Payload};
 use rkd_scan::{Event, Hits, Pattern, Patterns, Source, Span};
 use rkd_symbols::builtin_facts;
 use std::path::{Path, PathBuf};
@@ -120,14 +120,14 @@ fn search(path: &Path, tags: &[[u8; 4]]) {
 
 fn make(path: &Path, pages: u64, tags: &[[u8; 4]]) {
     let memory = Memory::new(256 << 20, tags);
-    let body = Body::new(pages, move |number, page| {
+    let body = Payload::new(pages, move |number, page| {
         memory.page(number, page);
         Ok(())
     });
     let case = rkd_lab::scenario("notmyfault").unwrap();
     let options = rkd_lab::Options {
         kind: Kind::BitmapFull,
-        body: Some(body),
+        payload: Some(body),
         ..rkd_lab::Options::default()
     };
     let table = builtin_facts().by_version(case.version).unwrap();

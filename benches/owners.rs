@@ -12,7 +12,7 @@ use rkd_symbols::{ImagePath, builtin_facts};
 use std::time::{Duration, Instant};
 
 /// Modules and tags of the large machine.
-const CROWD: rkd_lab::Crowd = rkd_lab::Crowd {
+const CROWD: rkd_lab::ExtraDrivers = rkd_lab::ExtraDrivers {
     drivers: 76,
     tags_each: 8,
     code_kib: 96,
@@ -22,7 +22,7 @@ fn main() {
     let case = rkd_lab::scenario("notmyfault").unwrap();
     let table = builtin_facts().by_version(case.version).unwrap();
     let options = rkd_lab::Options {
-        crowd: Some(CROWD),
+        extra_drivers: Some(CROWD),
         ..rkd_lab::Options::default()
     };
     let mut bytes = Vec::new();

@@ -19,7 +19,7 @@ use clock::{median, time, time_whole};
 use rkd_dump::Dump;
 use rkd_dump::addr::Virt;
 use rkd_kernel::{Kernel, Options};
-use rkd_lab::{Body, Kind};
+use rkd_lab::{Kind, Payload};
 use rkd_scan::{Hits, Pattern, Patterns, Source, Span};
 use rkd_symbols::builtin_facts;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ struct File {
 impl File {
     fn make(folder: &Path, size: usize, tags: &[[u8; 4]]) -> File {
         let memory = Memory::new(size / 3, tags);
-        let body = Body::new((size / PAGE) as u64, move |number, page| {
+        let body = Payload::new((size / PAGE) as u64, move |number, page| {
             memory.page(number, page);
             Ok(())
         });
@@ -90,12 +90,12 @@ impl File {
         let case = rkd_lab::scenario("notmyfault").unwrap();
         let options = rkd_lab::Options {
             kind: Kind::BitmapKernel,
-            body: Some(body),
+            payload: Some(body),
             ..rkd_lab::Options::default()
         };
         let table = builtin_facts().by_version(case.version).unwrap();
         let made = rkd_lab::make_file(case, &table, &options, &path).unwrap();
-        let laid = made.body.unwrap();
+        let laid = made.payload.unwrap();
         let kernel = Kernel::open(Dump::open(&path).unwrap(), &Options::default());
         File {
             path,

@@ -57,7 +57,7 @@ const STEPS: &[(&str, &str)] = &[
 /// # Errors
 /// When the dump cannot be made, or the output takes no more.
 pub(super) fn run(world: &World<'_>) -> Result<u8> {
-    let folder = Folder::new()?;
+    let folder = TemporaryFolder::new()?;
     let path = folder.0.join(format!("{SCENARIO}.dmp"));
     let scenario = making::scenario(SCENARIO)?;
     make_file(
@@ -124,18 +124,18 @@ fn play(
 }
 
 /// A folder of our own among the temporary ones, which goes with us.
-struct Folder(PathBuf);
+struct TemporaryFolder(PathBuf);
 
-impl Folder {
-    fn new() -> Result<Folder> {
+impl TemporaryFolder {
+    fn new() -> Result<TemporaryFolder> {
         let path = std::env::temp_dir().join(format!("rkd-demo-{}", std::process::id()));
         // Somebody else's folder of that name is not taken over: it could hold a link to anywhere.
         std::fs::create_dir(&path).map_err(|source| Error::open(&path, source))?;
-        Ok(Folder(path))
+        Ok(TemporaryFolder(path))
     }
 }
 
-impl Drop for Folder {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

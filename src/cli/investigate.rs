@@ -4,7 +4,7 @@ use super::arguments::{FormatName, Run};
 use super::per_dump::PerDump;
 use super::{FAILED, UNOPENED, World, complain, open, wildcards};
 use crate::render::{Outcome, Output, Tee, sanitize};
-use crate::repl::interrupt::INTERRUPTED;
+use crate::repl::interrupt::INTERRUPTED_STATUS;
 use crate::repl::shell::{Ending, Shell};
 use crate::script::library;
 use crate::session::Log;
@@ -57,7 +57,7 @@ pub(super) fn run(world: &World<'_>, run: &Run) -> Result<u8> {
         };
         failed |= ending.failed;
         if ending.interrupted {
-            return Ok(INTERRUPTED);
+            return Ok(INTERRUPTED_STATUS);
         }
     }
     screen.finish()?;

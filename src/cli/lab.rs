@@ -57,10 +57,10 @@ fn made(make: &Make) -> Result<Kept> {
         kind: make.kind,
         comment: make.comment.clone(),
         encoded_debugger_data: make.encoded,
-        body: make
+        payload: make
             .body
             .as_deref()
-            .map(rkd_lab::Body::of_file)
+            .map(rkd_lab::Payload::of_file)
             .transpose()?,
         ..Options::default()
     };
@@ -88,7 +88,7 @@ fn made(make: &Make) -> Result<Kept> {
             .map(|answer| format!("  - {}", answer.question)),
     );
     text.push(format!("\nOpen it with  rkd {path}"));
-    if let (Some(laid), Some(file)) = (made.body, &make.body) {
+    if let (Some(laid), Some(file)) = (made.payload, &make.body) {
         text.push(format!(
             "{} lies at {}, {:#x} bytes",
             file.display(),
@@ -117,14 +117,14 @@ fn made(make: &Make) -> Result<Kept> {
         ("homeless", homeless.into()),
         (
             "body_at",
-            made.body.map_or_else(
+            made.payload.map_or_else(
                 || Value::Absent("no body was laid into the dump".into()),
                 |laid| laid.at.into(),
             ),
         ),
         (
             "body_bytes",
-            made.body.map_or_else(
+            made.payload.map_or_else(
                 || Value::Absent("no body was laid into the dump".into()),
                 |laid| laid.bytes.into(),
             ),

@@ -64,10 +64,10 @@ const SWITCHES: &[(&str, Meaning)] = &[
 ];
 
 /// Switches without values that kd lets people run together (`-rnv`).
-const TOGETHER: &[u8] = b"nrsv";
+const JOINABLE: &[u8] = b"nrsv";
 
 /// Our own switches whose value is a word of its own, which must not be taken for a switch or a subcommand.
-const VALUED: &[&str] = &[
+const WITH_VALUE: &[&str] = &[
     "--format",
     "--color",
     "--tz",
@@ -103,7 +103,7 @@ pub(super) fn from_kd(
             translated.extend(arguments);
             break;
         }
-        if VALUED.contains(&text) {
+        if WITH_VALUE.contains(&text) {
             translated.push(argument);
             translated.extend(arguments.next());
             continue;
@@ -127,7 +127,7 @@ pub(super) fn from_kd(
             Some((_, Live)) => {
                 return Err(LiveTarget(text.to_owned()));
             }
-            None if name.bytes().all(|letter| TOGETHER.contains(&letter)) => {
+            None if name.bytes().all(|letter| JOINABLE.contains(&letter)) => {
                 translated.extend(name.contains('n').then(|| OsString::from("--noisy")));
             }
             None => translated.push(argument),

@@ -30,7 +30,7 @@ pub(super) fn run(world: &World<'_>, tags: &Tags) -> Result<u8> {
         None => None,
     };
     let found = inputs::find(&tags.files);
-    let mut out = Shown::new(world, tags.brief);
+    let mut out = Report::new(world, tags.brief);
     out.begin()?;
     for trouble in &found.troubles {
         out.trouble(trouble)?;
@@ -98,7 +98,7 @@ fn analysed(world: &World<'_>, file: &inputs::Input) -> Result<(TagImage, Stored
 }
 
 /// How far the output has come.
-struct Shown<'w, 'c> {
+struct Report<'w, 'c> {
     world: &'w World<'c>,
     /// Whether the proofs are left out.
     brief: bool,
@@ -113,10 +113,10 @@ struct Shown<'w, 'c> {
     unconcerned: usize,
 }
 
-impl<'w, 'c> Shown<'w, 'c> {
-    fn new(world: &'w World<'c>, brief: bool) -> Shown<'w, 'c> {
+impl<'w, 'c> Report<'w, 'c> {
+    fn new(world: &'w World<'c>, brief: bool) -> Report<'w, 'c> {
         let lines = world.cli.common.format == FormatName::Jsonl;
-        Shown {
+        Report {
             world,
             brief,
             lines: lines.then(|| world.console()),
@@ -212,7 +212,7 @@ impl<'w, 'c> Shown<'w, 'c> {
         })?;
         output.close()?;
         Ok(match (stopped, failed) {
-            (true, _) => crate::repl::interrupt::INTERRUPTED,
+            (true, _) => crate::repl::interrupt::INTERRUPTED_STATUS,
             (_, true) => FAILED,
             _ => 0,
         })

@@ -130,12 +130,12 @@ pub fn remarks(stack: &Stack) -> Vec<String> {
 fn count_of(session: &Session, text: &str) -> Result<usize> {
     let text = text.trim().trim_start_matches(['n', 'L', 'M', 'p']).trim();
     if text.is_empty() {
-        return Ok(stack::MOST);
+        return Ok(stack::MAX_FRAMES);
     }
     let count = masm::evaluate(session, text)?;
     match count {
         0 => Err(Error::Range(text.to_string())),
-        count => Ok(usize::try_from(count).unwrap_or(stack::MOST)),
+        count => Ok(usize::try_from(count).unwrap_or(stack::MAX_FRAMES)),
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// How long a line may wait in the buffer when the output goes into a pipe or a file.
-const LATEST: Duration = Duration::from_millis(50);
+const MAX_FLUSH_DELAY: Duration = Duration::from_millis(50);
 
 /// Output and remarks, their colours, and whether somebody still listens.
 pub struct Console {
@@ -120,7 +120,11 @@ impl Console {
     fn written(&mut self, written: io::Result<()>) -> Result<()> {
         self.heed(written)?;
         // The first row must be seen at once, and the last before a long silence soon.
-        if self.watched || self.flushed.is_none_or(|at| at.elapsed() >= LATEST) {
+        if self.watched
+            || self
+                .flushed
+                .is_none_or(|at| at.elapsed() >= MAX_FLUSH_DELAY)
+        {
             self.flush()
         } else {
             Ok(())
@@ -171,7 +175,10 @@ impl Console {
     pub fn progress(&mut self, done: u64, total: u64, unit: &'static str) -> Result<()> {
         self.check()?;
         self.progress.tick(done, total, unit);
-        if self.flushed.is_some_and(|at| at.elapsed() >= LATEST) {
+        if self
+            .flushed
+            .is_some_and(|at| at.elapsed() >= MAX_FLUSH_DELAY)
+        {
             self.flush()
         } else {
             Ok(())

@@ -8,22 +8,22 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a request may take before it has to say what it is.
-const PATIENCE: Duration = Duration::from_millis(400);
+const SHOW_AFTER: Duration = Duration::from_millis(400);
 
 // Short enough for a narrow terminal: where a line wraps, the echo of Ctrl-C leaves a piece of it standing.
-const WAITING: &str = "{spinner} asking {msg} for {prefix}, {elapsed}";
-const UNKNOWN: &str = "{spinner} {prefix}: {bytes}, {bytes_per_sec}";
-const KNOWN: &str = "[{bar:20}] {prefix}: {bytes} of {total_bytes}, {eta} left";
+const WAITING_TEMPLATE: &str = "{spinner} asking {msg} for {prefix}, {elapsed}";
+const SPINNER_TEMPLATE: &str = "{spinner} {prefix}: {bytes}, {bytes_per_sec}";
+const BAR_TEMPLATE: &str = "[{bar:20}] {prefix}: {bytes} of {total_bytes}, {eta} left";
 
 /// The bar of a session's downloads.
 #[derive(Debug, Default)]
 pub struct Download {
     is_watched: bool,
-    now: Mutex<Now>,
+    now: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Now {
+struct State {
     file: String,
     host: String,
     since: Option<Instant>,
@@ -51,7 +51,7 @@ impl Watch for Download {
 
     fn progress(&self, done: u64, total: u64) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_watched && now.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
+        if self.is_watched && now.since.is_some_and(|since| since.elapsed() >= SHOW_AFTER) {
             now.show(done, total);
         }
     }
@@ -61,16 +61,16 @@ impl Watch for Download {
         if let Some(bar) = now.bar.take() {
             bar.finish_and_clear();
         }
-        *now = Now::default();
+        *now = State::default();
     }
 }
 
-impl Now {
+impl State {
     fn show(&mut self, done: u64, total: u64) {
         let look = match (done, total) {
-            (0, _) => WAITING,
-            (_, 0) => UNKNOWN,
-            _ => KNOWN,
+            (0, _) => WAITING_TEMPLATE,
+            (_, 0) => SPINNER_TEMPLATE,
+            _ => BAR_TEMPLATE,
         };
         let bar = self.bar.get_or_insert_with(|| {
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
@@ -102,7 +102,7 @@ mod tests {
     fn a_long_download_is_shown_to_whoever_watches() {
         let bar = |download: &Download| {
             download.begin("nt.pdb", "s.example");
-            let long_ago = Instant::now().checked_sub(PATIENCE * 2);
+            let long_ago = Instant::now().checked_sub(SHOW_AFTER * 2);
             download.now.lock().unwrap().since = long_ago;
             download.progress(5, 10);
             let now = download.now.lock().unwrap();

@@ -37,16 +37,16 @@ pub struct JsonLines {
 /// A value as JSON on one line, with everything escaped that a terminal would obey.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Harmless);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, SanitizingFormatter);
     // Only a failing writer or a map whose keys are no strings could fail, and there is neither.
     let _ = value.serialize(&mut serializer);
     String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// [`CompactFormatter`], with [`sanitize::json_fragment`].
-struct Harmless;
+struct SanitizingFormatter;
 
-impl Formatter for Harmless {
+impl Formatter for SanitizingFormatter {
     fn write_string_fragment<W: io::Write + ?Sized>(
         &mut self,
         writer: &mut W,

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
 /// How long a command may run before it has to say how far it is.
-const PATIENCE: Duration = Duration::from_millis(500);
+const SHOW_AFTER: Duration = Duration::from_millis(500);
 
 /// The progress of the command that runs now.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ impl Progress {
         if *self.unit.get_or_insert(unit) != unit {
             return;
         }
-        if self.watched && self.since.is_none_or(|since| since.elapsed() >= PATIENCE) {
+        if self.watched && self.since.is_none_or(|since| since.elapsed() >= SHOW_AFTER) {
             self.show(done, total, unit);
         }
         if total > 0 && done >= total {
@@ -100,7 +100,7 @@ mod tests {
         progress.begin();
         progress.tick(1, 10, "pages");
         assert!(progress.bar.is_none());
-        progress.since = Instant::now().checked_sub(PATIENCE);
+        progress.since = Instant::now().checked_sub(SHOW_AFTER);
         progress.tick(2, 10, "pages");
         let bar = progress.bar.clone().unwrap();
         assert_eq!(

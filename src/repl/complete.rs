@@ -31,7 +31,7 @@ pub enum Offer {
 }
 
 /// The most symbols that are offered; nobody reads more.
-pub const MOST: usize = 500;
+pub const MAX_OFFERS: usize = 500;
 
 /// Where kd's words end. `!`, `.`, `$`, `@`, `_` and the back-tick are part of them.
 const KD_BREAKS: &[char] = &[
@@ -167,7 +167,7 @@ fn begins(word: &str, typed: &str) -> bool {
 fn tidy(mut words: Vec<String>) -> Vec<String> {
     words.sort();
     words.dedup();
-    words.truncate(MOST);
+    words.truncate(MAX_OFFERS);
     words
 }
 

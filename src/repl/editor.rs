@@ -1,6 +1,6 @@
 //! The line editor: history, Tab, hints, colours, and blocks of Rhai over several lines.
 
-use super::complete::{MOST, Offer, Words};
+use super::complete::{MAX_OFFERS, Offer, Words};
 use super::history;
 use super::shell::{Shell, is_kd, is_whole};
 use crate::command::head;
@@ -24,7 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// How many lines of history are kept.
-const REMEMBERED: usize = 10_000;
+const MAX_HISTORY: usize = 10_000;
 
 /// What came of asking for a line.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Typed {
 
 /// rustyline, furnished.
 pub struct Editor {
-    inner: rustyline::Editor<Adviser, FileHistory>,
+    inner: rustyline::Editor<LineHelper, FileHistory>,
     history: Option<PathBuf>,
     paint: Paint,
 }
@@ -62,14 +62,14 @@ impl Editor {
             })
             .auto_add_history(false)
             .history_ignore_space(true)
-            .max_history_size(REMEMBERED)
+            .max_history_size(MAX_HISTORY)
             .and_then(|config| config.history_ignore_dups(true))
             .map_err(trouble)?
             .build();
         let mut inner =
             rustyline::Editor::with_history(config.clone(), FileHistory::with_config(&config))
                 .map_err(trouble)?;
-        inner.set_helper(Some(Adviser::new(shell, paint)));
+        inner.set_helper(Some(LineHelper::new(shell, paint)));
         let history = history::path();
         if let Some(path) = &history {
             if let Some(folder) = path.parent() {
@@ -123,7 +123,7 @@ fn trouble(error: ReadlineError) -> Error {
 }
 
 /// What the editor asks while a line is typed.
-struct Adviser {
+struct LineHelper {
     kernel: Arc<Kernel>,
     aliases: BTreeMap<String, String>,
     script: Rc<RefCell<Script>>,
@@ -132,9 +132,9 @@ struct Adviser {
     paint: Paint,
 }
 
-impl Adviser {
-    fn new(shell: &Shell, paint: Paint) -> Adviser {
-        Adviser {
+impl LineHelper {
+    fn new(shell: &Shell, paint: Paint) -> LineHelper {
+        LineHelper {
             kernel: Arc::clone(&shell.session.target.kernel),
             aliases: shell.session.numbers.aliases.clone(),
             script: Rc::clone(&shell.script),
@@ -208,14 +208,14 @@ fn first<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> Vec<String> 
     names
         .filter(begins)
         .filter(|name| name.chars().all(|c| c.is_ascii_graphic()))
-        .take(MOST)
+        .take(MAX_OFFERS)
         .map(str::to_string)
         .collect()
 }
 
-impl rustyline::Helper for Adviser {}
+impl rustyline::Helper for LineHelper {}
 
-impl Completer for Adviser {
+impl Completer for LineHelper {
     type Candidate = Pair;
 
     fn complete(
@@ -240,38 +240,38 @@ impl Completer for Adviser {
 
 /// What stands dimmed behind the cursor.
 #[derive(Debug, PartialEq, Eq)]
-enum Shown {
+enum LineHint {
     /// The rest of a line from the history, which the right arrow takes over.
     Again(String),
     /// What the command takes: for reading only.
     Usage(String),
 }
 
-impl Hint for Shown {
+impl Hint for LineHint {
     fn display(&self) -> &str {
-        let (Shown::Again(text) | Shown::Usage(text)) = self;
+        let (LineHint::Again(text) | LineHint::Usage(text)) = self;
         text
     }
 
     fn completion(&self) -> Option<&str> {
         match self {
-            Shown::Again(text) => Some(text),
-            Shown::Usage(_) => None,
+            LineHint::Again(text) => Some(text),
+            LineHint::Usage(_) => None,
         }
     }
 }
 
-impl Hinter for Adviser {
-    type Hint = Shown;
+impl Hinter for LineHelper {
+    type Hint = LineHint;
 
-    fn hint(&self, line: &str, at: usize, context: &Context<'_>) -> Option<Shown> {
+    fn hint(&self, line: &str, at: usize, context: &Context<'_>) -> Option<LineHint> {
         if at < line.len() || line.contains('\n') {
             return None;
         }
         self.history
             .hint(line, at, context)
-            .map(Shown::Again)
-            .or_else(|| usage(line).map(Shown::Usage))
+            .map(LineHint::Again)
+            .or_else(|| usage(line).map(LineHint::Usage))
     }
 }
 
@@ -284,7 +284,7 @@ fn usage(line: &str) -> Option<String> {
     (first == name || command.name == first).then(|| arguments.to_string())
 }
 
-impl Highlighter for Adviser {
+impl Highlighter for LineHelper {
     fn highlight<'l>(&self, line: &'l str, _at: usize) -> Cow<'l, str> {
         let end = line.find(char::is_whitespace).unwrap_or(line.len());
         let (name, rest) = line.split_at(end);
@@ -305,7 +305,7 @@ impl Highlighter for Adviser {
     }
 }
 
-impl Validator for Adviser {
+impl Validator for LineHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         Ok(
             match is_whole(&self.aliases, &self.script.borrow(), context.input()) {

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Two presses within this time mean it.
-const IMPATIENCE: Duration = Duration::from_secs(2);
+const FORCE_QUIT_WINDOW: Duration = Duration::from_secs(2);
 
 /// The status that shells give to a program ended by Ctrl-C: 128 and the number of SIGINT.
-pub const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED_STATUS: u8 = 130;
 
 /// Knows whether a command runs, and sets the session's stop flag when Ctrl-C is pressed.
 ///
@@ -32,7 +32,7 @@ impl Interrupts {
         let handler = interrupts.clone();
         let _ = ctrlc::set_handler(move || {
             if handler.pressed(Instant::now()) {
-                std::process::exit(i32::from(INTERRUPTED));
+                std::process::exit(i32::from(INTERRUPTED_STATUS));
             }
         });
         interrupts
@@ -60,7 +60,7 @@ impl Interrupts {
     fn pressed(&self, now: Instant) -> bool {
         self.stop.store(true, Ordering::Relaxed);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = last.is_some_and(|before| now.duration_since(before) < IMPATIENCE);
+        let again = last.is_some_and(|before| now.duration_since(before) < FORCE_QUIT_WINDOW);
         *last = Some(now);
         again && self.busy.load(Ordering::Relaxed)
     }
@@ -82,14 +82,14 @@ mod tests {
             assert!(!interrupts.pressed(start));
             assert!(interrupts.stop.load(Ordering::Relaxed));
             assert!(
-                !interrupts.pressed(start + IMPATIENCE),
+                !interrupts.pressed(start + FORCE_QUIT_WINDOW),
                 "a slow second press is a first one"
             );
-            assert!(interrupts.pressed(start + IMPATIENCE + IMPATIENCE / 2));
+            assert!(interrupts.pressed(start + FORCE_QUIT_WINDOW + FORCE_QUIT_WINDOW / 2));
         });
         assert!(interrupts.were_pressed());
         assert!(
-            !interrupts.pressed(start + IMPATIENCE * 2),
+            !interrupts.pressed(start + FORCE_QUIT_WINDOW * 2),
             "no command runs"
         );
         interrupts.during(|| {

@@ -8,7 +8,7 @@ pub mod complete;
 pub mod editor;
 pub mod history;
 pub mod interrupt;
-mod pieces;
+mod paste;
 pub mod piped;
 pub mod shell;
 

@@ -1,7 +1,7 @@
 //! Runs what was typed, in either language, and shows what comes of it.
 
-use super::interrupt::{INTERRUPTED, Interrupts};
-use super::pieces::pieces;
+use super::interrupt::{INTERRUPTED_STATUS, Interrupts};
+use super::paste;
 use crate::command::line::{expand, run_command, table};
 use crate::command::{Flow, Sink as _, alias, head, is_command, split, tell};
 use crate::render::{Outcome, Output, Tee};
@@ -40,7 +40,7 @@ impl Ending {
         match self {
             Ending {
                 interrupted: true, ..
-            } => INTERRUPTED,
+            } => INTERRUPTED_STATUS,
             Ending { failed: true, .. } => 1,
             _ => 0,
         }
@@ -89,9 +89,9 @@ impl Shell {
         is_whole(&self.session.numbers.aliases, &self.script.borrow(), source)
     }
 
-    /// What was typed or pasted, cut into what is run at once; see [`pieces()`].
+    /// What was typed or pasted, cut into what is run at once: a line of kd's, a block of Rhai.
     pub fn pieces<'t>(&self, text: &'t str) -> Vec<&'t str> {
-        pieces(
+        paste::split(
             text,
             |line| is_kd(&self.session.numbers.aliases, line),
             |block| self.is_whole(block),

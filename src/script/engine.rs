@@ -2,7 +2,7 @@
 
 use super::host::Host;
 use super::registry::Registry;
-use super::resolver::{Resolver, Shelf};
+use super::resolver::{Resolver, SharedResolver};
 use super::{
     addr, bridge, flow, growth, help, kernel, memory, output, pools, row, search, space, typed,
 };
@@ -10,21 +10,21 @@ use rhai::{Dynamic, Engine, Token};
 use std::sync::Arc;
 
 /// How many functions may call each other; the thread's stack is made for it.
-const DEEPEST_CALLS: usize = 500;
+const MAX_CALL_DEPTH: usize = 500;
 
 /// How deep expressions may nest, outside and inside of functions.
-const DEEPEST_EXPRESSIONS: (usize, usize) = (128, 128);
+const MAX_EXPRESSION_DEPTH: (usize, usize) = (128, 128);
 
 /// The most elements of an array or a map, nested ones included. Rhai counts them again at every change: whoever
 /// collects more should keep the iterator instead.
-const MOST_ELEMENTS: usize = 1 << 24;
+const MAX_ELEMENTS: usize = 1 << 24;
 
 /// The longest text, in bytes.
-const LONGEST_TEXT: usize = 64 << 20;
+const MAX_TEXT_BYTES: usize = 64 << 20;
 
 /// The flag is looked at once in so many operations: often enough for Ctrl-C to feel immediate (some 20 microseconds),
 /// seldom enough to cost nothing.
-const EVERY: u64 = 64;
+const OPERATIONS_PER_CHECK: u64 = 64;
 
 /// Makes the engine.
 pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
@@ -32,7 +32,8 @@ pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
     limits(&mut r.engine);
     names(&mut r.engine);
     hooks(&mut r.engine, host);
-    r.engine.set_module_resolver(Shelf(Arc::clone(resolver)));
+    r.engine
+        .set_module_resolver(SharedResolver(Arc::clone(resolver)));
     addr::register(&mut r);
     row::register(&mut r);
     memory::register(&mut r, host);
@@ -50,11 +51,11 @@ pub(super) fn equip(host: &Arc<Host>, resolver: &Arc<Resolver>) -> Registry {
 }
 
 fn limits(engine: &mut Engine) {
-    engine.set_max_call_levels(DEEPEST_CALLS);
-    engine.set_max_expr_depths(DEEPEST_EXPRESSIONS.0, DEEPEST_EXPRESSIONS.1);
-    engine.set_max_array_size(MOST_ELEMENTS);
-    engine.set_max_map_size(MOST_ELEMENTS);
-    engine.set_max_string_size(LONGEST_TEXT);
+    engine.set_max_call_levels(MAX_CALL_DEPTH);
+    engine.set_max_expr_depths(MAX_EXPRESSION_DEPTH.0, MAX_EXPRESSION_DEPTH.1);
+    engine.set_max_array_size(MAX_ELEMENTS);
+    engine.set_max_map_size(MAX_ELEMENTS);
+    engine.set_max_string_size(MAX_TEXT_BYTES);
     engine.set_max_modules(1000);
     // A misspelt name is found before the script has run for a minute.
     engine.set_strict_variables(true);
@@ -95,6 +96,6 @@ fn hooks(engine: &mut Engine, host: &Arc<Host>) {
     });
     let watch = Arc::clone(host);
     engine.on_progress(move |operations| {
-        (operations % EVERY == 0 && watch.is_stopped()).then_some(Dynamic::UNIT)
+        (operations % OPERATIONS_PER_CHECK == 0 && watch.is_stopped()).then_some(Dynamic::UNIT)
     });
 }

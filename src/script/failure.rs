@@ -27,14 +27,14 @@ pub struct Report {
     /// What is wrong.
     pub message: String,
     /// Where.
-    pub place: Option<Place>,
+    pub place: Option<ScriptPosition>,
     /// The calls that led there, the innermost first.
     pub calls: Vec<Call>,
 }
 
 /// A place in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ScriptPosition {
     /// The file or module; `prompt` for what was typed.
     pub source: String,
     /// The line, from 1.
@@ -51,14 +51,14 @@ pub struct Call {
     /// Its name.
     pub function: String,
     /// Where it was called.
-    pub place: Option<Place>,
+    pub place: Option<ScriptPosition>,
 }
 
 /// The most characters of a source line that are shown.
-const WIDEST: usize = 100;
+const MAX_LINE_WIDTH: usize = 100;
 
 /// The most calls that are shown; a recursion without end has hundreds.
-const MOST_CALLS: usize = 8;
+const MAX_CALLS: usize = 8;
 
 impl Failure {
     /// Makes a failure of Rhai's error.
@@ -157,10 +157,10 @@ fn walk(error: &EvalAltResult, source: &str, outer: Position, host: &Host, repor
     }
 }
 
-fn place(at: Position, source: &str, sources: &Sources) -> Option<Place> {
+fn place(at: Position, source: &str, sources: &Sources) -> Option<ScriptPosition> {
     let line = at.line()?;
     let column = at.position().unwrap_or(1);
-    Some(Place {
+    Some(ScriptPosition {
         source: source.to_string(),
         line,
         column,
@@ -278,26 +278,26 @@ impl fmt::Display for Report {
         if let Some(place) = &self.place {
             place.caret(f)?;
         }
-        for call in self.calls.iter().take(MOST_CALLS) {
+        for call in self.calls.iter().take(MAX_CALLS) {
             match &call.place {
                 Some(place) => write!(f, "\n  in {}, called at {place}", call.function)?,
                 None => write!(f, "\n  in {}", call.function)?,
             }
         }
-        if self.calls.len() > MOST_CALLS {
-            write!(f, "\n  and {} more calls", self.calls.len() - MOST_CALLS)?;
+        if self.calls.len() > MAX_CALLS {
+            write!(f, "\n  and {} more calls", self.calls.len() - MAX_CALLS)?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ScriptPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.source, self.line, self.column)
     }
 }
 
-impl Place {
+impl ScriptPosition {
     /// The line and the caret under the column; a long line is cut around it.
     fn caret(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(text) = &self.text else {
@@ -309,12 +309,12 @@ impl Place {
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         let column = self.column.saturating_sub(1).min(line.len());
-        let from = if column < WIDEST {
+        let from = if column < MAX_LINE_WIDTH {
             0
         } else {
-            column - WIDEST / 2
+            column - MAX_LINE_WIDTH / 2
         };
-        let shown: String = line.iter().skip(from).take(WIDEST).collect();
+        let shown: String = line.iter().skip(from).take(MAX_LINE_WIDTH).collect();
         write!(
             f,
             "\n    {}\n    {}^",

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub(super) struct GaveUp(pub String);
 
 /// How often a sleeping script looks whether it is to end.
-const NAP: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Registers the functions.
 pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
@@ -52,7 +52,7 @@ fn sleep(host: &Host, seconds: f64) -> Answer<()> {
         if host.is_stopped() {
             return Err(stopped());
         }
-        thread::sleep(left.min(NAP));
+        thread::sleep(left.min(POLL_INTERVAL));
     }
     Ok(())
 }

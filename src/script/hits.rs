@@ -23,10 +23,10 @@ use std::time::{Duration, Instant};
 const EXECUTABLE: u32 = 0x2000_0000;
 
 /// How many bytes a hit shows, as kd's `s` does.
-const SHOWN: usize = 16;
+const SHOWN_BYTES: usize = 16;
 
 /// How often the progress of a search is told.
-const TELL: Duration = Duration::from_millis(100);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A search that is not yet done: each loop over it searches anew.
 #[derive(Clone)]
@@ -130,7 +130,7 @@ impl Search {
     }
 
     /// The bytes from a place on, so many as there are.
-    fn bytes<'b>(&self, at: u64, room: &'b mut [u8; SHOWN]) -> &'b [u8] {
+    fn bytes<'b>(&self, at: u64, room: &'b mut [u8; SHOWN_BYTES]) -> &'b [u8] {
         let there = match &self.source {
             Source::Virtual(space) | Source::Writable(space) => space.read_prefix(Virt(at), room).0,
             Source::Physical(dump) => physical_prefix(dump, Phys(at), room),
@@ -139,7 +139,7 @@ impl Search {
     }
 
     fn line(&self, at: u64) -> String {
-        display::line_of_bytes(Virt(at), self.bytes(at, &mut [0; SHOWN]))
+        display::line_of_bytes(Virt(at), self.bytes(at, &mut [0; SHOWN_BYTES]))
     }
 
     fn section(&self, at: Virt) -> Option<&Section> {
@@ -283,7 +283,7 @@ impl VirtualHit {
                 .map(|(section, offset)| offset.wrapping_sub(u64::from(section.rva.0))),
             executable: section.map(|section| section.flags & EXECUTABLE != 0),
             pattern: search.pattern(self.hit),
-            bytes: search.bytes(at.0, &mut [0; SHOWN]).to_vec(),
+            bytes: search.bytes(at.0, &mut [0; SHOWN_BYTES]).to_vec(),
         }
     }
 }
@@ -326,7 +326,7 @@ impl PhysicalHit {
             pfn: at.pfn(),
             page_offset: at.page_offset(),
             pattern: search.pattern(self.hit),
-            bytes: search.bytes(at.0, &mut [0; SHOWN]).to_vec(),
+            bytes: search.bytes(at.0, &mut [0; SHOWN_BYTES]).to_vec(),
         }
     }
 }
@@ -355,7 +355,7 @@ impl HitsIter {
             if !self.hits.search() {
                 return None;
             }
-            if self.told.elapsed() >= TELL {
+            if self.told.elapsed() >= PROGRESS_INTERVAL {
                 self.told = Instant::now();
                 let (done, total) = self.hits.progress();
                 // A closed output is seen by whoever asks next.

@@ -33,7 +33,7 @@ use std::thread;
 
 /// The script's stack. Rhai recurses on it, several kilobytes for each function of the script that calls another;
 /// the main thread of Windows has one megabyte in all. Only what is used is ever touched.
-const STACK: usize = 256 << 20;
+const STACK_BYTES: usize = 256 << 20;
 
 /// Something for the owner of the session to do.
 enum Job {
@@ -64,7 +64,7 @@ pub(super) struct Host {
     pub entries: OnceLock<Vec<Entry>>,
 }
 
-/// The line to the owner, while a script runs.
+/// The connection with the owner of the session, while a script runs.
 struct Link {
     jobs: Arc<Queue<Job>>,
     /// The session's flag: Ctrl-C.
@@ -98,11 +98,11 @@ impl Host {
         let (outcome, served) = thread::scope(|scope| {
             let worker = thread::Builder::new()
                 .name("script".into())
-                .stack_size(STACK)
+                .stack_size(STACK_BYTES)
                 .spawn_scoped(scope, || {
                     // The last in, the first out: whoever sees the line closed finds the link gone.
                     let _close = CloseAtEnd(&jobs);
-                    let _end = HangUp(self);
+                    let _end = Unlink(self);
                     script()
                 });
             match worker {
@@ -277,10 +277,10 @@ fn serve(
     served
 }
 
-/// Takes the line down when the script's thread ends, however it ends.
-struct HangUp<'h>(&'h Host);
+/// Cuts the connection when the script's thread ends, however it ends.
+struct Unlink<'h>(&'h Host);
 
-impl Drop for HangUp<'_> {
+impl Drop for Unlink<'_> {
     fn drop(&mut self) {
         *self.0.link() = None;
     }

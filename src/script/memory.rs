@@ -11,10 +11,10 @@ use rkd_dump::memory::AddressSpace;
 use std::sync::Arc;
 
 /// The most bytes that one call reads.
-const MOST: u64 = 16 << 20;
+const MAX_READ: u64 = 16 << 20;
 
 /// How long a text is at most when the caller does not say.
-const TEXT: INT = 1024;
+const DEFAULT_TEXT: INT = 1024;
 
 /// Registers the functions.
 pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
@@ -97,7 +97,7 @@ fn texts(r: &mut Registry, host: &Arc<Host>) {
     );
     let from = Arc::clone(host);
     r.engine.register_fn("read_ascii", move |at: Dynamic| {
-        read_ascii(&from.space()?, address(&at)?, TEXT)
+        read_ascii(&from.space()?, address(&at)?, DEFAULT_TEXT)
     });
     let from = Arc::clone(host);
     r.engine
@@ -119,7 +119,7 @@ fn texts(r: &mut Registry, host: &Arc<Host>) {
     );
     let from = Arc::clone(host);
     r.engine.register_fn("read_utf16", move |at: Dynamic| {
-        read_utf16(&from.space()?, address(&at)?, TEXT)
+        read_utf16(&from.space()?, address(&at)?, DEFAULT_TEXT)
     });
     let from = Arc::clone(host);
     r.engine
@@ -142,10 +142,10 @@ fn texts(r: &mut Registry, host: &Arc<Host>) {
 fn length(value: INT) -> Answer<u64> {
     u64::try_from(value)
         .ok()
-        .filter(|length| *length <= MOST)
+        .filter(|length| *length <= MAX_READ)
         .ok_or_else(|| {
             fail(format!(
-                "the length must be between 0 and {MOST:#x}, not {value}"
+                "the length must be between 0 and {MAX_READ:#x}, not {value}"
             ))
         })
 }

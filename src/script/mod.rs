@@ -34,7 +34,7 @@ mod value;
 use crate::command::Sink;
 use crate::session::Session;
 pub use complete::Completeness;
-pub use failure::{Call, Failure, Place, Report};
+pub use failure::{Call, Failure, Report, ScriptPosition};
 use host::Host;
 pub use registry::{Entry, Group};
 use resolver::{Resolver, user_directory};
@@ -45,7 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The longest script that is read from a file.
-const LONGEST: u64 = 16 << 20;
+const MAX_SCRIPT_BYTES: u64 = 16 << 20;
 
 /// A conversation in Rhai.
 pub struct Script {
@@ -215,7 +215,9 @@ fn read(path: &Path) -> Result<(String, String, Option<PathBuf>), Failure> {
     };
     match std::fs::metadata(path) {
         Ok(about) if !about.is_file() => Err(trouble("is not a file".into())),
-        Ok(about) if about.len() > LONGEST => Err(trouble("is too long for a script".into())),
+        Ok(about) if about.len() > MAX_SCRIPT_BYTES => {
+            Err(trouble("is too long for a script".into()))
+        }
         Ok(_) => {
             let text = std::fs::read_to_string(path).map_err(|why| trouble(why.to_string()))?;
             let directory = path.parent().map(|p| {

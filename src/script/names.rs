@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// How many different names all scripts of one process may invent. They are never given back.
-const MOST: usize = 4096;
+const MAX_NAMES: usize = 4096;
 
 /// The longest name, in bytes.
-const LONGEST: usize = 256;
+const MAX_NAME_BYTES: usize = 256;
 
 static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
@@ -18,7 +18,7 @@ pub(super) fn keep(name: &str) -> Option<&'static str> {
     if let Some(known) = names.get(name) {
         return Some(known);
     }
-    if name.len() > LONGEST || names.len() >= MOST {
+    if name.len() > MAX_NAME_BYTES || names.len() >= MAX_NAMES {
         return None;
     }
     let kept: &'static str = Box::leak(name.to_string().into_boxed_str());
@@ -35,6 +35,6 @@ mod tests {
         let first = keep("made_up").unwrap();
         let second = keep(&String::from("made_up")).unwrap();
         assert!(std::ptr::eq(first, second));
-        assert_eq!(keep(&"x".repeat(LONGEST + 1)), None);
+        assert_eq!(keep(&"x".repeat(MAX_NAME_BYTES + 1)), None);
     }
 }

@@ -7,103 +7,103 @@ use std::time::Duration;
 
 /// How many jobs may wait: enough that printing does not wait for the screen, and few enough that Ctrl-C does not
 /// find thousands of lines still to come.
-const MOST: usize = 1024;
+const MAX_JOBS: usize = 1024;
 /// So many are worth waking the owner for.
-const ENOUGH: usize = MOST / 2;
-/// How long a line may stay unprinted while the script computes on: nobody sees that.
-const PATIENCE: Duration = Duration::from_millis(5);
+const WAKE_AT: usize = MAX_JOBS / 2;
+/// How long a state may stay unprinted while the script computes on: nobody sees that.
+const MAX_DELAY: Duration = Duration::from_millis(5);
 
-/// A line of jobs.
+/// A queue of jobs with a limit.
 pub(super) struct Queue<T> {
-    line: Mutex<Line<T>>,
+    state: Mutex<State<T>>,
     filled: Condvar,
     emptied: Condvar,
 }
 
-struct Line<T> {
+struct State<T> {
     jobs: VecDeque<T>,
     /// Somebody waits for the answer.
     urgent: bool,
     closed: bool,
 }
 
-impl<T> Line<T> {
+impl<T> State<T> {
     fn is_worth_it(&self) -> bool {
-        self.urgent || self.closed || self.jobs.len() >= ENOUGH
+        self.urgent || self.closed || self.jobs.len() >= WAKE_AT
     }
 }
 
 impl<T> Queue<T> {
     /// An empty one.
     pub(super) fn new() -> Queue<T> {
-        let line = Line {
+        let state = State {
             jobs: VecDeque::new(),
             urgent: false,
             closed: false,
         };
         Queue {
-            line: Mutex::new(line),
+            state: Mutex::new(state),
             filled: Condvar::new(),
             emptied: Condvar::new(),
         }
     }
 
-    /// Adds a job, and waits while the line is full; `false` when it is closed, and the job is dropped.
+    /// Adds a job, and waits while the state is full; `false` when it is closed, and the job is dropped.
     pub(super) fn add(&self, job: T, urgent: bool) -> bool {
-        let mut line = self.line();
-        while line.jobs.len() >= MOST && !line.closed {
-            line = self
+        let mut state = self.state();
+        while state.jobs.len() >= MAX_JOBS && !state.closed {
+            state = self
                 .emptied
-                .wait(line)
+                .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if line.closed {
+        if state.closed {
             return false;
         }
-        line.jobs.push_back(job);
-        line.urgent |= urgent;
-        // To wake somebody costs as much as a line, whether or not somebody sleeps.
-        let wake = urgent || matches!(line.jobs.len(), 1 | ENOUGH);
-        drop(line);
+        state.jobs.push_back(job);
+        state.urgent |= urgent;
+        // To wake somebody costs as much as a state, whether or not somebody sleeps.
+        let wake = urgent || matches!(state.jobs.len(), 1 | WAKE_AT);
+        drop(state);
         if wake {
             self.filled.notify_one();
         }
         true
     }
 
-    /// Waits for jobs, and takes all that are there; `None` when there are none and the line is closed.
+    /// Waits for jobs, and takes all that are there; `None` when there are none and the state is closed.
     pub(super) fn take(&self) -> Option<VecDeque<T>> {
-        let mut line = self.line();
-        while line.jobs.is_empty() && !line.closed {
-            line = self
+        let mut state = self.state();
+        while state.jobs.is_empty() && !state.closed {
+            state = self
                 .filled
-                .wait(line)
+                .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let more = |line: &mut Line<T>| !line.is_worth_it();
-        let waited = self.filled.wait_timeout_while(line, PATIENCE, more);
-        let (mut line, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        line.urgent = false;
-        let jobs = std::mem::take(&mut line.jobs);
-        // Whoever is woken finds the line free.
-        drop(line);
+        let more = |state: &mut State<T>| !state.is_worth_it();
+        let waited = self.filled.wait_timeout_while(state, MAX_DELAY, more);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.urgent = false;
+        let jobs = std::mem::take(&mut state.jobs);
+        // Whoever is woken finds the state free.
+        drop(state);
         self.emptied.notify_all();
         (!jobs.is_empty()).then_some(jobs)
     }
 
     /// Nothing is added any more; what waits can still be taken.
     pub(super) fn close(&self) {
-        self.line().closed = true;
+        self.state().closed = true;
         self.filled.notify_all();
         self.emptied.notify_all();
     }
 
-    fn line(&self) -> MutexGuard<'_, Line<T>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Closes the line at the end of a scope, however that is left.
+/// Closes the state at the end of a scope, however that is left.
 pub(super) struct CloseAtEnd<'q, T>(pub &'q Queue<T>);
 
 impl<T> Drop for CloseAtEnd<'_, T> {
@@ -128,7 +128,7 @@ mod tests {
             });
             let mut all = Vec::new();
             while let Some(jobs) = queue.take() {
-                assert!(jobs.len() <= MOST);
+                assert!(jobs.len() <= MAX_JOBS);
                 all.extend(jobs);
             }
             assert_eq!(all, (0..10_000).collect::<Vec<_>>());

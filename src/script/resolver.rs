@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// The longest module that is read from a file.
-const LONGEST: u64 = 4 << 20;
+const MAX_MODULE_BYTES: u64 = 4 << 20;
 
 /// Finds, compiles and keeps modules.
 pub(super) struct Resolver {
@@ -163,7 +163,7 @@ impl Resolver {
             if !about.is_file() || running.as_ref() == Some(&file) {
                 continue;
             }
-            let text = if about.len() > LONGEST {
+            let text = if about.len() > MAX_MODULE_BYTES {
                 Err(format!("{} is too long for a module", file.display()))
             } else {
                 std::fs::read_to_string(&file)
@@ -193,9 +193,9 @@ impl Resolver {
 }
 
 /// The engine owns its resolver, a [`Script`](super::Script) wants to reach it too.
-pub(super) struct Shelf(pub Arc<Resolver>);
+pub(super) struct SharedResolver(pub Arc<Resolver>);
 
-impl ModuleResolver for Shelf {
+impl ModuleResolver for SharedResolver {
     fn resolve(
         &self,
         engine: &Engine,

@@ -15,12 +15,12 @@ use std::sync::Arc;
 /// An address space, virtual or physical.
 #[derive(Clone)]
 struct Space {
-    place: Place,
+    kind: SpaceKind,
     name: String,
 }
 
 #[derive(Clone)]
-enum Place {
+enum SpaceKind {
     Virtual(AddressSpace),
     Physical,
 }
@@ -38,12 +38,14 @@ impl Space {
             None => None,
         };
         let wanted = patterns::read(pattern, options.any_case)?;
-        let (source, whole) = match &self.place {
-            Place::Virtual(space) => (source(space.clone(), options)?, Span::everything().to_vec()),
-            Place::Physical if options.writable => {
+        let (source, whole) = match &self.kind {
+            SpaceKind::Virtual(space) => {
+                (source(space.clone(), options)?, Span::everything().to_vec())
+            }
+            SpaceKind::Physical if options.writable => {
                 return Err(fail("physical memory does not know what may be written to"));
             }
-            Place::Physical => {
+            SpaceKind::Physical => {
                 let dump = host.kernel()?.dump().clone();
                 let whole = physical(&dump)?;
                 (Source::Physical(dump), vec![whole])
@@ -77,7 +79,7 @@ pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
     let on = Arc::clone(host);
     r.engine.register_fn("space", move || -> Answer<Space> {
         Ok(Space {
-            place: Place::Virtual(on.space()?),
+            kind: SpaceKind::Virtual(on.space()?),
             name: "the kernel's address space".into(),
         })
     });
@@ -90,7 +92,7 @@ pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
                 return Err(fail("this dump has no page tables, and so only one space"));
             }
             Ok(Space {
-                place: Place::Virtual(kernel.with_root(root.0)),
+                kind: SpaceKind::Virtual(kernel.with_root(root.0)),
                 name: format!("the address space of CR3 {:x}", root.0),
             })
         });
@@ -102,7 +104,7 @@ pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
     r.engine.register_fn("physical", move || -> Answer<Space> {
         physical(on.kernel()?.dump())?;
         Ok(Space {
-            place: Place::Physical,
+            kind: SpaceKind::Physical,
             name: "the physical memory".into(),
         })
     });

@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The longest array that becomes one of Rhai's; the address of a longer one is to be had with `address_of`.
-const LONGEST: u64 = 4096;
+const MAX_ARRAY: u64 = 4096;
 
 /// A structure of the target. Nothing is read until a field is asked for.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl StructObject {
             Type::Array(of, _) if matches!(&**of, Type::Base(base) if base.size == 1) => {
                 Dynamic::from_blob(cell.bytes()?)
             }
-            Type::Array(_, count) if *count > LONGEST => {
+            Type::Array(_, count) if *count > MAX_ARRAY => {
                 return Err(Error::TooLarge(format!(
                     "an array of {count} elements is too long for a script: use address_of()"
                 )));

@@ -10,7 +10,7 @@ use rhai::{Array, Blob, Dynamic, Map};
 use rkd_dump::addr::Virt;
 
 /// How deep arrays in arrays are followed. Rhai's parser allows no deeper literals; a loop can build them.
-const DEEPEST: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 /// A cell as a script sees it. What is absent is `()`; `row.why("field")` tells the reason.
 pub(super) fn to_dynamic(value: &Value) -> Dynamic {
@@ -38,7 +38,7 @@ pub(super) fn from_dynamic(value: &Dynamic) -> Value {
 }
 
 fn from_dynamic_at(value: &Dynamic, depth: usize) -> Value {
-    if depth >= DEEPEST {
+    if depth >= MAX_DEPTH {
         return Value::Str("...".into());
     }
     if value.is_unit() {
@@ -90,7 +90,7 @@ pub(super) fn display(value: &Dynamic) -> String {
 }
 
 fn display_at(value: &Dynamic, depth: usize) -> String {
-    if depth >= DEEPEST {
+    if depth >= MAX_DEPTH {
         return "...".into();
     }
     if let Ok(text) = value.as_immutable_string_ref() {

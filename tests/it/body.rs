@@ -11,7 +11,7 @@ use made::{Memory, PAGE, Random};
 use rkd_dump::Dump;
 use rkd_dump::addr::{PAGE_SIZE, Virt};
 use rkd_kernel::{Kernel, Options};
-use rkd_lab::{Body, Kind, Laid};
+use rkd_lab::{Kind, Payload, PayloadRange};
 use rkd_scan::{Hits, Pattern, Patterns, Source, Span};
 use rkd_symbols::builtin_facts;
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ struct Case {
     _folder: tempfile::TempDir,
     body: PathBuf,
     kernel: Kernel,
-    laid: Laid,
+    laid: PayloadRange,
     patterns: Vec<Vec<u8>>,
 }
 
@@ -51,14 +51,14 @@ fn case() -> Case {
     let table = builtin_facts().by_version(scenario.version).unwrap();
     let options = rkd_lab::Options {
         kind: Kind::BitmapKernel,
-        body: Some(Body::of_file(&path).unwrap()),
+        payload: Some(Payload::of_file(&path).unwrap()),
         ..rkd_lab::Options::default()
     };
     let made = rkd_lab::make_file(scenario, &table, &options, &dump).unwrap();
     Case {
         patterns: patterns(&path, &tags),
         kernel: Kernel::open(Dump::open(&dump).unwrap(), &Options::default()),
-        laid: made.body.unwrap(),
+        laid: made.payload.unwrap(),
         body: path,
         _folder: folder,
     }

@@ -8,7 +8,7 @@ use rkd_dump::addr::{PAGE_SIZE, Virt};
 use rkd_dump::error::{Error, Result};
 
 /// More frames than the largest kernel stack has room for.
-pub const MOST: usize = 4096;
+pub const MAX_FRAMES: usize = 4096;
 
 /// Bytes of the longest call: `call qword ptr gs:[rax*8+disp32]`, with prefixes.
 const LONGEST_CALL: u64 = 9;
@@ -64,7 +64,7 @@ impl Kernel {
         let mut registers = registers;
         let mut frames = Vec::new();
         let stopped = loop {
-            if registers.rip == Virt(0) || frames.len() >= most.min(MOST) {
+            if registers.rip == Virt(0) || frames.len() >= most.min(MAX_FRAMES) {
                 break None;
             }
             let (stack, at) = (registers.rsp(), registers.rip);

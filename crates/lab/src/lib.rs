@@ -18,24 +18,24 @@
 
 #![warn(unreachable_pub)]
 
-pub mod body;
 pub mod code;
-pub mod dice;
 pub mod files;
 pub mod image;
 mod make;
 pub mod memory;
 pub mod paging;
+pub mod payload;
 pub mod plan;
 pub mod ram;
+pub mod random;
 mod scenarios;
 pub mod stock;
 pub mod version;
 pub mod windows;
 
-pub use body::{Body, Laid};
 pub use files::Kind;
-pub use make::{Crowd, Made, Options, driver_files, make, make_file, snapshot};
+pub use make::{ExtraDrivers, Made, Options, driver_files, make, make_file, snapshot};
+pub use payload::{Payload, PayloadRange};
 pub use scenarios::{Answer, Culprit, Find, Scenario};
 
 /// All scenarios, the easiest first.

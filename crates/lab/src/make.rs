@@ -1,8 +1,8 @@
 //! From a scenario to a file.
 
 use super::Scenario;
-use super::body::{Body, Laid};
 use super::files::{self, Kind, Output, Snapshot};
+use super::payload::{Payload, PayloadRange};
 use super::stock;
 use super::windows;
 use rkd_dump::error::{Error, Result};
@@ -21,16 +21,16 @@ pub struct Options {
     /// A comment for the header, as tools that make dumps leave one.
     pub comment: Option<String>,
     /// Drivers besides those of the scenario, for measurements.
-    pub crowd: Option<Crowd>,
+    pub extra_drivers: Option<ExtraDrivers>,
     /// The version of Windows that the dump shall state, `10.0.19041.3570`, where the symbol table does not know it.
     pub version: Option<String>,
     /// Bytes of another origin that the machine shall have in its memory. It gets frames for them that no counter counts.
-    pub body: Option<Body>,
+    pub payload: Option<Payload>,
 }
 
 /// More drivers than an ordinary machine has.
 #[derive(Clone, Copy, Debug)]
-pub struct Crowd {
+pub struct ExtraDrivers {
     /// How many.
     pub drivers: u32,
     /// Tags of each.
@@ -45,9 +45,9 @@ impl Default for Options {
             kind: Kind::BitmapKernel,
             encoded_debugger_data: false,
             comment: None,
-            crowd: None,
+            extra_drivers: None,
             version: None,
-            body: None,
+            payload: None,
         }
     }
 }
@@ -65,8 +65,8 @@ pub struct Made {
     pub version: String,
     /// Figures of the scenario for which this kernel has no place, by the name of `!vm`'s line.
     pub homeless: Vec<String>,
-    /// Where the body lies, if there is one.
-    pub body: Option<Laid>,
+    /// Where the payload lies, if there is one.
+    pub payload: Option<PayloadRange>,
 }
 
 /// Makes the dump of a scenario for the kernel of `table`, and writes it to `out`. The same input gives the same bytes.
@@ -138,7 +138,7 @@ struct Ready {
     kind: Kind,
     version: String,
     homeless: Vec<String>,
-    body: Option<Laid>,
+    payload: Option<PayloadRange>,
     files: Vec<(String, Vec<u8>)>,
 }
 
@@ -150,7 +150,7 @@ impl Ready {
             kind,
             version,
             homeless,
-            body,
+            payload,
             files: _,
         } = self;
         Ok(Made {
@@ -159,7 +159,7 @@ impl Ready {
             pages: snapshot.ram.present(),
             version,
             homeless,
-            body,
+            payload,
         })
     }
 }
@@ -172,11 +172,11 @@ fn build(scenario: &Scenario, table: &SymbolTable, options: &Options) -> Result<
         ))
     })?;
     let mut plan = (scenario.plan)();
-    if let Some(crowd) = &options.crowd {
-        stock::crowd::join(&mut plan, crowd);
+    if let Some(extra_drivers) = &options.extra_drivers {
+        stock::extra_drivers::add(&mut plan, extra_drivers);
     }
-    if let Some(body) = &options.body {
-        plan.frames.push(body.room(&plan.frames));
+    if let Some(payload) = &options.payload {
+        plan.frames.push(payload.room(&plan.frames));
     }
     let stopped = windows::stop(&plan, table, parts, options)?;
     Ok(Ready {
@@ -184,7 +184,7 @@ fn build(scenario: &Scenario, table: &SymbolTable, options: &Options) -> Result<
         kind: options.kind,
         version,
         homeless: stopped.homeless,
-        body: stopped.body,
+        payload: stopped.payload,
         files: stopped.files,
     })
 }

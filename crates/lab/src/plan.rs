@@ -79,7 +79,9 @@ impl Plan {
         self.modules
             .iter()
             .find_map(|module| match &module.body {
-                Body::Driver(driver) => driver.allocator.filter(|(name, _)| *name == function),
+                ModuleBody::Driver(driver) => {
+                    driver.allocator.filter(|(name, _)| *name == function)
+                }
                 _ => None,
             })
             .map(|(_, tag)| tag)
@@ -109,12 +111,12 @@ pub struct Module {
     /// `CheckSum`.
     pub checksum: u32,
     /// What is in it.
-    pub body: Body,
+    pub body: ModuleBody,
 }
 
 /// What is in an image.
 #[derive(Clone, Debug)]
-pub enum Body {
+pub enum ModuleBody {
     /// The kernel itself.
     Kernel,
     /// Code that is generated from a description.
@@ -183,14 +185,14 @@ pub struct Tag {
     /// The four bytes as they lie in memory.
     pub tag: [u8; 4],
     /// Nonpaged: outstanding allocations, their bytes, and frees.
-    pub non_paged: Use,
+    pub non_paged: PoolUse,
     /// Paged: the same.
-    pub paged: Use,
+    pub paged: PoolUse,
 }
 
 /// A tag's use of one pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Use {
+pub struct PoolUse {
     /// Allocations that are outstanding.
     pub count: u64,
     /// Their bytes.

@@ -1,6 +1,6 @@
 //! The physical memory of the made-up machine: a map of its frames, of which only those that somebody wrote to exist.
 
-use super::body::Body;
+use super::payload::Payload;
 use rkd_dump::addr::{PAGE_SIZE, Pfn, Phys};
 use std::collections::BTreeMap;
 use std::io;
@@ -24,7 +24,7 @@ pub struct FrameRun {
 enum Frame {
     /// What the lab wrote there.
     Own(Box<Page>),
-    /// A page of the [`Body`], by its number.
+    /// A page of the [`Payload`], by its number.
     Foreign(u64),
 }
 
@@ -34,7 +34,7 @@ enum Frame {
 /// running for a while: a reader that confuses virtual with physical neighbours fails here.
 pub struct Ram {
     frames: BTreeMap<u64, Frame>,
-    body: Option<Body>,
+    payload: Option<Payload>,
     machine: Vec<FrameRun>,
     blocks: Vec<u64>,
     next_block: usize,
@@ -53,7 +53,7 @@ impl Ram {
         let blocks = spread(blocks_of(&machine));
         Ram {
             frames: BTreeMap::new(),
-            body: None,
+            payload: None,
             machine,
             blocks,
             next_block: 0,
@@ -80,11 +80,11 @@ impl Ram {
     }
 
     /// Bytes of another origin, of which [`Ram::allocate_foreign`] puts pages into frames.
-    pub fn set_body(&mut self, body: Body) {
-        self.body = Some(body);
+    pub fn set_payload(&mut self, payload: Payload) {
+        self.payload = Some(payload);
     }
 
-    /// A frame that nobody uses, with this page of the body in it.
+    /// A frame that nobody uses, with this page of the payload in it.
     pub fn allocate_foreign(&mut self, page: u64) -> Option<Pfn> {
         let pfn = self.allocate()?;
         self.frames.insert(pfn.0, Frame::Foreign(page));
@@ -126,11 +126,11 @@ impl Ram {
     /// Copies the frame's bytes, whoever they are of; zeroes where no frame exists.
     ///
     /// # Errors
-    /// When a page of the body cannot be read.
+    /// When a page of the payload cannot be read.
     pub fn copy(&self, pfn: Pfn, page: &mut Page) -> io::Result<()> {
-        match (self.frames.get(&pfn.0), &self.body) {
+        match (self.frames.get(&pfn.0), &self.payload) {
             (Some(Frame::Own(own)), _) => page.copy_from_slice(own.as_slice()),
-            (Some(Frame::Foreign(number)), Some(body)) => body.read(*number, page)?,
+            (Some(Frame::Foreign(number)), Some(payload)) => payload.read(*number, page)?,
             _ => page.fill(0),
         }
         Ok(())

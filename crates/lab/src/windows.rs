@@ -2,10 +2,10 @@
 //! memory of the made-up machine.
 
 mod big_pages;
+mod builder;
 mod counters;
 mod debugger;
 mod driver;
-mod form;
 mod heaps;
 mod kernel;
 mod loader;
@@ -17,7 +17,7 @@ mod shared;
 mod snapshot;
 mod user;
 
-pub use form::Form;
+pub use builder::StructBuilder;
 pub use kernel::Exports;
 pub use snapshot::{Stopped, stop};
 
@@ -122,12 +122,12 @@ impl<'t> Windows<'t> {
         }
     }
 
-    /// A blank form of a structure.
+    /// A structure of zeroes, to be filled in.
     ///
     /// # Errors
     /// [`Error::NoType`].
-    pub fn form(&self, ty: &'t str) -> Result<Form<'t>> {
-        Form::new(self.table, ty)
+    pub fn structure(&self, ty: &'t str) -> Result<StructBuilder<'t>> {
+        StructBuilder::new(self.table, ty)
     }
 
     /// Puts a text into nonpaged pool and returns the sixteen bytes of the `UNICODE_STRING` that names it.
@@ -179,7 +179,7 @@ impl Windows<'_> {
     /// # Errors
     /// When memory runs out.
     pub fn allocate(&mut self, tag: &[u8; 4], size: u64) -> Result<Virt> {
-        let mut header = Form::new(self.table, "_POOL_HEADER")?;
+        let mut header = StructBuilder::new(self.table, "_POOL_HEADER")?;
         let whole = (size + 0x10).next_multiple_of(0x10);
         let at = self.pool.take_in_page(whole, 0x10);
         // in units of sixteen bytes, up to a page

@@ -10,7 +10,7 @@ pub const MAGIC: &[u8] = b"MSCF";
 pub const LIMIT: u64 = 512 << 20;
 
 /// How many times larger than the cabinet its file may be; PDBs are packed to a quarter. What promises more wants memory.
-const RATIO: u64 = 64;
+const MAX_RATIO: u64 = 64;
 
 /// What is wrong with a cabinet.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, CabinetError> {
         .map(|file| file.name().to_owned())
         .next()
         .ok_or(CabinetError::Empty)?;
-    let limit = LIMIT.min(RATIO.saturating_mul(bytes.len() as u64));
+    let limit = LIMIT.min(MAX_RATIO.saturating_mul(bytes.len() as u64));
     let mut file = Vec::new();
     cabinet
         .read_file(&name)

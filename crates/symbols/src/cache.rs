@@ -25,13 +25,13 @@ const VERSION: u32 = 1;
 const HEADER: usize = 24;
 
 /// Symbol files below this size, in bytes, are read faster than they are found here.
-pub const SMALL: u64 = 32 << 10;
+pub const MIN_FILE_BYTES: u64 = 32 << 10;
 
 /// When all cache files together are larger than this, in bytes, the oldest go.
-const ROOM: u64 = 2 << 30;
+const MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// How much of a symbol file's beginning and end is compared, in bytes.
-const PROBE: usize = 4096;
+const COMPARED_BYTES: usize = 4096;
 
 /// A folder of cache files.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl Stamp {
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
             .unwrap_or_default();
         let bytes = file.bytes();
-        let (length, probe) = (bytes.len(), PROBE.min(bytes.len()));
+        let (length, probe) = (bytes.len(), COMPARED_BYTES.min(bytes.len()));
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(bytes.get(..probe).unwrap_or_default());
         checksum.update(bytes.get(length - probe..).unwrap_or_default());
@@ -150,7 +150,7 @@ impl Cache {
         }
         file.persist(self.folder.join(stamp.file_name()))
             .map_err(|e| e.error)?;
-        self.make_room(ROOM);
+        self.make_room(MAX_CACHE_BYTES);
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub fn open_through(
     wanted: Option<&PdbId>,
 ) -> Result<SymbolTable> {
     let map = Map::open(path).map_err(|source| Error::open(path, source))?;
-    let is_small = (map.bytes().len() as u64) < cache::SMALL;
+    let is_small = (map.bytes().len() as u64) < cache::MIN_FILE_BYTES;
     let stamped = cache
         .filter(|_| !is_small)
         .and_then(|cache| Some((cache, Stamp::of(path, &map).ok()?)));

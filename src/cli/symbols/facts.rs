@@ -9,7 +9,7 @@ use rkd_symbols::{SymbolTable, facts, file, home};
 use std::path::{Path, PathBuf};
 
 /// What every kernel has: a driver's symbols would be of no use as facts.
-const KERNEL: (&[&str], &str) = (
+const KERNEL_MARKS: (&[&str], &str) = (
     &["PsLoadedModuleList", "PsInitialSystemProcess"],
     "_EPROCESS",
 );
@@ -52,7 +52,7 @@ fn kernel(path: &Path, version: Option<&str>) -> Result<SymbolTable> {
         path: path.to_owned(),
         reason,
     };
-    let (symbols, udt) = KERNEL;
+    let (symbols, udt) = KERNEL_MARKS;
     let missing = symbols.iter().find(|name| table.rva(name).is_none());
     let missing = missing.or(table.udt(udt).is_none().then_some(&udt));
     if let Some(missing) = missing {

@@ -11,7 +11,7 @@ use rkd_symbols::{PdbId, SymbolPath, home};
 use std::path::{Path, PathBuf};
 
 /// What was not meant to be a symbol file is passed over without a word; these endings mean it.
-const MEANT: &[&str] = &["pdb", "pd_", "json", "xz"];
+const SYMBOL_EXTENSIONS: &[&str] = &["pdb", "pd_", "json", "xz"];
 
 /// Files everything that is a symbol file. The exit status is 1 when one was refused, or nothing was found.
 ///
@@ -24,7 +24,7 @@ pub(super) fn run(world: &World<'_>, arguments: &Import) -> Result<u8> {
     for path in files(&arguments.paths) {
         let is_meant = path.extension().is_some_and(|extension| {
             let extension = extension.to_string_lossy().to_ascii_lowercase();
-            MEANT.contains(&extension.as_str())
+            SYMBOL_EXTENSIONS.contains(&extension.as_str())
         });
         if !is_meant && !matches!(Content::of_file(&path), Ok(Content::Pdb | Content::Cabinet)) {
             continue;

@@ -1,7 +1,7 @@
 //! The lines of `!vm` that are no field by itself: sums, lists, and what kd works out. Each answers `None` where this kernel
 //! has not what it takes.
 
-use super::view::Place::{Vp, Vs};
+use super::view::CounterSource::{Vp, Vs};
 use super::view::View;
 use crate::list::List;
 use rkd_dump::addr::{PAGE_SIZE, Virt};

@@ -4,8 +4,8 @@ use super::computed::{
     child_partitions, free_system_ptes, modified_page_file, old_stack_failures, paged_pool_info,
     session_commit, vad_bitmaps,
 };
-use super::view::{Place, View};
-use Place::{Computed, Partition, State, Variable, Variable32, Vp, Vs, VsSigned, Zero};
+use super::view::{CounterSource, View};
+use CounterSource::{Computed, Partition, State, Variable, Variable32, Vp, Vs, VsSigned, Zero};
 
 /// When a line is printed.
 pub(super) enum Shown {
@@ -17,14 +17,14 @@ pub(super) enum Shown {
     If(fn(&View) -> bool),
 }
 
-/// A line.
-pub(super) struct Line {
-    /// See [`super::Counter::key`].
+/// A line of `!vm`.
+pub(super) struct CounterLine {
+    /// The name for programs, which all kernels share.
     pub key: &'static str,
-    /// See [`super::Counter::label`].
+    /// kd's label, with its colon.
     pub label: &'static str,
     /// Where kernels keep it, the newest place first.
-    pub places: &'static [Place],
+    pub places: &'static [CounterSource],
     /// When it is printed.
     pub shown: Shown,
     /// Whether it is part of `Sum System Commit`.
@@ -34,11 +34,11 @@ pub(super) struct Line {
 const fn line(
     key: &'static str,
     label: &'static str,
-    places: &'static [Place],
+    places: &'static [CounterSource],
     shown: Shown,
     summed: bool,
-) -> Line {
-    Line {
+) -> CounterLine {
+    CounterLine {
         key,
         label,
         places,
@@ -50,7 +50,7 @@ const fn line(
 use Shown::{Always, If, IfKept};
 
 /// All lines from `Physical Memory:` to `Pagefile Hash Pages:`.
-pub(super) const LINES: &[Line] = &[
+pub(super) const LINES: &[CounterLine] = &[
     line(
         "physical_pages",
         "Physical Memory:",
@@ -335,31 +335,33 @@ pub(super) const LINES: &[Line] = &[
     ),
 ];
 
-const PAGED_POOL: &[Place] = &[
+const PAGED_POOL: &[CounterSource] = &[
     Vs("PagedPoolInfo.AllocatedPagedPool"),
     Computed(paged_pool_info),
 ];
-const PAGED_POOL_COMMIT: &[Place] = &[
+const PAGED_POOL_COMMIT: &[CounterSource] = &[
     Variable("MmPagedPoolCommit"),
     Vs("PagedPoolInfo.AllocatedPagedPool"),
     Computed(paged_pool_info),
 ];
 
 /// `Committed pages:`.
-pub(super) const COMMITTED: &[Place] =
+pub(super) const COMMITTED: &[CounterSource] =
     &[Vp("TotalCommittedPages"), Variable("MmTotalCommittedPages")];
 /// `Commit limit:`.
-pub(super) const LIMIT: &[Place] = &[Vp("TotalCommitLimit"), Variable("MmTotalCommitLimit")];
+pub(super) const LIMIT: &[CounterSource] =
+    &[Vp("TotalCommitLimit"), Variable("MmTotalCommitLimit")];
 /// How often PTEs for a kernel stack were refused.
-pub(super) const STACK_PTE_FAILURES: &[Place] = &[
+pub(super) const STACK_PTE_FAILURES: &[CounterSource] = &[
     State("SystemPtes.KernelStackPteInfo.PteFailures"),
     Computed(old_stack_failures),
 ];
 /// How often a kernel stack could not grow.
-pub(super) const STACK_GROWTH_FAILURES: &[Place] = &[State("SystemPtes.StackGrowthFailures")];
+pub(super) const STACK_GROWTH_FAILURES: &[CounterSource] =
+    &[State("SystemPtes.StackGrowthFailures")];
 
 /// How often pool could not be allocated. The built-in facts leave the variable out; nt's PDB has it.
-pub(super) const POOL_FAILURES: &[Place] = &[Variable32("ExPoolFailures")];
+pub(super) const POOL_FAILURES: &[CounterSource] = &[Variable32("ExPoolFailures")];
 
 fn has_slabs(view: &View) -> bool {
     view.keeps(Vp("SlabAllocatorPages"))

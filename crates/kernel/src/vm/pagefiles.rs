@@ -6,7 +6,7 @@ use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 
 /// Windows has at most this many paging files (`MAX_PAGE_FILES`).
-const MOST: u64 = 16;
+const MAX_PAGE_FILES: u64 = 16;
 
 /// A paging file; sizes in pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) fn page_files(view: &View) -> Result<Vec<PageFile>> {
             kernel.symbol("MmPagingFile")?,
         )
     };
-    (0..count.min(MOST))
+    (0..count.min(MAX_PAGE_FILES))
         .map(|index| page_file(view, kernel.space().read_virt(array + index * 8)?))
         .collect()
 }

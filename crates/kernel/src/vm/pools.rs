@@ -2,7 +2,7 @@
 //! allocator, or from the segment heaps that took its place (since 1809 beside it, since 19041 alone).
 
 use super::no_counter;
-use super::view::{Place, View};
+use super::view::{CounterSource, View};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ const STATE: &str = "_EX_POOL_HEAP_MANAGER_STATE";
 const NODE: &str = "_EX_HEAP_POOL_NODE";
 const DESCRIPTOR: &str = "_POOL_DESCRIPTOR";
 /// There are 64 nodes in the table, and as many descriptors at most.
-const MOST_NODES: u64 = 64;
+const MAX_NODES: u64 = 64;
 
 /// Reads the usage of the nonpaged pools.
 pub(super) fn pools(view: &View) -> Pools {
@@ -63,8 +63,8 @@ pub(super) fn pools(view: &View) -> Pools {
             Err(error) => total = Err(error),
         }
     }
-    let allocated =
-        allocated_of(view).or_else(|| view.first(&[Place::Variable("MmAllocatedNonPagedPool")]));
+    let allocated = allocated_of(view)
+        .or_else(|| view.first(&[CounterSource::Variable("MmAllocatedNonPagedPool")]));
     match (known, total, allocated) {
         (true, Ok(total), allocated) if total != NodeUse::default() || allocated.is_none() => {
             if let Some(Ok(pages)) = allocated {
@@ -134,7 +134,7 @@ fn heaps(view: &View) -> Result<Vec<NodeUse>> {
     let state = kernel.symbol("ExPoolState")?;
     let count = kernel
         .field_u64(state, STATE, "NumberOfPools")?
-        .min(MOST_NODES);
+        .min(MAX_NODES);
     let first = kernel.field_address(state, STATE, "PoolNode")?;
     let stride = table
         .udt(NODE)
@@ -205,7 +205,7 @@ fn nodes(view: &View) -> u64 {
     view.kernel
         .global_u32("ExpNumberOfNonPagedPools")
         .map_or(1, u64::from)
-        .clamp(1, MOST_NODES)
+        .clamp(1, MAX_NODES)
 }
 
 /// Since 14393 a descriptor counts what was taken and what was given back; before, what it holds.

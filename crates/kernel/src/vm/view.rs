@@ -5,11 +5,11 @@ use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 
 /// `MiState` is at most this much larger than its PDB type says (0x40 on every kernel seen).
-const MOST_DRIFT: u64 = 0x1000;
+const MAX_DRIFT: u64 = 0x1000;
 
 /// A place where some kernel keeps a counter.
 #[derive(Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum CounterSource {
     /// A field of `_MI_VISIBLE_STATE`.
     Vs(&'static str),
     /// A signed field of `_MI_VISIBLE_STATE`.
@@ -60,7 +60,7 @@ impl<'a> View<'a> {
             .clone()
             .and_then(|at| kernel.field_address(at, STATE, "Vs"));
         let vs = by_type.and_then(|by_type| match kernel.global_virt("MiVisibleState") {
-            Ok(pointed) if pointed - by_type < MOST_DRIFT => {
+            Ok(pointed) if pointed - by_type < MAX_DRIFT => {
                 drift = pointed - by_type;
                 Ok(pointed)
             }
@@ -82,47 +82,49 @@ impl<'a> View<'a> {
     }
 
     /// Whether this kernel's symbols know the place.
-    pub(super) fn keeps(&self, place: Place) -> bool {
+    pub(super) fn keeps(&self, place: CounterSource) -> bool {
         let symbol = |name| self.kernel.symbol(name).is_ok();
         match place {
-            Place::Vs(path) | Place::VsSigned(path) => {
+            CounterSource::Vs(path) | CounterSource::VsSigned(path) => {
                 symbol("MiState") && self.kernel.has_field(VISIBLE_STATE, path)
             }
-            Place::Vp(path) => {
+            CounterSource::Vp(path) => {
                 symbol("MiSystemPartition") && self.kernel.has_field("_MI_VISIBLE_PARTITION", path)
             }
-            Place::Partition(path) => {
+            CounterSource::Partition(path) => {
                 symbol("MiSystemPartition") && self.kernel.has_field(PARTITION, path)
             }
-            Place::State(path) => symbol("MiState") && self.kernel.has_field(STATE, path),
-            Place::Variable(name) | Place::Variable32(name) => symbol(name),
-            Place::Computed(compute) => compute(self).is_some(),
-            Place::Zero => true,
+            CounterSource::State(path) => symbol("MiState") && self.kernel.has_field(STATE, path),
+            CounterSource::Variable(name) | CounterSource::Variable32(name) => symbol(name),
+            CounterSource::Computed(compute) => compute(self).is_some(),
+            CounterSource::Zero => true,
         }
     }
 
     /// The value at the first place that this kernel keeps; `None` when it keeps none of them.
-    pub(super) fn first(&self, places: &[Place]) -> Option<Result<u64>> {
+    pub(super) fn first(&self, places: &[CounterSource]) -> Option<Result<u64>> {
         let place = places.iter().copied().find(|place| self.keeps(*place))?;
         Some(self.read(place))
     }
 
-    fn read(&self, place: Place) -> Result<u64> {
+    fn read(&self, place: CounterSource) -> Result<u64> {
         let kernel = self.kernel;
         match place {
-            Place::Vs(path) => kernel.field_u64(self.vs()?, VISIBLE_STATE, path),
-            Place::VsSigned(path) => kernel
+            CounterSource::Vs(path) => kernel.field_u64(self.vs()?, VISIBLE_STATE, path),
+            CounterSource::VsSigned(path) => kernel
                 .field_i64(self.vs()?, VISIBLE_STATE, path)
                 .map(|v| v as u64),
-            Place::Vp(path) => {
+            CounterSource::Vp(path) => {
                 kernel.field_u64(self.partition()?, PARTITION, &format!("Vp.{path}"))
             }
-            Place::Partition(path) => kernel.field_u64(self.partition()?, PARTITION, path),
-            Place::State(path) => kernel.field_u64(self.state()? + self.drift, STATE, path),
-            Place::Variable(name) => kernel.global_u64(name),
-            Place::Variable32(name) => kernel.global_u32(name).map(|v| i64::from(v as i32) as u64),
-            Place::Computed(compute) => compute(self).unwrap_or(Ok(0)),
-            Place::Zero => Ok(0),
+            CounterSource::Partition(path) => kernel.field_u64(self.partition()?, PARTITION, path),
+            CounterSource::State(path) => kernel.field_u64(self.state()? + self.drift, STATE, path),
+            CounterSource::Variable(name) => kernel.global_u64(name),
+            CounterSource::Variable32(name) => {
+                kernel.global_u32(name).map(|v| i64::from(v as i32) as u64)
+            }
+            CounterSource::Computed(compute) => compute(self).unwrap_or(Ok(0)),
+            CounterSource::Zero => Ok(0),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::machine::{self, Leak};
 use super::{Answer, Culprit, Find, Scenario};
-use crate::plan::{Body, Driver, Plan, Pool};
+use crate::plan::{Driver, ModuleBody, Plan, Pool};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "lockstep",
@@ -71,7 +71,7 @@ fn plan() -> Plan {
         .modules
         .iter_mut()
         .find(|module| module.name == "Ntfs.sys");
-    if let Some(Body::Driver(driver)) = ntfs.map(|module| &mut module.body) {
+    if let Some(ModuleBody::Driver(driver)) = ntfs.map(|module| &mut module.body) {
         driver.tags.push(*b"NtFC");
     }
     let driver = Driver {

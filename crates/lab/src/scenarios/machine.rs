@@ -1,7 +1,7 @@
 //! The PC of `notmyfault` before anybody started that tool: an ordinary machine, in which something else can go wrong.
 
 use super::notmyfault;
-use crate::plan::{Block, Body, Driver, Module, Plan, Pool, Tag, Use};
+use crate::plan::{Block, Driver, Module, ModuleBody, Plan, Pool, PoolUse, Tag};
 use crate::version::Version;
 use rkd_dump::addr::Virt;
 
@@ -9,7 +9,7 @@ use rkd_dump::addr::Virt;
 const TOOL: (&str, [u8; 4]) = ("myfault.sys", *b"Leak");
 const PAGE: u64 = 0x1000;
 /// Large blocks that are listed of a leak; the table has room for some thousands.
-const MOST_BLOCKS: u64 = 600;
+const MAX_BLOCKS: u64 = 600;
 
 /// The machine as it was.
 pub(super) fn healthy() -> Plan {
@@ -50,7 +50,7 @@ pub(super) fn leaking(leak: &Leak) -> Plan {
 
 /// Lets it happen. What the tag held before is forgotten.
 pub(super) fn leak(plan: &mut Plan, leak: &Leak) {
-    let held = Use {
+    let held = PoolUse {
         count: leak.count,
         bytes: leak.count * leak.each,
         freed: leak.freed,
@@ -66,7 +66,7 @@ pub(super) fn leak(plan: &mut Plan, leak: &Leak) {
     plan.tags.retain(|other| other.tag != leak.tag);
     plan.tags.insert(0, tag);
     if leak.each >= PAGE {
-        let blocks = (0..leak.count.min(MOST_BLOCKS)).map(|index| Block {
+        let blocks = (0..leak.count.min(MAX_BLOCKS)).map(|index| Block {
             tag: leak.tag,
             bytes: leak.each,
             pool: leak.pool,
@@ -117,7 +117,7 @@ pub(super) fn driver(name: &str, number: u64, maker: &str, driver: Driver) -> Mo
         size: SIZE,
         time_stamp: 0x64a1_0000 + 0x1357 * number as u32,
         checksum: 0x1_5000 + 0x321 * number as u32,
-        body: Body::Driver(Box::new(Driver {
+        body: ModuleBody::Driver(Box::new(Driver {
             version: Some(Version {
                 company: maker.to_owned(),
                 description: format!("{stem} driver"),

@@ -6,11 +6,12 @@
 mod myfault;
 
 use super::{Answer, Culprit, Find, Scenario};
-use crate::dice::Dice;
 use crate::plan::{
-    Block, Body, BugCheck, Counters, Gone, Module, PageFile, Plan, Pool, Process, Tag, Use,
+    Block, BugCheck, Counters, Gone, Module, ModuleBody, PageFile, Plan, Pool, PoolUse, Process,
+    Tag,
 };
 use crate::ram::FrameRun;
+use crate::random::Random;
 use crate::stock::{drivers, processes, tags};
 use rkd_dump::addr::{Pfn, Virt};
 
@@ -99,7 +100,7 @@ pub(super) fn plan() -> Plan {
         size: 0x9000,
         time_stamp: 0x6335_c51b,
         checksum: 0x0001_0ced,
-        body: Body::Culprit(myfault::image),
+        body: ModuleBody::Culprit(myfault::image),
     });
     let special = special_tags();
     let mut all_tags = special.clone();
@@ -175,12 +176,12 @@ fn processes() -> Vec<Process> {
 fn special_tags() -> Vec<Tag> {
     let one = |tag: &[u8; 4], count, bytes, freed| Tag {
         tag: *tag,
-        non_paged: Use {
+        non_paged: PoolUse {
             count,
             bytes,
             freed,
         },
-        paged: Use::default(),
+        paged: PoolUse::default(),
     };
     let mut tags = vec![
         one(b"Leak", LEAKS as u64, LEAKS as u64 * 40 * MEBIBYTE, 0),
@@ -195,7 +196,7 @@ fn special_tags() -> Vec<Tag> {
         one(b"Proc", 116, 326_656, 2_207),
     ];
     if let Some(buffers) = tags.iter_mut().find(|tag| tag.tag == *b"EtwB") {
-        buffers.paged = Use {
+        buffers.paged = PoolUse {
             count: 2,
             bytes: 131_072,
             freed: 9,
@@ -219,7 +220,7 @@ fn blocks(tags: &[Tag]) -> Vec<Block> {
             contents,
         });
     }
-    let mut dice = Dice::named("blocks");
+    let mut random = Random::named("blocks");
     for (pool, held) in [(Pool::NonPagedNx, true), (Pool::Paged, false)] {
         for tag in tags.iter().filter(|tag| tag.tag != *b"Leak") {
             let held = if held { tag.non_paged } else { tag.paged };
@@ -236,13 +237,13 @@ fn blocks(tags: &[Tag]) -> Vec<Block> {
                 let bytes = if each >= 0x1000 {
                     here << 12
                 } else {
-                    (dice.between(1, 6)) << 12
+                    (random.between(1, 6)) << 12
                 };
                 blocks.push(Block {
                     tag: tag.tag,
                     bytes,
                     pool,
-                    stale: dice.below(9) == 0 && each < 0x1000,
+                    stale: random.below(9) == 0 && each < 0x1000,
                     contents: None,
                 });
             }

@@ -1,12 +1,12 @@
 //! The drivers of an ordinary machine: names, sizes, and the tags under which they are known to allocate.
 
-use crate::dice::Dice;
-use crate::plan::{Body, Driver, Module, Style};
+use crate::plan::{Driver, Module, ModuleBody, Style};
+use crate::random::Random;
 use crate::version::Version;
 use rkd_dump::addr::Virt;
 
-/// A line of the list.
-struct Line {
+/// A driver that ordinary machines have.
+struct StockDriver {
     name: &'static str,
     pages: u32,
     tags: &'static str,
@@ -21,8 +21,8 @@ enum Maker {
     Other(&'static str),
 }
 
-const fn classic(name: &'static str, pages: u32, tags: &'static str) -> Line {
-    Line {
+const fn classic(name: &'static str, pages: u32, tags: &'static str) -> StockDriver {
+    StockDriver {
         name,
         pages,
         tags,
@@ -31,8 +31,8 @@ const fn classic(name: &'static str, pages: u32, tags: &'static str) -> Line {
     }
 }
 
-const fn modern(name: &'static str, pages: u32, tags: &'static str) -> Line {
-    Line {
+const fn modern(name: &'static str, pages: u32, tags: &'static str) -> StockDriver {
+    StockDriver {
         name,
         pages,
         tags,
@@ -41,8 +41,8 @@ const fn modern(name: &'static str, pages: u32, tags: &'static str) -> Line {
     }
 }
 
-const fn framework(name: &'static str, pages: u32, tags: &'static str) -> Line {
-    Line {
+const fn framework(name: &'static str, pages: u32, tags: &'static str) -> StockDriver {
+    StockDriver {
         name,
         pages,
         tags,
@@ -51,8 +51,8 @@ const fn framework(name: &'static str, pages: u32, tags: &'static str) -> Line {
     }
 }
 
-const fn lookaside(name: &'static str, pages: u32, tags: &'static str) -> Line {
-    Line {
+const fn lookaside(name: &'static str, pages: u32, tags: &'static str) -> StockDriver {
+    StockDriver {
         name,
         pages,
         tags,
@@ -61,8 +61,13 @@ const fn lookaside(name: &'static str, pages: u32, tags: &'static str) -> Line {
     }
 }
 
-const fn other(maker: &'static str, name: &'static str, pages: u32, tags: &'static str) -> Line {
-    Line {
+const fn other(
+    maker: &'static str,
+    name: &'static str,
+    pages: u32,
+    tags: &'static str,
+) -> StockDriver {
+    StockDriver {
         name,
         pages,
         tags,
@@ -76,8 +81,8 @@ const fn other_framework(
     name: &'static str,
     pages: u32,
     tags: &'static str,
-) -> Line {
-    Line {
+) -> StockDriver {
+    StockDriver {
         name,
         pages,
         tags,
@@ -87,7 +92,7 @@ const fn other_framework(
 }
 
 /// Loaded below the kernel, by the boot loader.
-const FIRST: [Line; 11] = [
+const FIRST: [StockDriver; 11] = [
     modern("hal.dll", 6, ""),
     modern("kd.dll", 0xb, ""),
     modern("mcupdate_GenuineIntel.dll", 0x28f, ""),
@@ -102,7 +107,7 @@ const FIRST: [Line; 11] = [
 ];
 
 /// Behind `clipsp`, still by the boot loader.
-const BOOT: [Line; 62] = [
+const BOOT: [StockDriver; 62] = [
     modern("cmimcext.sys", 0xe, "CmiM"),
     modern("ntosext.sys", 0xc, ""),
     modern("CI.dll", 0xe3, "CIcrCIsn"),
@@ -168,7 +173,7 @@ const BOOT: [Line; 62] = [
 ];
 
 /// Loaded by the kernel during start: networks, buses, devices.
-const SYSTEM: [Line; 61] = [
+const SYSTEM: [StockDriver; 61] = [
     modern("TDI.SYS", 0x10, ""),
     modern("netbt.sys", 0x5d, "NbtfNbtl"),
     modern("afunix.sys", 0x14, "AfUx"),
@@ -238,7 +243,7 @@ const SYSTEM: [Line; 61] = [
 ];
 
 /// Session drivers, by their own addresses.
-const SESSION: [(Line, u64); 4] = [
+const SESSION: [(StockDriver, u64); 4] = [
     (lookaside("win32k.sys", 0x9a, "Usti"), 0xffff_c25c_8a56_0000),
     (
         lookaside("win32kbase.sys", 0x2d0, "GbafGh05Usqu"),
@@ -252,7 +257,7 @@ const SESSION: [(Line, u64); 4] = [
 ];
 
 /// Loaded late: file system filters, networks, services.
-const LATE: [Line; 29] = [
+const LATE: [StockDriver; 29] = [
     modern("dxgmms2.sys", 0xe2, "DxgMDxgV"),
     modern("luafv.sys", 0x2b, "LuaF"),
     modern("wcifs.sys", 0x39, "wcif"),
@@ -285,7 +290,7 @@ const LATE: [Line; 29] = [
 ];
 
 /// Behind the driver that the article is about.
-const LAST: [Line; 4] = [
+const LAST: [StockDriver; 4] = [
     modern("rasl2tp.sys", 0x22, "L2tp"),
     modern("raspptp.sys", 0x21, "PpTp"),
     modern("raspppoe.sys", 0x1c, "PPPo"),
@@ -307,7 +312,7 @@ pub fn all(kernel: Virt, kernel_size: u32, avoid: &[(u64, u64)]) -> Vec<Module> 
         size: kernel_size,
         time_stamp: 0xa7c7_c06a,
         checksum: 0x00a6_3f1d,
-        body: Body::Kernel,
+        body: ModuleBody::Kernel,
     }];
     let clip = modern("clipsp.sys", 0x116, "ClpS");
     let monitor = modern("monitor.sys", 0x1b, "Moni");
@@ -323,7 +328,7 @@ pub fn all(kernel: Virt, kernel_size: u32, avoid: &[(u64, u64)]) -> Vec<Module> 
 }
 
 /// Lays the lines one after the other, on boundaries of 64 KiB.
-fn place(lines: &[Line], start: Virt, avoid: &[(u64, u64)], modules: &mut Vec<Module>) {
+fn place(lines: &[StockDriver], start: Virt, avoid: &[(u64, u64)], modules: &mut Vec<Module>) {
     let mut next = start.0;
     for line in lines {
         let size = u64::from(line.pages) * 0x1000;
@@ -338,8 +343,8 @@ fn place(lines: &[Line], start: Virt, avoid: &[(u64, u64)], modules: &mut Vec<Mo
     }
 }
 
-fn module(line: &Line, base: Virt) -> Module {
-    let mut dice = Dice::named(line.name);
+fn module(line: &StockDriver, base: Virt) -> Module {
+    let mut random = Random::named(line.name);
     let folder = if line.name.ends_with(".dll") || line.name.starts_with("win32k") {
         SYSTEM32
     } else {
@@ -347,9 +352,9 @@ fn module(line: &Line, base: Virt) -> Module {
     };
     let time_stamp = match line.maker {
         // reproducible builds have a hash here
-        Maker::Microsoft => dice.next_u32(),
+        Maker::Microsoft => random.next_u32(),
         // 2018 to 2023
-        Maker::Other(_) => dice.between(0x5a49_7a00, 0x6550_0000) as u32,
+        Maker::Other(_) => random.between(0x5a49_7a00, 0x6550_0000) as u32,
     };
     let tags = line
         .tags
@@ -372,7 +377,7 @@ fn module(line: &Line, base: Virt) -> Module {
         _ => &[],
     };
     let version = match line.maker {
-        Maker::Other(maker) => Some(third_party(maker, line.name, &mut dice)),
+        Maker::Other(maker) => Some(third_party(maker, line.name, &mut random)),
         Maker::Microsoft => None,
     };
     Module {
@@ -386,8 +391,8 @@ fn module(line: &Line, base: Virt) -> Module {
         base,
         size: line.pages * 0x1000,
         time_stamp,
-        checksum: dice.between(0x8000, 0x8_0000) as u32 + line.pages * 0x1000,
-        body: Body::Driver(Box::new(Driver {
+        checksum: random.between(0x8000, 0x8_0000) as u32 + line.pages * 0x1000,
+        body: ModuleBody::Driver(Box::new(Driver {
             tags,
             style: line.style,
             exports,
@@ -398,15 +403,15 @@ fn module(line: &Line, base: Virt) -> Module {
     }
 }
 
-fn third_party(maker: &str, name: &str, dice: &mut Dice) -> Version {
+fn third_party(maker: &str, name: &str, random: &mut Random) -> Version {
     Version {
         company: maker.to_owned(),
         description: format!("{} driver", name.trim_end_matches(".sys")),
         file: [
-            dice.between(1, 27) as u16,
-            dice.below(20) as u16,
-            dice.below(1500) as u16,
-            dice.between(1000, 9999) as u16,
+            random.between(1, 27) as u16,
+            random.below(20) as u16,
+            random.below(1500) as u16,
+            random.between(1000, 9999) as u16,
         ],
         product: format!("{maker} {}", name.trim_end_matches(".sys")),
         name: name.to_owned(),

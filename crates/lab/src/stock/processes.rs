@@ -1,12 +1,12 @@
 //! The processes of an ordinary machine.
 
-use crate::dice::Dice;
 use crate::plan::Process;
+use crate::random::Random;
 
 /// Name, how many of it, session, threads, pages of commitment (about).
-type Line = (&'static str, u32, Option<u32>, u32, u64);
+type Programs = (&'static str, u32, Option<u32>, u32, u64);
 
-const LINES: [Line; 40] = [
+const PROGRAMS: [Programs; 40] = [
     ("Registry", 1, None, 4, 1_620),
     ("smss.exe", 1, None, 2, 260),
     ("csrss.exe", 1, Some(0), 11, 490),
@@ -52,7 +52,7 @@ const LINES: [Line; 40] = [
 /// All processes: System first, then in the order of their start. Their commitment and their threads are, to the page
 /// and to the thread, what is asked for; a browser and System take what is left.
 pub fn all(commit: u64, threads: u32) -> Vec<Process> {
-    let mut dice = Dice::named("processes");
+    let mut random = Random::named("processes");
     let mut id = 4;
     let mut all = vec![Process {
         name: "System",
@@ -67,9 +67,9 @@ pub fn all(commit: u64, threads: u32) -> Vec<Process> {
         command_line: None,
     }];
     let (mut services, mut explorer) = (0, 0);
-    for (index, (name, count, session, each, about)) in LINES.into_iter().enumerate() {
+    for (index, (name, count, session, each, about)) in PROGRAMS.into_iter().enumerate() {
         for _ in 0..count {
-            id += dice.between(1, 90) as u32 * 4;
+            id += random.between(1, 90) as u32 * 4;
             match name {
                 "services.exe" => services = id,
                 "explorer.exe" => explorer = id,
@@ -86,12 +86,12 @@ pub fn all(commit: u64, threads: u32) -> Vec<Process> {
                 id,
                 parent,
                 session,
-                commit: dice.between(about * 7 / 10, about * 12 / 10),
-                shared_commit: dice.below(about / 4 + 1),
-                threads: dice.between((u64::from(each) * 3).div_ceil(4), u64::from(each) * 6 / 5)
+                commit: random.between(about * 7 / 10, about * 12 / 10),
+                shared_commit: random.below(about / 4 + 1),
+                threads: random.between((u64::from(each) * 3).div_ceil(4), u64::from(each) * 6 / 5)
                     as u32,
-                handles: (u64::from(each) * dice.between(11, 40)) as u32,
-                started: 3 + index as u64 * index as u64 / 2 + dice.below(9),
+                handles: (u64::from(each) * random.between(11, 40)) as u32,
+                started: 3 + index as u64 * index as u64 / 2 + random.below(9),
                 command_line: None,
             });
         }

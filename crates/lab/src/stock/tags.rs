@@ -1,7 +1,7 @@
 //! The tags of an ordinary machine, by how much they hold: the curve is that of real machines, the figures are made up.
 
-use crate::dice::Dice;
-use crate::plan::{Tag, Use};
+use crate::plan::{PoolUse, Tag};
+use crate::random::Random;
 
 /// Nonpaged tags, the greatest first.
 const NON_PAGED: &str = "\
@@ -43,19 +43,19 @@ pub fn all(special: &[Tag]) -> Vec<Tag> {
     });
     fill(&mut tags, PAGED, PAGED_TOP, special, |tag| &mut tag.paged);
     // in the middle of the list: the last of it came when the kernel's table was full
-    let escape = Use {
+    let escape = PoolUse {
         count: 3,
         bytes: 0x1e0,
         freed: 17,
     };
     // a tag that was used, and of which nothing is left
-    let gone = Use {
+    let gone = PoolUse {
         count: 0,
         bytes: 0,
         freed: 4_711,
     };
     for (tag, non_paged) in [(ESCAPE, escape), (*b"Gone", gone)] {
-        let paged = Use::default();
+        let paged = PoolUse::default();
         tags.insert(
             tags.len() / 2,
             Tag {
@@ -73,7 +73,7 @@ fn fill(
     names: &str,
     top: (f64, f64),
     special: &[Tag],
-    place: fn(&mut Tag) -> &mut Use,
+    place: fn(&mut Tag) -> &mut PoolUse,
 ) {
     let mut about = top.0;
     for name in names
@@ -84,13 +84,14 @@ fn fill(
         if special.iter().any(|tag| tag.tag == name) {
             continue;
         }
-        let mut dice = Dice::new(u64::from(u32::from_le_bytes(name)) << 8 | top.1.to_bits() & 0xff);
-        let block = [0x30, 0x50, 0x80, 0xc0, 0x140, 0x250, 0x400][dice.below(7) as usize];
-        let count = ((about * dice.between(85, 100) as f64 / 100.0) as u64 / block).max(1);
-        let held = Use {
+        let mut random =
+            Random::new(u64::from(u32::from_le_bytes(name)) << 8 | top.1.to_bits() & 0xff);
+        let block = [0x30, 0x50, 0x80, 0xc0, 0x140, 0x250, 0x400][random.below(7) as usize];
+        let count = ((about * random.between(85, 100) as f64 / 100.0) as u64 / block).max(1);
+        let held = PoolUse {
             count,
             bytes: count * block,
-            freed: count * dice.between(1, 900) + dice.below(90),
+            freed: count * random.between(1, 900) + random.below(90),
         };
         about *= top.1;
         match tags.iter_mut().find(|tag| tag.tag == name) {

@@ -1,9 +1,9 @@
 //! The table of big allocations: everything of a page and more, by address. A set bit 0 in the address says that the
 //! slot is free; what was in it stays readable.
 
-use super::{Form, Windows};
-use crate::dice::Dice;
+use super::{StructBuilder, Windows};
 use crate::plan::{Block, Plan, Pool};
+use crate::random::Random;
 use rkd_dump::addr::{PAGE_SIZE, Virt};
 use rkd_dump::error::Result;
 
@@ -15,7 +15,7 @@ const TYPE: &str = "_POOL_TRACKER_BIG_PAGES";
 pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
     let blank = free_slot(windows)?;
     let mut slots: Vec<Option<Vec<u8>>> = vec![None; SLOTS];
-    let mut dice = Dice::named(TYPE);
+    let mut random = Random::named(TYPE);
     let mut next = [
         windows.regions.non_paged_pool + 0x1000_0000,
         windows.regions.paged_pool + 0x1000_0000,
@@ -27,7 +27,7 @@ pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
         let at = *place;
         let pages = block.bytes.div_ceil(PAGE_SIZE);
         // neighbours are seldom neighbours: some pages of others lie in between
-        *place = at + (pages + dice.between(1, 48)) * PAGE_SIZE;
+        *place = at + (pages + random.between(1, 48)) * PAGE_SIZE;
         let entry = entry(windows, block, at)?;
         if let Some(slot) = slot_for(&slots, at).and_then(|index| slots.get_mut(index)) {
             *slot = Some(entry);
@@ -62,25 +62,25 @@ pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
 
 /// A slot that was never used.
 fn free_slot(windows: &Windows<'_>) -> Result<Vec<u8>> {
-    let mut form: Form<'_> = windows.form(TYPE)?;
-    form.set("Va", 1)?;
-    Ok(form.bytes().to_vec())
+    let mut structure: StructBuilder<'_> = windows.structure(TYPE)?;
+    structure.set("Va", 1)?;
+    Ok(structure.bytes().to_vec())
 }
 
 fn entry(windows: &Windows<'_>, block: &Block, at: Virt) -> Result<Vec<u8>> {
-    let mut form = windows.form(TYPE)?;
-    form.set("Va", at.0 | u64::from(block.stale))?;
-    form.set("Key", u64::from(u32::from_le_bytes(block.tag)))?;
+    let mut structure = windows.structure(TYPE)?;
+    structure.set("Va", at.0 | u64::from(block.stale))?;
+    structure.set("Key", u64::from(u32::from_le_bytes(block.tag)))?;
     // paged 1; nonpaged 0, or 0x200 for the kind that cannot be executed
     let kind = match block.pool {
         Pool::Paged => 1,
         Pool::NonPagedNx if windows.knows_nx() => 0x200,
         Pool::NonPaged | Pool::NonPagedNx => 0,
     };
-    form.set("PoolType", kind)?;
-    form.set("NumberOfBytes", block.bytes)?;
-    form.set_if("SlushSize", 0);
-    Ok(form.bytes().to_vec())
+    structure.set("PoolType", kind)?;
+    structure.set("NumberOfBytes", block.bytes)?;
+    structure.set_if("SlushSize", 0);
+    Ok(structure.bytes().to_vec())
 }
 
 /// The slot for an address: the first free one from its hash on.

@@ -194,24 +194,24 @@ fn write_regions(windows: &mut Windows<'_>, visible: Virt) -> Result<()> {
 /// The structures of the page files, and the array of pointers to them.
 fn write_page_files(windows: &mut Windows<'_>, plan: &Plan, array: Virt) -> Result<()> {
     for (index, file) in plan.page_files.iter().enumerate() {
-        let mut form = windows.form("_MMPAGING_FILE")?;
-        form.set("Size", file.size)?;
-        form.set("FreeSpace", file.free)?;
-        form.set("MinimumSize", file.minimum)?;
-        form.set("MaximumSize", file.maximum)?;
-        form.set_if("PeakUsage", file.size - file.free);
-        form.set_if("PageFileNumber", index as u64);
+        let mut structure = windows.structure("_MMPAGING_FILE")?;
+        structure.set("Size", file.size)?;
+        structure.set("FreeSpace", file.free)?;
+        structure.set("MinimumSize", file.minimum)?;
+        structure.set("MaximumSize", file.maximum)?;
+        structure.set_if("PeakUsage", file.size - file.free);
+        structure.set_if("PageFileNumber", index as u64);
         match file.path {
             Some(path) => {
                 let name = windows.unicode_string(path)?;
-                form.put("PageFileName", &name)?;
+                structure.put("PageFileName", &name)?;
             }
             None => {
-                form.set_if("VirtualStorePagefile", 1);
+                structure.set_if("VirtualStorePagefile", 1);
             }
         }
-        let at = windows.allocate(b"MmPf", form.bytes().len() as u64)?;
-        windows.memory.write(at, form.bytes())?;
+        let at = windows.allocate(b"MmPf", structure.bytes().len() as u64)?;
+        windows.memory.write(at, structure.bytes())?;
         windows.memory.write_u64(array + index as u64 * 8, at.0)?;
     }
     Ok(())
@@ -219,9 +219,9 @@ fn write_page_files(windows: &mut Windows<'_>, plan: &Plan, array: Virt) -> Resu
 
 /// `MmPhysicalMemoryBlock`: which frames the machine has.
 fn write_memory_block(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
-    let mut form = windows.form("_PHYSICAL_MEMORY_DESCRIPTOR")?;
-    form.set("NumberOfRuns", plan.frames.len() as u64)?;
-    form.set(
+    let mut structure = windows.structure("_PHYSICAL_MEMORY_DESCRIPTOR")?;
+    structure.set("NumberOfRuns", plan.frames.len() as u64)?;
+    structure.set(
         "NumberOfPages",
         plan.frames.iter().map(|run| run.pages).sum(),
     )?;
@@ -231,9 +231,9 @@ fn write_memory_block(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
         .flat_map(|run| [run.first.0, run.pages])
         .flat_map(u64::to_le_bytes)
         .collect();
-    form.put("Run", &runs)?;
-    let at = windows.allocate(b"MmPb", form.bytes().len() as u64)?;
-    windows.memory.write(at, form.bytes())?;
+    structure.put("Run", &runs)?;
+    let at = windows.allocate(b"MmPb", structure.bytes().len() as u64)?;
+    windows.memory.write(at, structure.bytes())?;
     windows.set_u64("MmPhysicalMemoryBlock", at.0)?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! version block. In a running system the first is encoded; a crash dump has it decoded.
 
 use super::Windows;
-use crate::dice::Dice;
+use crate::random::Random;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_symbols::SymbolTable;
@@ -196,8 +196,8 @@ pub(super) fn write(windows: &mut Windows<'_>, encoded: bool) -> Result<Vec<u8>>
         windows.memory.write_u64(head + 8, block.0)?;
     }
     write_version(windows, head)?;
-    let mut dice = Dice::named("KdpDataBlockEncoded");
-    let (never, always) = (dice.roll(), dice.roll());
+    let mut random = Random::named("KdpDataBlockEncoded");
+    let (never, always) = (random.next_u64(), random.next_u64());
     windows.set_u64("KiWaitNever", never)?;
     windows.set_u64("KiWaitAlways", always)?;
     let mut stored = data.clone();
@@ -231,7 +231,7 @@ fn write_version(windows: &mut Windows<'_>, head: Virt) -> Result<()> {
         return Ok(());
     };
     let list = windows.symbol("PsLoadedModuleList")?;
-    let mut form = windows.form("_DBGKD_GET_VERSION64")?;
+    let mut structure = windows.structure("_DBGKD_GET_VERSION64")?;
     for (name, value) in [
         ("MajorVersion", 0xf),
         ("MinorVersion", u64::from(windows.version[2])),
@@ -245,9 +245,9 @@ fn write_version(windows: &mut Windows<'_>, head: Virt) -> Result<()> {
         ("PsLoadedModuleList", list.0),
         ("DebuggerDataList", head.0),
     ] {
-        form.set(name, value)?;
+        structure.set(name, value)?;
     }
-    windows.memory.write(at, form.bytes())
+    windows.memory.write(at, structure.bytes())
 }
 
 #[cfg(test)]

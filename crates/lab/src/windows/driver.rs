@@ -3,9 +3,9 @@
 
 use super::kernel::{COMMON, Exports};
 use crate::code::{CallStyle, Code};
-use crate::dice::Dice;
 use crate::image::{DATA, Fate, INIT, Image, Import, PAGE, RDATA, RSRC, TEXT};
 use crate::plan::{Driver, Module, Plan, Style};
+use crate::random::Random;
 use crate::version;
 use rkd_dump::addr::Rva;
 
@@ -161,10 +161,10 @@ fn put_load_config(image: &mut Image, guard: Rva, dispatch: Rva) -> u32 {
 }
 
 fn put_debug_record(image: &mut Image, module: &Module, at: Rva) -> u32 {
-    let mut dice = Dice::named(&module.name);
+    let mut random = Random::named(&module.name);
     let mut guid = [0; 16];
-    guid[..8].copy_from_slice(&dice.roll().to_le_bytes());
-    guid[8..].copy_from_slice(&dice.roll().to_le_bytes());
+    guid[..8].copy_from_slice(&random.next_u64().to_le_bytes());
+    guid[8..].copy_from_slice(&random.next_u64().to_le_bytes());
     let stem = module
         .name
         .rsplit_once('.')
@@ -251,8 +251,8 @@ fn sections(image: &mut Image, module: &Module, driver: &Driver) -> Places {
 
 /// What the driver imports: some of what every driver does, and the functions that its style needs.
 fn imports(module: &Module, driver: &Driver, exports: &Exports) -> Vec<Import> {
-    let mut dice = Dice::named(&module.name);
-    let mut names: Vec<&str> = COMMON.into_iter().filter(|_| dice.below(3) > 0).collect();
+    let mut random = Random::named(&module.name);
+    let mut names: Vec<&str> = COMMON.into_iter().filter(|_| random.below(3) > 0).collect();
     let allocates = !driver.tags.is_empty() || driver.allocator.is_some();
     if allocates && driver.style != Style::Framework {
         names.push(allocator(driver.style, exports));
@@ -330,14 +330,14 @@ fn emit_helpers(code: &mut Code) -> Rva {
 /// Functions that compute and call one another, as most code of a driver does.
 fn emit_ballast(code: &mut Code, context: &Context<'_>, bytes: u32) {
     let end = code.here().0 + bytes - 0x400;
-    let mut dice = Dice::new(u64::from(bytes));
+    let mut random = Random::new(u64::from(bytes));
     let mut last = None;
     while code.here().0 < end {
         code.begin(0x28);
         let start = Rva(code.here().0 - 4);
-        for _ in 0..dice.between(4, 40) {
-            match dice.below(4) {
-                0 => code.mov_ecx(dice.next_u32()),
+        for _ in 0..random.between(4, 40) {
+            match random.below(4) {
+                0 => code.mov_ecx(random.next_u32()),
                 1 => code.emit(&[0x8b, 0xc1]), // mov eax, ecx
                 2 => code.emit(&[0x03, 0xc2]), // add eax, edx
                 _ => code
@@ -345,7 +345,7 @@ fn emit_ballast(code: &mut Code, context: &Context<'_>, bytes: u32) {
                     .relative(context.variable(POINTERS_AT)),
             };
         }
-        if let Some(callee) = last.filter(|_| dice.below(3) == 0) {
+        if let Some(callee) = last.filter(|_| random.below(3) == 0) {
             code.emit(&[0xe8]).relative(callee);
         }
         code.end();

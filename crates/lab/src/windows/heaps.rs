@@ -1,8 +1,8 @@
 //! What the pools themselves count: in descriptors of the old allocator, in the heaps of the new one.
 
 use super::Windows;
-use crate::dice::Dice;
 use crate::plan::{Plan, Pool};
+use crate::random::Random;
 use rkd_dump::error::Result;
 
 /// Writes the pools' own figures.
@@ -42,16 +42,16 @@ fn write_descriptors(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
         all.push((first + size, 0x200, counters.non_paged_pool_nx, 0));
     }
     for (at, kind, pages, big) in all {
-        let mut form = windows.form("_POOL_DESCRIPTOR")?;
-        form.set_if("PoolType", kind);
-        if !form.set_if("PagesAllocated", pages + 9_000) {
-            form.set_if("TotalPages", pages);
-            form.set_if("TotalBigPages", big);
+        let mut structure = windows.structure("_POOL_DESCRIPTOR")?;
+        structure.set_if("PoolType", kind);
+        if !structure.set_if("PagesAllocated", pages + 9_000) {
+            structure.set_if("TotalPages", pages);
+            structure.set_if("TotalBigPages", big);
         }
-        form.set_if("PagesDeallocated", 9_000);
-        form.set_if("BigPagesAllocated", big + 70_000);
-        form.set_if("BigPagesDeallocated", 70_000);
-        windows.memory.write(at, form.bytes())?;
+        structure.set_if("PagesDeallocated", 9_000);
+        structure.set_if("BigPagesAllocated", big + 70_000);
+        structure.set_if("BigPagesDeallocated", 70_000);
+        windows.memory.write(at, structure.bytes())?;
     }
     if let Some(at) = windows.try_symbol("PoolVector") {
         windows.memory.write_u64(at, first.0)?;
@@ -79,9 +79,9 @@ fn write_heaps(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
         return Ok(());
     };
     if let Some(globals) = windows.try_symbol("RtlpHpHeapGlobals") {
-        let mut dice = Dice::named("RtlpHpHeapGlobals");
-        windows.memory.write_u64(globals, dice.roll())?;
-        windows.memory.write_u64(globals + 8, dice.roll())?;
+        let mut random = Random::named("RtlpHpHeapGlobals");
+        windows.memory.write_u64(globals, random.next_u64())?;
+        windows.memory.write_u64(globals + 8, random.next_u64())?;
         windows.memory.write_u64(state, globals.0)?;
     }
     windows.poke(MANAGER, state, "NumberOfPools", 1)?;
@@ -97,16 +97,16 @@ fn write_heaps(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
         (0, 0),
     ];
     for (index, (small, large)) in heaps.into_iter().enumerate() {
-        let mut form = windows.form("_SEGMENT_HEAP")?;
-        form.set("Signature", 0xddee_ddee)?;
+        let mut structure = windows.structure("_SEGMENT_HEAP")?;
+        structure.set("Signature", 0xddee_ddee)?;
         if !described {
-            form.set("MemStats.TotalCommittedPages", small)?;
-            form.set("MemStats.TotalReservedPages", small.next_multiple_of(0x200))?;
-            form.set("LargeCommittedPages", large)?;
-            form.set("LargeReservedPages", large)?;
+            structure.set("MemStats.TotalCommittedPages", small)?;
+            structure.set("MemStats.TotalReservedPages", small.next_multiple_of(0x200))?;
+            structure.set("LargeCommittedPages", large)?;
+            structure.set("LargeReservedPages", large)?;
         }
-        let at = windows.allocate(b"EtwP", form.bytes().len() as u64)?;
-        windows.memory.write(at, form.bytes())?;
+        let at = windows.allocate(b"EtwP", structure.bytes().len() as u64)?;
+        windows.memory.write(at, structure.bytes())?;
         windows.poke(MANAGER, state, &format!("PoolNode[0].Heaps[{index}]"), at.0)?;
     }
     Ok(())

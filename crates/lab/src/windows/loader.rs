@@ -4,7 +4,7 @@ use super::Windows;
 use super::driver;
 use super::kernel::{self, Exports};
 use crate::image::Image;
-use crate::plan::{Body, Module, Plan};
+use crate::plan::{Module, ModuleBody, Plan};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 
@@ -17,12 +17,12 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan) -> Result<Exports> {
     let mut entries = Vec::new();
     for module in &plan.modules {
         let image = match &module.body {
-            Body::Kernel => {
+            ModuleBody::Kernel => {
                 exports = kernel::load(windows, plan, module)?;
                 None
             }
-            Body::Driver(driver) => Some(driver::image(plan, module, driver, &mut exports)),
-            Body::Culprit(make) => Some(make(module, &exports)),
+            ModuleBody::Driver(driver) => Some(driver::image(plan, module, driver, &mut exports)),
+            ModuleBody::Culprit(make) => Some(make(module, &exports)),
         };
         if let Some(image) = &image {
             image.load(&mut windows.memory)?;
@@ -35,7 +35,7 @@ pub(super) fn load(windows: &mut Windows<'_>, plan: &Plan) -> Result<Exports> {
         entries.push(list_entry(windows, module, image.as_ref())?);
     }
     for module in &plan.files {
-        if let Body::Driver(driver) = &module.body {
+        if let ModuleBody::Driver(driver) = &module.body {
             let image = driver::image(plan, module, driver, &mut exports);
             windows.files.push((module.name.clone(), image.file()));
         }
@@ -57,9 +57,9 @@ pub(super) fn bind_framework(windows: &mut Windows<'_>) -> Result<()> {
 /// Drivers that the case is about have files: the culprit, and whose code is not in memory.
 fn keep_file(windows: &mut Windows<'_>, module: &Module, image: &Image) {
     let wanted = match &module.body {
-        Body::Kernel => false,
-        Body::Driver(driver) => driver.away,
-        Body::Culprit(_) => true,
+        ModuleBody::Kernel => false,
+        ModuleBody::Driver(driver) => driver.away,
+        ModuleBody::Culprit(_) => true,
     };
     if wanted {
         windows.files.push((module.name.clone(), image.file()));
@@ -76,27 +76,27 @@ fn list_entry(windows: &mut Windows<'_>, module: &Module, image: Option<&Image>)
     };
     let full = windows.unicode_string(&format!("{}{}", module.folder, module.name))?;
     let short = windows.unicode_string(module.alias.as_deref().unwrap_or(&module.name))?;
-    let mut form = windows.form(ty)?;
-    form.set("DllBase", module.base.0)?;
-    form.set("SizeOfImage", u64::from(module.size))?;
-    form.put("FullDllName", &full)?;
-    form.put("BaseDllName", &short)?;
-    form.set_if("Flags", 0x4910_4000);
-    form.set_if("LoadCount", 1);
-    form.set_if("CheckSum", u64::from(module.checksum));
+    let mut structure = windows.structure(ty)?;
+    structure.set("DllBase", module.base.0)?;
+    structure.set("SizeOfImage", u64::from(module.size))?;
+    structure.put("FullDllName", &full)?;
+    structure.put("BaseDllName", &short)?;
+    structure.set_if("Flags", 0x4910_4000);
+    structure.set_if("LoadCount", 1);
+    structure.set_if("CheckSum", u64::from(module.checksum));
     if let Some(image) = image {
-        form.set("EntryPoint", (module.base + image.entry).0)?;
+        structure.set("EntryPoint", (module.base + image.entry).0)?;
     }
     if own {
-        form.set_if("TimeDateStamp", u64::from(module.time_stamp));
-        form.set_if("SizeOfImageNotRounded", u64::from(module.size));
+        structure.set_if("TimeDateStamp", u64::from(module.time_stamp));
+        structure.set_if("SizeOfImageNotRounded", u64::from(module.size));
         if let Some((table, size)) = image.and_then(Image::exception_table) {
-            form.set_if("ExceptionTable", table.0);
-            form.set_if("ExceptionTableSize", u64::from(size));
+            structure.set_if("ExceptionTable", table.0);
+            structure.set_if("ExceptionTableSize", u64::from(size));
         }
     }
-    let at = windows.pool.take(form.bytes().len() as u64, 16);
-    windows.memory.write(at, form.bytes())?;
+    let at = windows.pool.take(structure.bytes().len() as u64, 16);
+    windows.memory.write(at, structure.bytes())?;
     Ok(at)
 }
 

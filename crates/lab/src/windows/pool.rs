@@ -2,8 +2,8 @@
 //! allocated has a negative balance, so only the sum over all processors means anything.
 
 use super::Windows;
-use crate::dice::Dice;
-use crate::plan::{Plan, Tag, Use};
+use crate::plan::{Plan, PoolUse, Tag};
+use crate::random::Random;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_symbols::SymbolTable;
@@ -19,20 +19,20 @@ const OVERFLOW: [u8; 4] = *b"Ovfl";
 
 const TYPE: &str = "_POOL_TRACKER_TABLE";
 
-/// A field's place and width.
-type Place = (usize, usize);
+/// A field's offset and width, in bytes.
+type FieldRange = (usize, usize);
 
 /// Where the fields of an entry lie.
 struct Layout {
     size: usize,
-    key: Place,
-    non_paged: [Place; 3],
-    paged: [Place; 3],
+    key: FieldRange,
+    non_paged: [FieldRange; 3],
+    paged: [FieldRange; 3],
 }
 
 impl Layout {
     fn of(table: &SymbolTable) -> Result<Layout> {
-        let place = |name: &str| -> Result<Place> {
+        let place = |name: &str| -> Result<FieldRange> {
             let field = table.field(TYPE, name)?;
             Ok((
                 field.offset as usize,
@@ -55,7 +55,7 @@ impl Layout {
         })
     }
 
-    fn put(&self, table: &mut [u8], slot: usize, place: Place, value: u64) {
+    fn put(&self, table: &mut [u8], slot: usize, place: FieldRange, value: u64) {
         let at = slot * self.size + place.0;
         if let Some(target) = table.get_mut(at..at + place.1) {
             target.copy_from_slice(value.to_le_bytes().get(..place.1).unwrap_or_default());
@@ -159,9 +159,9 @@ fn free_slot(used: &mut [bool], tag: [u8; 4]) -> usize {
 
 /// Deals a tag's past to the processors.
 fn shares(tag: &Tag, processors: usize) -> Vec<Share> {
-    let mut dice = Dice::new(u64::from(u32::from_le_bytes(tag.tag)) ^ 0x706f_6f6c);
-    let non_paged = deal(tag.non_paged, processors, &mut dice);
-    let paged = deal(tag.paged, processors, &mut dice);
+    let mut random = Random::new(u64::from(u32::from_le_bytes(tag.tag)) ^ 0x706f_6f6c);
+    let non_paged = deal(tag.non_paged, processors, &mut random);
+    let paged = deal(tag.paged, processors, &mut random);
     non_paged
         .into_iter()
         .zip(paged)
@@ -169,9 +169,9 @@ fn shares(tag: &Tag, processors: usize) -> Vec<Share> {
         .collect()
 }
 
-fn deal(of: Use, processors: usize, dice: &mut Dice) -> Vec<[u64; 3]> {
-    let allocations = split(of.count + of.freed, processors, dice);
-    let frees = split(of.freed, processors, dice);
+fn deal(of: PoolUse, processors: usize, random: &mut Random) -> Vec<[u64; 3]> {
+    let allocations = split(of.count + of.freed, processors, random);
+    let frees = split(of.freed, processors, random);
     let each = of.bytes.checked_div(of.count).unwrap_or(0x40);
     let mut rest = of.bytes;
     let mut shares: Vec<[u64; 3]> = Vec::new();
@@ -188,15 +188,15 @@ fn deal(of: Use, processors: usize, dice: &mut Dice) -> Vec<[u64; 3]> {
 }
 
 /// Splits a number into so many parts of uneven size.
-fn split(total: u64, parts: usize, dice: &mut Dice) -> Vec<u64> {
-    let weights: Vec<u64> = (0..parts).map(|_| dice.between(1, 20)).collect();
+fn split(total: u64, parts: usize, random: &mut Random) -> Vec<u64> {
+    let weights: Vec<u64> = (0..parts).map(|_| random.between(1, 20)).collect();
     let sum: u64 = weights.iter().sum();
     let mut out: Vec<u64> = weights
         .iter()
         .map(|weight| total / sum.max(1) * weight)
         .collect();
     let mut rest = total - out.iter().sum::<u64>();
-    let mut part = dice.below(parts as u64) as usize;
+    let mut part = random.below(parts as u64) as usize;
     while rest > 0 {
         let piece = rest.min((total / 5).max(1));
         if let Some(place) = out.get_mut(part % parts) {
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_shares_of_all_processors_add_up_and_some_are_negative() {
-        let held = Use {
+        let held = PoolUse {
             count: 16410,
             bytes: 8_117_664,
             freed: 1_234_567,
@@ -223,7 +223,7 @@ mod tests {
             &Tag {
                 tag: *b"KETR",
                 non_paged: held,
-                paged: Use::default(),
+                paged: PoolUse::default(),
             },
             8,
         );
@@ -248,7 +248,7 @@ mod tests {
     fn a_split_is_whole() {
         for total in [0, 1, 7, 119, 1_000_003] {
             assert_eq!(
-                split(total, 8, &mut Dice::new(total)).iter().sum::<u64>(),
+                split(total, 8, &mut Random::new(total)).iter().sum::<u64>(),
                 total
             );
         }

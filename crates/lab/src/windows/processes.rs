@@ -36,7 +36,9 @@ struct Thread {
 pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan) -> Result<Running> {
     let sessions = write_sessions(windows, plan)?;
     let head = windows.symbol("PsActiveProcessHead")?;
-    let links = windows.form("_EPROCESS")?.offset("ActiveProcessLinks")?;
+    let links = windows
+        .structure("_EPROCESS")?
+        .offset("ActiveProcessLinks")?;
     let cookie = cookie(windows)?;
     let mut maker = Maker {
         cookie,
@@ -102,20 +104,20 @@ fn write_sessions(windows: &mut Windows<'_>, plan: &Plan) -> Result<BTreeMap<u32
     let mut made = BTreeMap::new();
     for (index, &(id, committed)) in plan.sessions.iter().enumerate() {
         let at = windows.regions.session + 0x40_0000 * (index as u64 + 1);
-        let mut form = windows.form("_MM_SESSION_SPACE")?;
-        form.set("SessionId", u64::from(id))?;
-        form.set(
+        let mut structure = windows.structure("_MM_SESSION_SPACE")?;
+        structure.set("SessionId", u64::from(id))?;
+        structure.set(
             "ReferenceCount",
             plan.processes
                 .iter()
                 .filter(|p| p.session == Some(id))
                 .count() as u64,
         )?;
-        form.set("CommittedPages", committed)?;
-        form.set_if("NonPagablePages", committed / 9);
-        form.set_if("PagedPoolInfo.AllocatedPagedPool", committed / 3);
-        form.set_if("LocaleId", 0x804);
-        windows.memory.write(at, form.bytes())?;
+        structure.set("CommittedPages", committed)?;
+        structure.set_if("NonPagablePages", committed / 9);
+        structure.set_if("PagedPoolInfo.AllocatedPagedPool", committed / 3);
+        structure.set_if("LocaleId", 0x804);
+        windows.memory.write(at, structure.bytes())?;
         made.insert(id, at);
     }
     Ok(made)
@@ -138,7 +140,7 @@ impl Maker {
         kind: u8,
         body: u64,
     ) -> Result<Virt> {
-        let mut header = windows.form("_OBJECT_HEADER")?;
+        let mut header = windows.structure("_OBJECT_HEADER")?;
         let before = header.offset("Body")?;
         let at = windows.allocate(tag, before + body)?;
         header.set("PointerCount", 0x7ffd)?;
@@ -165,8 +167,8 @@ impl Maker {
         session: Option<Virt>,
         system: bool,
     ) -> Result<(Virt, Vec<Thread>)> {
-        let mut form = windows.form("_EPROCESS")?;
-        let at = self.object(windows, b"Proc", 7, form.bytes().len() as u64)?;
+        let mut structure = windows.structure("_EPROCESS")?;
+        let at = self.object(windows, b"Proc", 7, structure.bytes().len() as u64)?;
         let mut threads = Vec::new();
         for _ in 0..process.threads {
             threads.push(self.thread(windows, plan, process, at)?);
@@ -181,42 +183,42 @@ impl Maker {
         }
         let root = tables.root();
         let root = visible_root(windows, root);
-        form.set("Pcb.Header.Type", 3)?;
-        form.set("Pcb.DirectoryTableBase", root)?;
-        form.set_if("Pcb.UserDirectoryTableBase", 1);
-        form.set("Pcb.BasePriority", 8)?;
-        form.set("UniqueProcessId", u64::from(process.id))?;
-        form.set("InheritedFromUniqueProcessId", u64::from(process.parent))?;
+        structure.set("Pcb.Header.Type", 3)?;
+        structure.set("Pcb.DirectoryTableBase", root)?;
+        structure.set_if("Pcb.UserDirectoryTableBase", 1);
+        structure.set("Pcb.BasePriority", 8)?;
+        structure.set("UniqueProcessId", u64::from(process.id))?;
+        structure.set("InheritedFromUniqueProcessId", u64::from(process.parent))?;
         let name: Vec<u8> = process.name.bytes().take(14).collect();
-        form.put("ImageFileName", &name)?;
-        form.set(
+        structure.put("ImageFileName", &name)?;
+        structure.set(
             "CreateTime.QuadPart",
             plan.time - plan.up_time + process.started * 10_000_000,
         )?;
-        form.set("ActiveThreads", u64::from(process.threads))?;
-        form.set("CommitCharge", process.commit)?;
-        form.set_if("SharedCommitCharge", process.shared_commit);
-        form.set_if("CommitChargePeak", process.commit + process.commit / 6);
-        form.set("Session", session.unwrap_or(Virt(0)).0)?;
-        form.set("ObjectTable", handle_table(windows, process, at)?.0)?;
+        structure.set("ActiveThreads", u64::from(process.threads))?;
+        structure.set("CommitCharge", process.commit)?;
+        structure.set_if("SharedCommitCharge", process.shared_commit);
+        structure.set_if("CommitChargePeak", process.commit + process.commit / 6);
+        structure.set("Session", session.unwrap_or(Virt(0)).0)?;
+        structure.set("ObjectTable", handle_table(windows, process, at)?.0)?;
         if process.session.is_some() {
-            form.set("Peb", user::environment(process).0)?;
+            structure.set("Peb", user::environment(process).0)?;
         }
-        form.set(
+        structure.set(
             "SeAuditProcessCreationInfo.ImageFileName",
             audit_name(windows, process)?.0,
         )?;
         let (by_kernel, by_executive) = (
-            form.offset("Pcb.ThreadListHead")?,
-            form.offset("ThreadListHead")?,
+            structure.offset("Pcb.ThreadListHead")?,
+            structure.offset("ThreadListHead")?,
         );
-        let sessions = form.offset("SessionProcessLinks")?;
-        windows.memory.write(at, form.bytes())?;
+        let sessions = structure.offset("SessionProcessLinks")?;
+        windows.memory.write(at, structure.bytes())?;
         for (head, path) in [
             (by_kernel, "Tcb.ThreadListEntry"),
             (by_executive, "ThreadListEntry"),
         ] {
-            let entry = windows.form("_ETHREAD")?.offset(path)?;
+            let entry = windows.structure("_ETHREAD")?.offset(path)?;
             let entries: Vec<Virt> = threads.iter().map(|thread| thread.at + entry).collect();
             windows.link(at + head, &entries)?;
         }
@@ -234,34 +236,34 @@ impl Maker {
         process: &Process,
         of: Virt,
     ) -> Result<Thread> {
-        let mut form = windows.form("_ETHREAD")?;
-        let at = self.object(windows, b"Thre", 8, form.bytes().len() as u64)?;
+        let mut structure = windows.structure("_ETHREAD")?;
+        let at = self.object(windows, b"Thre", 8, structure.bytes().len() as u64)?;
         let limit = windows.stacks.take((STACK_PAGES + 1) * 0x1000, 0x1000) + 0x1000;
         let base = limit + STACK_PAGES * 0x1000;
         self.stack_pages += STACK_PAGES;
-        form.set("Tcb.Header.Type", 6)?;
-        form.set("Tcb.InitialStack", (base - 0x70).0)?;
-        form.set("Tcb.StackLimit", limit.0)?;
-        form.set("Tcb.StackBase", base.0)?;
-        form.set("Tcb.KernelStack", (base - 0x5f0).0)?;
-        form.set_if("Tcb.KernelStackResident", 1);
+        structure.set("Tcb.Header.Type", 6)?;
+        structure.set("Tcb.InitialStack", (base - 0x70).0)?;
+        structure.set("Tcb.StackLimit", limit.0)?;
+        structure.set("Tcb.StackBase", base.0)?;
+        structure.set("Tcb.KernelStack", (base - 0x5f0).0)?;
+        structure.set_if("Tcb.KernelStackResident", 1);
         // waiting, for a reason
-        form.set("Tcb.State", 5)?;
-        form.set(
+        structure.set("Tcb.State", 5)?;
+        structure.set(
             "Tcb.WaitReason",
             [6, 7, 13, 15][(self.next_thread / 4 % 4) as usize],
         )?;
-        form.set("Tcb.Priority", 8)?;
-        form.set("Tcb.Process", of.0)?;
-        form.set("Tcb.ApcState.Process", of.0)?;
-        form.set("Cid.UniqueProcess", u64::from(process.id))?;
-        form.set("Cid.UniqueThread", self.next_thread)?;
-        form.set(
+        structure.set("Tcb.Priority", 8)?;
+        structure.set("Tcb.Process", of.0)?;
+        structure.set("Tcb.ApcState.Process", of.0)?;
+        structure.set("Cid.UniqueProcess", u64::from(process.id))?;
+        structure.set("Cid.UniqueThread", self.next_thread)?;
+        structure.set(
             "CreateTime.QuadPart",
             plan.time - plan.up_time + (process.started + 1) * 10_000_000,
         )?;
         self.next_thread += 4;
-        windows.memory.write(at, form.bytes())?;
+        windows.memory.write(at, structure.bytes())?;
         Ok(Thread {
             at,
             stack_base: base,
@@ -289,7 +291,7 @@ impl Maker {
 
     /// The memory manager's own list of processes.
     fn link_memory_list(&self, windows: &mut Windows<'_>, made: &[Virt]) -> Result<()> {
-        let Ok(links) = windows.form("_EPROCESS")?.offset("MmProcessLinks") else {
+        let Ok(links) = windows.structure("_EPROCESS")?.offset("MmProcessLinks") else {
             return Ok(());
         };
         let head = match windows
@@ -312,8 +314,11 @@ impl Maker {
         windows: &mut Windows<'_>,
         sessions: &BTreeMap<u32, Virt>,
     ) -> Result<()> {
-        let form = windows.form("_MM_SESSION_SPACE")?;
-        let (in_list, members) = (form.offset("WsListEntry")?, form.offset("ProcessList")?);
+        let structure = windows.structure("_MM_SESSION_SPACE")?;
+        let (in_list, members) = (
+            structure.offset("WsListEntry")?,
+            structure.offset("ProcessList")?,
+        );
         for (id, &at) in sessions {
             windows.link(
                 at + members,
@@ -330,14 +335,14 @@ impl Maker {
 
 /// The handle table, of which only the count is true.
 fn handle_table(windows: &mut Windows<'_>, process: &Process, owner: Virt) -> Result<Virt> {
-    let mut form = windows.form("_HANDLE_TABLE")?;
-    form.set("QuotaProcess", owner.0)?;
-    if !form.set_if("HandleCount", u64::from(process.handles)) {
-        form.set_if("FreeLists[0].HandleCount", u64::from(process.handles));
+    let mut structure = windows.structure("_HANDLE_TABLE")?;
+    structure.set("QuotaProcess", owner.0)?;
+    if !structure.set_if("HandleCount", u64::from(process.handles)) {
+        structure.set_if("FreeLists[0].HandleCount", u64::from(process.handles));
     }
-    form.set_if("UniqueProcessId", u64::from(process.id));
-    let at = windows.allocate(b"Obtb", form.bytes().len() as u64)?;
-    windows.memory.write(at, form.bytes())?;
+    structure.set_if("UniqueProcessId", u64::from(process.id));
+    let at = windows.allocate(b"Obtb", structure.bytes().len() as u64)?;
+    windows.memory.write(at, structure.bytes())?;
     Ok(at)
 }
 

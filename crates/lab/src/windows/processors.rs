@@ -53,33 +53,33 @@ pub(super) fn write(
         } else {
             context(idle_at, Virt(stack.0 & !0xfff))
         };
-        let mut form = windows.form("_KPCR")?;
-        let at = windows.pool.take(form.bytes().len() as u64, PAGE_SIZE);
-        let prcb = at + form.offset("Prcb")?;
-        form.set("Self", at.0)?;
-        form.set("CurrentPrcb", prcb.0)?;
-        form.set_if("MajorVersion", 1);
-        form.set_if("MinorVersion", 1);
-        form.set("Prcb.Number", u64::from(cpu))?;
-        form.set(
+        let mut structure = windows.structure("_KPCR")?;
+        let at = windows.pool.take(structure.bytes().len() as u64, PAGE_SIZE);
+        let prcb = at + structure.offset("Prcb")?;
+        structure.set("Self", at.0)?;
+        structure.set("CurrentPrcb", prcb.0)?;
+        structure.set_if("MajorVersion", 1);
+        structure.set_if("MinorVersion", 1);
+        structure.set("Prcb.Number", u64::from(cpu))?;
+        structure.set(
             "Prcb.CurrentThread",
             if is_current { running.thread.0 } else { idle.0 },
         )?;
-        form.set("Prcb.IdleThread", idle.0)?;
-        form.set_if("Prcb.MHz", 2_904);
-        form.set_if("Prcb.CpuType", 6);
-        form.put("Prcb.VendorString", b"GenuineIntel\0")?;
-        form.put("Prcb.ProcessorState.ContextFrame", &saved)?;
-        form.set("Prcb.ProcessorState.SpecialRegisters.Cr3", running.root)?;
-        form.set("Prcb.ProcessorState.SpecialRegisters.Cr0", 0x8005_0033)?;
-        form.set("Prcb.ProcessorState.SpecialRegisters.Cr4", 0x35_06f8)?;
-        form.set(
+        structure.set("Prcb.IdleThread", idle.0)?;
+        structure.set_if("Prcb.MHz", 2_904);
+        structure.set_if("Prcb.CpuType", 6);
+        structure.put("Prcb.VendorString", b"GenuineIntel\0")?;
+        structure.put("Prcb.ProcessorState.ContextFrame", &saved)?;
+        structure.set("Prcb.ProcessorState.SpecialRegisters.Cr3", running.root)?;
+        structure.set("Prcb.ProcessorState.SpecialRegisters.Cr0", 0x8005_0033)?;
+        structure.set("Prcb.ProcessorState.SpecialRegisters.Cr4", 0x35_06f8)?;
+        structure.set(
             "Prcb.ProcessorState.SpecialRegisters.Cr8",
             if is_current { 0xf } else { 0 },
         )?;
-        let frame = form.offset("Prcb.ProcessorState.ContextFrame")?;
-        form.set_if("Prcb.Context", (at + frame).0);
-        windows.memory.write(at, form.bytes())?;
+        let frame = structure.offset("Prcb.ProcessorState.ContextFrame")?;
+        structure.set_if("Prcb.Context", (at + frame).0);
+        windows.memory.write(at, structure.bytes())?;
         windows
             .memory
             .write_u64(array + u64::from(cpu) * 8, prcb.0)?;

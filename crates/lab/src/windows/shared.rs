@@ -11,21 +11,21 @@ const SHARED_DATA: Virt = Virt(0xffff_f780_0000_0000);
 /// Writes the page.
 pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
     let [major, minor, build, _] = windows.version;
-    let mut form = windows.form("_KUSER_SHARED_DATA")?;
+    let mut structure = windows.structure("_KUSER_SHARED_DATA")?;
     let root: Vec<u8> = "C:\\Windows"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    form.put("NtSystemRoot", &root)?;
+    structure.put("NtSystemRoot", &root)?;
     let bias = i64::from(plan.minutes_east) * -600_000_000;
     for (name, value) in [
         ("SystemTime", plan.time),
         ("InterruptTime", plan.up_time),
         ("TimeZoneBias", bias as u64),
     ] {
-        form.set(&format!("{name}.LowPart"), value & 0xffff_ffff)?;
-        form.set(&format!("{name}.High1Time"), value >> 32)?;
-        form.set(&format!("{name}.High2Time"), value >> 32)?;
+        structure.set(&format!("{name}.LowPart"), value & 0xffff_ffff)?;
+        structure.set(&format!("{name}.High1Time"), value >> 32)?;
+        structure.set(&format!("{name}.High2Time"), value >> 32)?;
     }
     for (name, value) in [
         ("ImageNumberLow", 0x8664),
@@ -48,9 +48,9 @@ pub(super) fn write(windows: &mut Windows<'_>, plan: &Plan) -> Result<()> {
         ("TickCountQuad", plan.up_time / 156_250),
         ("TickCountMultiplier", 0x0fa0_0000),
     ] {
-        form.set_if(name, value);
+        structure.set_if(name, value);
     }
-    let mut page = form.bytes().to_vec();
+    let mut page = structure.bytes().to_vec();
     page.resize(PAGE_SIZE as usize, 0);
     windows.memory.write(SHARED_DATA, &page)
 }

@@ -3,10 +3,10 @@
 use super::{
     Windows, big_pages, counters, debugger, heaps, loader, pool, processes, processors, shared,
 };
-use crate::body::Laid;
 use crate::files::{Driver, Facts, Minidump, Snapshot, Unloaded};
 use crate::make::Options;
-use crate::plan::{Body, Plan};
+use crate::payload::PayloadRange;
+use crate::plan::{ModuleBody, Plan};
 use rkd_dump::addr::{PAGE_SIZE, Phys, Virt};
 use rkd_dump::error::Result;
 use rkd_symbols::SymbolTable;
@@ -17,8 +17,8 @@ pub struct Stopped {
     pub snapshot: Snapshot,
     /// In words, the figures of the plan for which this kernel has no place.
     pub homeless: Vec<String>,
-    /// Where the body lies.
-    pub body: Option<Laid>,
+    /// Where the payload lies.
+    pub payload: Option<PayloadRange>,
     /// Files of the drivers that the case is about: name and contents.
     pub files: Vec<(String, Vec<u8>)>,
 }
@@ -39,10 +39,10 @@ pub fn stop(
     pool::write(windows, plan)?;
     big_pages::write(windows, plan)?;
     shared::write(windows, plan)?;
-    let body = options
-        .body
+    let payload = options
+        .payload
         .as_ref()
-        .map(|body| body.lay(windows))
+        .map(|payload| payload.lay(windows))
         .transpose()?;
     let debugger_data = debugger::write(windows, options.encoded_debugger_data)?;
     let running = processes::write(windows, plan)?;
@@ -97,7 +97,7 @@ pub fn stop(
             minidump,
         },
         homeless,
-        body,
+        payload,
         files: std::mem::take(&mut windows.files),
     })
 }
@@ -113,7 +113,7 @@ fn minidump(windows: &Windows<'_>, plan: &Plan, debugger_data: Vec<u8>) -> Resul
             base: module.base,
             size: module.size,
             entry: match module.body {
-                Body::Kernel => Virt(0),
+                ModuleBody::Kernel => Virt(0),
                 _ => module.base + 0x1000,
             },
             checksum: module.checksum,

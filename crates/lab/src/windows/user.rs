@@ -2,9 +2,9 @@
 //! why they are not there, who asks a full one gets to read the command line.
 
 use super::Windows;
-use crate::dice::Dice;
 use crate::paging::{Access, Full, PageTables};
 use crate::plan::Process;
+use crate::random::Random;
 use rkd_dump::addr::{PAGE_SIZE, Pfn, Virt};
 use rkd_dump::error::Result;
 
@@ -14,8 +14,8 @@ const SHARED_DATA_IN_KERNEL: Virt = Virt(0xffff_f780_0000_0000);
 
 /// Where the process environment block of a process lies.
 pub(super) fn environment(process: &Process) -> Virt {
-    let mut dice = Dice::named(process.name);
-    Virt(0x50_0000_0000 + dice.below(0x7_ffff) * PAGE_SIZE + u64::from(process.id) * 0x100_0000)
+    let mut random = Random::named(process.name);
+    Virt(0x50_0000_0000 + random.below(0x7_ffff) * PAGE_SIZE + u64::from(process.id) * 0x100_0000)
 }
 
 /// Maps and writes the environment block and the process parameters: image path and command line.

@@ -5,7 +5,7 @@ use crate::types::{Base, Enum, Field, Name, Signature, Type, Udt, UdtKind};
 use rkd_dump::error::Result;
 
 /// How deep a type may be nested; the deepest in a Windows kernel is four.
-const DEPTH: u32 = 40;
+const MAX_DEPTH: u32 = 40;
 
 mod tag {
     pub(super) const POINTER: u8 = 0;
@@ -196,7 +196,7 @@ pub(crate) fn read_definition(name: &Name, pool: &impl Pool, r: &mut Reader) -> 
 /// # Errors
 /// As [`read_definition`].
 pub(crate) fn read_type(pool: &impl Pool, r: &mut Reader) -> Result<Type> {
-    nested(pool, r, DEPTH)
+    nested(pool, r, MAX_DEPTH)
 }
 
 fn nested<P: Pool>(pool: &P, r: &mut Reader, depth: u32) -> Result<Type> {

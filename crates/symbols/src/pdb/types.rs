@@ -10,8 +10,8 @@ use pdb2::{
 };
 use std::collections::HashMap;
 
-/// How deep a type is followed, in types. Types that refer to one another without end are cut off there.
-const DEPTH: u32 = 32;
+/// How deep a type is followed. Types that refer to one another without end are cut off there.
+const MAX_DEPTH: u32 = 32;
 
 /// Reads types by their index.
 pub(super) struct Types<'t> {
@@ -77,7 +77,7 @@ impl<'t> Types<'t> {
                 }
                 Ok(TypeData::Enumeration(e)) if !e.properties.forward_reference() => {
                     let name = self.name(record.index(), e.name.as_bytes());
-                    let size = self.size(e.underlying_type, DEPTH).unwrap_or(4);
+                    let size = self.size(e.underlying_type, MAX_DEPTH).unwrap_or(4);
                     let base = self.get(e.underlying_type)?;
                     let signed = matches!(base, Type::Base(base) if base.signed);
                     let constants = self.constants(e.fields, signed, size)?;
@@ -94,7 +94,7 @@ impl<'t> Types<'t> {
     /// # Errors
     /// As [`Types::define`].
     pub(super) fn get(&mut self, index: TypeIndex) -> Result<Type, PdbError> {
-        self.ty(index, DEPTH)
+        self.ty(index, MAX_DEPTH)
     }
 
     /// A name for the table. Types without one get what Volatility calls them, from their index.
@@ -222,7 +222,7 @@ impl<'t> Types<'t> {
             TypeData::Alias(alias) => self.ty(alias.underlying_type, depth)?,
             TypeData::Array(array) => {
                 let mut ty = self.ty(array.element_type, depth)?;
-                let mut size = self.size(array.element_type, DEPTH).unwrap_or(0);
+                let mut size = self.size(array.element_type, MAX_DEPTH).unwrap_or(0);
                 // The dimensions are sizes in bytes: those of the rows, then that of the whole.
                 for dimension in array.dimensions.into_iter().map(u64::from) {
                     ty = Type::Array(Box::new(ty), dimension.checked_div(size).unwrap_or(0));

@@ -14,7 +14,7 @@ use rkd_dump::error::{Error, Result};
 use scroll::{LE, Pread};
 
 /// The most that headers can take, in bytes. One page is usual.
-const LARGEST: usize = 64 << 10;
+const MAX_HEADER_BYTES: usize = 64 << 10;
 
 /// Bytes of a section's header.
 const SECTION: usize = 40;
@@ -140,7 +140,7 @@ impl Headers {
         let sections_at = optional_at + usize::from(coff.size_of_optional_header);
         let end = sections_at + SECTION * usize::from(coff.number_of_sections);
         if end > page.len() && page.len() == 0x1000 {
-            page.resize(end.min(LARGEST), 0);
+            page.resize(end.min(MAX_HEADER_BYTES), 0);
             let (read, why) = bytes.prefix(0, &mut page);
             page.truncate(read);
             missing = why;

@@ -11,10 +11,10 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Error, Timeout};
 
 /// How often Ctrl-C is looked for.
-const TICK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Bytes that are handed over at once.
-const PIECE: usize = 64 << 10;
+const READ_BYTES: usize = 64 << 10;
 
 /// Bytes that are waited for before the content is looked at.
 const HEAD: usize = super::msf::HEAD;
@@ -142,7 +142,7 @@ fn perform(
     }
     let mut body = response.into_body().into_reader();
     loop {
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; READ_BYTES];
         let read = body
             .read(&mut piece)
             .map_err(|error| broken(error, limits))?;
@@ -242,7 +242,7 @@ impl<'t, 'r, 'c> Download<'t, 'r, 'c> {
 
     fn run(mut self, events: &Events<Event>, stop: &AtomicBool) -> Result<u64, Failure> {
         loop {
-            let event = events.recv_timeout(TICK);
+            let event = events.recv_timeout(POLL_INTERVAL);
             if stop.load(Ordering::Relaxed) {
                 return Err(Failure::Stopped);
             }

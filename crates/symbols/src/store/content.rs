@@ -22,7 +22,7 @@ pub enum Content {
 }
 
 /// What is known by the first bytes, in the order in which it is tried.
-const KNOWN: &[(&[u8], Content)] = &[
+const MAGICS: &[(&[u8], Content)] = &[
     (msf::MAGIC, Content::Pdb),
     (b"MSCF", Content::Cabinet),
     (b"\xfd7zXZ\0", Content::Isf),
@@ -53,7 +53,7 @@ impl Content {
         }
         let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         let text = text.trim_ascii_start();
-        let known = KNOWN
+        let known = MAGICS
             .iter()
             .find(|(magic, _)| head.starts_with(magic) || text.starts_with(magic));
         known.map_or(Content::Other("not a symbol file"), |(_, content)| *content)

@@ -12,7 +12,7 @@ pub const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 pub const HEAD: usize = 56;
 
 /// The largest stream directory that is read. That of a kernel's PDB has 30 KiB.
-const LARGEST_DIRECTORY: u32 = 64 << 20;
+const MAX_DIRECTORY: u32 = 64 << 20;
 
 /// The numbers of the streams with the PDB's own identity, and with the age that the image repeats.
 const INFO: usize = 1;
@@ -110,7 +110,7 @@ pub fn identity(file: &mut (impl Read + Seek), name: &str) -> Result<PdbId, MsfE
             whole: head.length(),
         });
     }
-    if head.directory > LARGEST_DIRECTORY || u64::from(head.directory) > length {
+    if head.directory > MAX_DIRECTORY || u64::from(head.directory) > length {
         return Err(MsfError::DirectorySize(head.directory));
     }
     let mut msf = Msf { file, head };

@@ -15,7 +15,7 @@ pub enum Pointer {
 }
 
 /// The longest that is read, in bytes.
-pub(super) const LONGEST: u64 = 4096;
+pub(super) const MAX_BYTES: u64 = 4096;
 
 impl Pointer {
     /// Reads the text: `PATH:…`, `MSG:…`, or only a path.
@@ -42,7 +42,7 @@ impl Pointer {
     /// When it cannot be read.
     pub fn read(path: &Path) -> io::Result<Pointer> {
         let mut text = Vec::new();
-        std::fs::File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut text))?;
+        std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text))?;
         Ok(Pointer::parse(&String::from_utf8_lossy(&text)))
     }
 }

@@ -4,7 +4,7 @@
 use super::{Context, FUNCTIONS_AT, GLOBALS_AT, Places};
 use crate::code::{CallStyle, Code};
 use crate::image::Image;
-use crate::plan::{Body, Module, Style};
+use crate::plan::{Module, ModuleBody, Style};
 use crate::windows::Windows;
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::error::Result;
@@ -18,7 +18,7 @@ const MEMORY_CREATE: u32 = 192;
 
 /// Where a driver's pointer to the framework's record of it lies; `None` for drivers without the framework.
 pub(crate) fn globals_of(module: &Module, image: &Image) -> Option<Virt> {
-    let Body::Driver(driver) = &module.body else {
+    let ModuleBody::Driver(driver) = &module.body else {
         return None;
     };
     let data = image

@@ -3,6 +3,7 @@
 
 use crate::code::{Code, Function};
 use crate::plan::Plan;
+use crate::random::Random;
 use rkd_dump::addr::Rva;
 use rkd_symbols::SymbolTable;
 use std::collections::BTreeMap;

@@ -3,24 +3,24 @@
 
 /// A SplitMix64 generator.
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Random(u64);
 
-impl Dice {
-    /// Dice that fall the same way for the same seed.
-    pub fn new(seed: u64) -> Dice {
-        Dice(seed)
+impl Random {
+    /// A generator of the same numbers for the same seed.
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
     }
 
-    /// Dice seeded by a name, so that adding one driver does not change all the others.
-    pub fn named(name: &str) -> Dice {
+    /// A generator seeded by a name, so that adding one driver does not change all the others.
+    pub fn named(name: &str) -> Random {
         let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        Dice(seed)
+        Random(seed)
     }
 
     /// The next 64 bits.
-    pub fn roll(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,7 +30,11 @@ impl Dice {
 
     /// A number in `0..bound`; 0 for a bound of 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.roll() % bound }
+        if bound == 0 {
+            0
+        } else {
+            self.next_u64() % bound
+        }
     }
 
     /// A number in `low..=high`.
@@ -40,6 +44,6 @@ impl Dice {
 
     /// The low 32 bits of the next number.
     pub fn next_u32(&mut self) -> u32 {
-        (self.roll() & 0xffff_ffff) as u32
+        (self.next_u64() & 0xffff_ffff) as u32
     }
 }

@@ -3,7 +3,7 @@
 /// The pieces of `text`, without empty ones. `is_kd` judges a line, `is_whole` a block of Rhai.
 ///
 /// Rhai is cut only where one of kd's lines follows something whole: `else` may stand on a line of its own.
-pub(super) fn pieces(
+pub(super) fn split(
     text: &str,
     is_kd: impl Fn(&str) -> bool,
     is_whole: impl Fn(&str) -> bool,
@@ -66,7 +66,7 @@ mod tests {
             ("if x {\n? 1\n", &["if x {\n? 1"]),
             ("\n\nlm\r\n", &["lm"]),
         ] {
-            assert_eq!(pieces(text, is_kd, is_whole), cut, "{text}");
+            assert_eq!(split(text, is_kd, is_whole), cut, "{text}");
         }
     }
 }

@@ -11,35 +11,35 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where a body begins, counted from the start of the system cache: behind everything that a scenario has there.
-const PLACE: u64 = 64 << 30;
+/// Where a payload begins, counted from the start of the system cache: behind everything that a scenario has there.
+const OFFSET: u64 = 64 << 30;
 
-/// Puts one page of a body, by its number, into the room given.
+/// Puts one page of a payload, by its number, into the room given.
 type Reader = dyn Fn(u64, &mut Page) -> io::Result<()> + Send + Sync;
 
-/// Pages that are read when the dump is written, so that a body of any size takes no memory.
+/// Pages that are read when the dump is written, so that a payload of any size takes no memory.
 #[derive(Clone)]
-pub struct Body {
+pub struct Payload {
     pages: u64,
     read: Arc<Reader>,
 }
 
-/// Where a body lies.
+/// Where a payload lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Laid {
+pub struct PayloadRange {
     /// Its first address.
     pub at: Virt,
     /// Its bytes, a multiple of the page size.
     pub bytes: u64,
 }
 
-impl Body {
+impl Payload {
     /// So many pages, each of which `read` can write into a page of zeroes.
     pub fn new(
         pages: u64,
         read: impl Fn(u64, &mut Page) -> io::Result<()> + Send + Sync + 'static,
-    ) -> Body {
-        Body {
+    ) -> Payload {
+        Payload {
             pages,
             read: Arc::new(read),
         }
@@ -49,12 +49,12 @@ impl Body {
     ///
     /// # Errors
     /// [`Error::Open`].
-    pub fn of_file(path: &Path) -> Result<Body> {
+    pub fn of_file(path: &Path) -> Result<Payload> {
         let failed = |source| Error::open(path, source);
         let file = File::open(path).map_err(failed)?;
         let pages = file.metadata().map_err(failed)?.len().div_ceil(PAGE_SIZE);
         let file = Mutex::new(file);
-        Ok(Body::new(pages, move |number, page| {
+        Ok(Payload::new(pages, move |number, page| {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start(number * PAGE_SIZE))?;
             let mut rest = page.as_mut_slice();
@@ -79,7 +79,7 @@ impl Body {
         (self.read)(number, page)
     }
 
-    /// Frames for the body and for the tables that map it, behind all other memory of the machine.
+    /// Frames for the payload and for the tables that map it, behind all other memory of the machine.
     pub(super) fn room(&self, machine: &[FrameRun]) -> FrameRun {
         const LARGE: u64 = 512;
         let ends = machine.iter().map(|run| run.first.0 + run.pages);
@@ -90,12 +90,12 @@ impl Body {
         }
     }
 
-    /// Maps the body as kernel data.
-    pub(super) fn lay(&self, windows: &mut Windows<'_>) -> Result<Laid> {
-        let at = windows.regions.system_cache + PLACE;
+    /// Maps the payload as kernel data.
+    pub(super) fn lay(&self, windows: &mut Windows<'_>) -> Result<PayloadRange> {
+        let at = windows.regions.system_cache + OFFSET;
         let full = || Error::from(super::paging::Full);
         let memory = &mut windows.memory;
-        memory.ram.set_body(self.clone());
+        memory.ram.set_payload(self.clone());
         for page in 0..self.pages {
             let frame = memory.ram.allocate_foreign(page).ok_or_else(full)?;
             let access = super::paging::Access::Data;
@@ -103,16 +103,16 @@ impl Body {
                 .tables
                 .map(&mut memory.ram, at + page * PAGE_SIZE, frame, access)?;
         }
-        Ok(Laid {
+        Ok(PayloadRange {
             at,
             bytes: self.pages * PAGE_SIZE,
         })
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body")
+        f.debug_struct("Payload")
             .field("pages", &self.pages)
             .finish_non_exhaustive()
     }

@@ -1,27 +1,27 @@
-//! A blank form of a Windows structure, filled in by field name: where a field lies is the symbol table's business.
+//! A Windows structure of zeroes, filled in by field name: where a field lies is the symbol table's business.
 
 use rkd_dump::error::{Error, Result};
 use rkd_symbols::{SymbolTable, Type};
 
 /// A structure that is being filled in. All of it is zero at first.
 #[derive(Clone, Debug)]
-pub struct Form<'t> {
+pub struct StructBuilder<'t> {
     table: &'t SymbolTable,
     ty: &'t str,
     bytes: Vec<u8>,
 }
 
-impl<'t> Form<'t> {
+impl<'t> StructBuilder<'t> {
     /// A blank of this type.
     ///
     /// # Errors
     /// [`Error::NoType`] when the table does not have the type.
-    pub fn new(table: &'t SymbolTable, ty: &'t str) -> Result<Form<'t>> {
+    pub fn new(table: &'t SymbolTable, ty: &'t str) -> Result<StructBuilder<'t>> {
         let size = table
             .udt(ty)
             .ok_or_else(|| Error::NoType(ty.to_owned()))?
             .size;
-        Ok(Form {
+        Ok(StructBuilder {
             table,
             ty,
             bytes: vec![0; size as usize],
@@ -29,8 +29,8 @@ impl<'t> Form<'t> {
     }
 
     /// The same, over bytes that are there already.
-    pub fn over(table: &'t SymbolTable, ty: &'t str, bytes: Vec<u8>) -> Form<'t> {
-        Form { table, ty, bytes }
+    pub fn over(table: &'t SymbolTable, ty: &'t str, bytes: Vec<u8>) -> StructBuilder<'t> {
+        StructBuilder { table, ty, bytes }
     }
 
     /// Whether the type has the field.
@@ -50,7 +50,7 @@ impl<'t> Form<'t> {
     ///
     /// # Errors
     /// [`Error::NoField`].
-    pub fn set(&mut self, path: &str, value: u64) -> Result<&mut Form<'t>> {
+    pub fn set(&mut self, path: &str, value: u64) -> Result<&mut StructBuilder<'t>> {
         let field = self.table.field(self.ty, path)?;
         let width = self.table.size_of(field.ty).unwrap_or(8).min(8) as usize;
         let at = field.offset as usize;
@@ -86,7 +86,7 @@ impl<'t> Form<'t> {
     ///
     /// # Errors
     /// [`Error::NoField`].
-    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<&mut Form<'t>> {
+    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<&mut StructBuilder<'t>> {
         let at = self.offset(path)? as usize;
         if self.bytes.len() < at + bytes.len() {
             self.bytes.resize(at + bytes.len(), 0);
@@ -97,7 +97,7 @@ impl<'t> Form<'t> {
         Ok(self)
     }
 
-    /// The filled form.
+    /// The filled structure.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

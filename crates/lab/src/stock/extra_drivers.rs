@@ -1,26 +1,28 @@
 //! More drivers than an ordinary machine has, each with tags and code of its own: to measure with.
 
-use crate::Crowd;
-use crate::plan::{Body, Driver, Module, Plan, Tag, Use};
+use crate::ExtraDrivers;
+use crate::plan::{Driver, Module, ModuleBody, Plan, PoolUse, Tag};
 use rkd_dump::addr::Virt;
 
 /// Where they lie, and how far apart.
 const FIRST: Virt = Virt(0xffff_f807_6000_0000);
 
 /// Adds them to a machine.
-pub fn join(plan: &mut Plan, crowd: &Crowd) {
-    let size = (crowd.code_kib + 64).next_multiple_of(4) * 1024;
-    for number in 0..crowd.drivers {
-        let tags: Vec<[u8; 4]> = (0..crowd.tags_each).map(|tag| name(number, tag)).collect();
+pub fn add(plan: &mut Plan, extra_drivers: &ExtraDrivers) {
+    let size = (extra_drivers.code_kib + 64).next_multiple_of(4) * 1024;
+    for number in 0..extra_drivers.drivers {
+        let tags: Vec<[u8; 4]> = (0..extra_drivers.tags_each)
+            .map(|tag| name(number, tag))
+            .collect();
         for tag in &tags {
             plan.tags.push(Tag {
                 tag: *tag,
-                non_paged: Use {
+                non_paged: PoolUse {
                     count: 3,
                     bytes: 0x180,
                     freed: 40,
                 },
-                paged: Use::default(),
+                paged: PoolUse::default(),
             });
         }
         plan.modules.push(Module {
@@ -31,9 +33,9 @@ pub fn join(plan: &mut Plan, crowd: &Crowd) {
             size,
             time_stamp: 0x6400_0000 + number,
             checksum: 0x1_0000 + number,
-            body: Body::Driver(Box::new(Driver {
+            body: ModuleBody::Driver(Box::new(Driver {
                 tags,
-                ballast_kib: crowd.code_kib,
+                ballast_kib: extra_drivers.code_kib,
                 ..Driver::default()
             })),
         });
