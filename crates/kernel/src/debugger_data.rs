@@ -13,7 +13,7 @@ const SMALLEST: usize = 0x290;
 
 /// Addresses in the block that are, in every kernel from 7601 to 22000, the address of the public symbol of the same name.
 /// Values such as `MmTotalCommittedPages`, which newer kernels leave at zero, are not in this list.
-pub const SYMBOL_FIELDS: &[(&str, usize)] = &[
+pub(crate) const SYMBOL_FIELDS: &[(&str, usize)] = &[
     ("PsLoadedModuleList", 0x48),
     ("PsActiveProcessHead", 0x50),
     ("PspCidTable", 0x58),

@@ -1,6 +1,4 @@
-//! WINDOWS: the kernel's structures as plain Rust values. Everything is asked for by type and field name;
-//! a build number never decides a layout.
-
+#![doc = include_str!("../README.md")]
 #![warn(unreachable_pub)]
 
 pub mod bugcheck;
@@ -176,7 +174,7 @@ impl Kernel {
     ///
     /// # Errors
     /// Those of [`Kernel::symbol`], or a fault.
-    pub fn global_u64(&self, name: &str) -> Result<u64> {
+    pub(crate) fn global_u64(&self, name: &str) -> Result<u64> {
         Ok(self.space.read_u64(self.symbol(name)?)?)
     }
 
@@ -184,7 +182,7 @@ impl Kernel {
     ///
     /// # Errors
     /// Those of [`Kernel::symbol`], or a fault.
-    pub fn global_u32(&self, name: &str) -> Result<u32> {
+    pub(crate) fn global_u32(&self, name: &str) -> Result<u32> {
         Ok(self.space.read_u32(self.symbol(name)?)?)
     }
 
@@ -216,7 +214,7 @@ impl Kernel {
     ///
     /// # Errors
     /// [`Error::NoType`], [`Error::NoField`], a fault.
-    pub fn field_i64(&self, at: Virt, ty: &str, path: &str) -> Result<i64> {
+    pub(crate) fn field_i64(&self, at: Virt, ty: &str, path: &str) -> Result<i64> {
         let (value, bits) = self.field_value(at, ty, path)?;
         let unused = 64 - bits.clamp(1, 64);
         Ok((value << unused) as i64 >> unused)
@@ -242,7 +240,7 @@ impl Kernel {
     }
 
     /// Whether nt's types know the field.
-    pub fn has_field(&self, ty: &str, path: &str) -> bool {
+    pub(crate) fn has_field(&self, ty: &str, path: &str) -> bool {
         self.table()
             .is_ok_and(|table| table.field(ty, path).is_ok())
     }

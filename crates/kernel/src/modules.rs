@@ -259,7 +259,7 @@ fn unloaded_at(space: &AddressSpace, at: Virt) -> Result<Option<Unloaded>, Fault
 }
 
 /// The modules of a triage dump, which copies the loader's list into a table of its own.
-pub fn of_triage(dump: &Dump) -> (Found<Module>, Found<Unloaded>) {
+pub(crate) fn of_triage(dump: &Dump) -> (Found<Module>, Found<Unloaded>) {
     let (mut loaded, mut gone) = (Found::default(), Found::default());
     let Some(triage) = dump.triage() else {
         return (loaded, gone);

@@ -11,7 +11,7 @@ mod headers;
 
 /// What became of a section after the image was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Every page of it is in memory.
     Resident,
     /// Only the pages that have contents are in memory; the others were never in the dump.
@@ -24,7 +24,7 @@ pub enum Fate {
 
 /// A section of an image.
 #[derive(Clone, Debug)]
-pub struct Section {
+pub(crate) struct Section {
     /// Up to eight characters.
     pub name: &'static str,
     /// Where it begins, on a page boundary.
@@ -38,17 +38,17 @@ pub struct Section {
 }
 
 /// `.text`: code, executable, readable, never paged.
-pub const TEXT: u32 = 0x6800_0020;
+pub(crate) const TEXT: u32 = 0x6800_0020;
 /// Pageable code.
-pub const PAGE: u32 = 0x6000_0020;
+pub(crate) const PAGE: u32 = 0x6000_0020;
 /// Code that is discarded after start.
-pub const INIT: u32 = 0x6200_0020;
+pub(crate) const INIT: u32 = 0x6200_0020;
 /// Constants.
-pub const RDATA: u32 = 0x4800_0040;
+pub(crate) const RDATA: u32 = 0x4800_0040;
 /// Variables.
-pub const DATA: u32 = 0xc800_0040;
+pub(crate) const DATA: u32 = 0xc800_0040;
 /// Resources: constants that are discarded or paged.
-pub const RSRC: u32 = 0x4200_0040;
+pub(crate) const RSRC: u32 = 0x4200_0040;
 
 impl Section {
     fn access(&self) -> Access {
@@ -64,7 +64,7 @@ impl Section {
 
 /// An import: the function's name, and its address after binding.
 #[derive(Clone, Debug)]
-pub struct Import {
+pub(crate) struct Import {
     /// The exported name.
     pub name: String,
     /// Where the loader found it.
@@ -75,7 +75,7 @@ pub struct Import {
 type Directory = (usize, Rva, u32);
 
 /// An image that is being made.
-pub struct Image {
+pub(crate) struct Image {
     /// Where it is loaded.
     pub base: Virt,
     /// Bytes of address space, a multiple of the page size.
@@ -95,7 +95,7 @@ pub struct Image {
 
 impl Image {
     /// An image without sections.
-    pub fn new(base: Virt, size: u32) -> Image {
+    pub(crate) fn new(base: Virt, size: u32) -> Image {
         Image {
             base,
             size,
@@ -110,7 +110,14 @@ impl Image {
     }
 
     /// Adds a section; sections come in ascending order.
-    pub fn section(&mut self, name: &'static str, rva: u32, size: u32, flags: u32, fate: Fate) {
+    pub(crate) fn section(
+        &mut self,
+        name: &'static str,
+        rva: u32,
+        size: u32,
+        flags: u32,
+        fate: Fate,
+    ) {
         self.sections.push(Section {
             name,
             rva: Rva(rva),
@@ -121,17 +128,17 @@ impl Image {
     }
 
     /// The sections.
-    pub fn sections(&self) -> &[Section] {
+    pub(crate) fn sections(&self) -> &[Section] {
         &self.sections
     }
 
     /// Puts bytes at a place of the image.
-    pub fn put(&mut self, at: Rva, bytes: Vec<u8>) {
+    pub(crate) fn put(&mut self, at: Rva, bytes: Vec<u8>) {
         self.pieces.push((at, bytes));
     }
 
     /// The `CodeView` record that names the PDB, and the debug directory before it. Returns the bytes used.
-    pub fn debug_record(&mut self, at: Rva, guid: [u8; 16], age: u32, pdb: &str) -> u32 {
+    pub(crate) fn debug_record(&mut self, at: Rva, guid: [u8; 16], age: u32, pdb: &str) -> u32 {
         let mut record = b"RSDS".to_vec();
         record.extend_from_slice(&guid);
         record.extend_from_slice(&age.to_le_bytes());
@@ -153,7 +160,7 @@ impl Image {
     }
 
     /// The export table. Returns the bytes used.
-    pub fn exports(&mut self, at: Rva, dll: &str, names: &[(&str, Rva)]) -> u32 {
+    pub(crate) fn exports(&mut self, at: Rva, dll: &str, names: &[(&str, Rva)]) -> u32 {
         let mut sorted = names.to_vec();
         sorted.sort_unstable();
         let count = sorted.len() as u32;
@@ -189,7 +196,7 @@ impl Image {
 
     /// The import table of one library: descriptors, names and lookup table at `at`, bound addresses at `slots`.
     /// Returns the bytes used at `at`.
-    pub fn imports(&mut self, at: Rva, slots: Rva, dlls: &[(&str, Vec<Import>)]) -> u32 {
+    pub(crate) fn imports(&mut self, at: Rva, slots: Rva, dlls: &[(&str, Vec<Import>)]) -> u32 {
         let descriptors = 20 * (dlls.len() as u32 + 1);
         let lookups: u32 = dlls
             .iter()
@@ -236,7 +243,7 @@ impl Image {
     }
 
     /// The function table at `at` and the unwind records at `records`. Returns the bytes used at `records`.
-    pub fn unwind(&mut self, at: Rva, records: Rva, functions: &[Function]) -> u32 {
+    pub(crate) fn unwind(&mut self, at: Rva, records: Rva, functions: &[Function]) -> u32 {
         let mut frames: Vec<u8> = functions.iter().map(|function| function.frame).collect();
         frames.sort_unstable();
         frames.dedup();
@@ -262,30 +269,30 @@ impl Image {
     }
 
     /// The resource section, already laid out for this place.
-    pub fn resources(&mut self, at: Rva, bytes: Vec<u8>) {
+    pub(crate) fn resources(&mut self, at: Rva, bytes: Vec<u8>) {
         self.directories.push((2, at, bytes.len() as u32));
         self.put(at, bytes);
     }
 
     /// The load configuration.
-    pub fn load_config(&mut self, at: Rva, bytes: Vec<u8>) {
+    pub(crate) fn load_config(&mut self, at: Rva, bytes: Vec<u8>) {
         self.directories.push((10, at, bytes.len() as u32));
         self.put(at, bytes);
     }
 
     /// The function table's place, for the loader's list.
-    pub fn exception_table(&self) -> Option<(Virt, u32)> {
+    pub(crate) fn exception_table(&self) -> Option<(Virt, u32)> {
         let found = self.directories.iter().find(|(index, _, _)| *index == 3);
         found.map(|&(_, rva, size)| (self.base + rva, size))
     }
 
     /// Where a byte of the image lies in the file, by the section table. The headers lie at the start.
-    pub fn file_offset(&self, rva: Rva) -> u32 {
+    pub(crate) fn file_offset(&self, rva: Rva) -> u32 {
         headers::file_offset(self, rva)
     }
 
     /// Loads the image: maps its pages, writes what it has, and lets happen what happened to each section.
-    pub fn load(&self, memory: &mut Memory) -> Result<()> {
+    pub(crate) fn load(&self, memory: &mut Memory) -> Result<()> {
         memory.back(self.base, PAGE_SIZE, Access::Constant)?;
         for section in &self.sections {
             let (at, size) = (self.base + section.rva, u64::from(section.size));
@@ -305,7 +312,7 @@ impl Image {
     }
 
     /// The image as its file: sections one after the other, whatever became of them in memory.
-    pub fn file(&self) -> Vec<u8> {
+    pub(crate) fn file(&self) -> Vec<u8> {
         let mut out = headers::build(self);
         let end = self
             .sections

@@ -59,12 +59,12 @@ impl Memory {
     }
 
     /// Writes eight bytes.
-    pub fn write_u64(&mut self, at: Virt, value: u64) -> Result<()> {
+    pub(crate) fn write_u64(&mut self, at: Virt, value: u64) -> Result<()> {
         self.write(at, &value.to_le_bytes())
     }
 
     /// Writes four bytes.
-    pub fn write_u32(&mut self, at: Virt, value: u32) -> Result<()> {
+    pub(crate) fn write_u32(&mut self, at: Virt, value: u32) -> Result<()> {
         self.write(at, &value.to_le_bytes())
     }
 
@@ -89,14 +89,14 @@ impl Memory {
     }
 
     /// Whether the page that holds `at` is mapped and its frame exists.
-    pub fn is_present(&self, at: Virt) -> bool {
+    pub(crate) fn is_present(&self, at: Virt) -> bool {
         self.tables
             .translate(&self.ram, at)
             .is_some_and(|phys| self.ram.page(phys.pfn()).is_some())
     }
 
     /// Maps 2 MiB by a large page, all of which is in memory.
-    pub fn map_large(&mut self, at: Virt) -> Result<()> {
+    pub(crate) fn map_large(&mut self, at: Virt) -> Result<()> {
         let frame = self.ram.reserve_large().ok_or(Full)?;
         self.tables.map_large(&mut self.ram, at, frame)?;
         for next in 0..512 {
@@ -116,25 +116,25 @@ impl Memory {
 
 /// A region of virtual memory from which structures are taken in order.
 #[derive(Clone, Copy, Debug)]
-pub struct Arena {
+pub(crate) struct Arena {
     next: u64,
 }
 
 impl Arena {
     /// An arena that begins at `start`.
-    pub fn new(start: Virt) -> Arena {
+    pub(crate) fn new(start: Virt) -> Arena {
         Arena { next: start.0 }
     }
 
     /// The next `size` bytes on a boundary of `align` (a power of two).
-    pub fn take(&mut self, size: u64, align: u64) -> Virt {
+    pub(crate) fn take(&mut self, size: u64, align: u64) -> Virt {
         let at = self.next.next_multiple_of(align.max(1));
         self.next = at + size;
         Virt(at)
     }
 
     /// The same for a block that lies within one page, if it can.
-    pub fn take_in_page(&mut self, size: u64, align: u64) -> Virt {
+    pub(crate) fn take_in_page(&mut self, size: u64, align: u64) -> Virt {
         let at = self.next.next_multiple_of(align.max(1));
         if size <= PAGE_SIZE && at % PAGE_SIZE + size > PAGE_SIZE {
             self.next = at.next_multiple_of(PAGE_SIZE);

@@ -64,7 +64,7 @@ impl PageTables {
     /// A second address space that shares the kernel half with this one, as every process does.
     ///
     /// The kernel half must have all its root entries by then.
-    pub fn fork(&self, ram: &mut Ram) -> Result<PageTables, Full> {
+    pub(crate) fn fork(&self, ram: &mut Ram) -> Result<PageTables, Full> {
         let root = ram.allocate().ok_or(Full)?;
         for index in 256..512 {
             let entry = ram.read_u64(self.root.phys() + index * 8);
@@ -99,7 +99,7 @@ impl PageTables {
     }
 
     /// Maps one 2 MiB page; `va` and `frame` are aligned to it.
-    pub fn map_large(&self, ram: &mut Ram, va: Virt, frame: Pfn) -> Result<(), Full> {
+    pub(crate) fn map_large(&self, ram: &mut Ram, va: Virt, frame: Pfn) -> Result<(), Full> {
         let table = self.table(ram, va, 1)?;
         let entry = frame.phys().0 | VALID | WRITE | ACCESSED | DIRTY | LARGE | GLOBAL;
         ram.write(table.phys() + index(va, 1) * 8, &entry.to_le_bytes());
@@ -107,7 +107,7 @@ impl PageTables {
     }
 
     /// Writes a page table entry as it is: for pages in the page file and other states that are no mapping.
-    pub fn set_entry(&self, ram: &mut Ram, va: Virt, entry: u64) -> Result<(), Full> {
+    pub(crate) fn set_entry(&self, ram: &mut Ram, va: Virt, entry: u64) -> Result<(), Full> {
         let table = self.table(ram, va, 0)?;
         ram.write(table.phys() + index(va, 0) * 8, &entry.to_le_bytes());
         Ok(())
@@ -149,52 +149,6 @@ impl PageTables {
         }
         Some(table.phys() + va.page_offset())
     }
-
-    /// Every page of the kernel half that has a frame: its address and the frame. Large pages come as 512 small ones.
-    pub fn kernel_pages(&self, ram: &Ram) -> Vec<(Virt, Pfn)> {
-        let mut pages = Vec::new();
-        for top in 256..512_u64 {
-            if top != self.self_map {
-                let at = 0xffff_0000_0000_0000 | top << 39;
-                self.walk(ram, self.root, 3, top, at, &mut pages);
-            }
-        }
-        pages
-    }
-
-    fn walk(
-        &self,
-        ram: &Ram,
-        table: Pfn,
-        level: u32,
-        index: u64,
-        at: u64,
-        pages: &mut Vec<(Virt, Pfn)>,
-    ) {
-        let entry = ram.read_u64(table.phys() + index * 8);
-        if entry & VALID == 0 {
-            return;
-        }
-        let frame = Phys(entry & FRAME).pfn();
-        match level {
-            0 => pages.push((Virt(at), frame)),
-            1 if entry & LARGE != 0 => {
-                pages.extend((0..512).map(|i| (Virt(at + (i << 12)), Pfn((frame.0 & !511) + i))));
-            }
-            _ => {
-                for next in 0..512_u64 {
-                    self.walk(
-                        ram,
-                        frame,
-                        level - 1,
-                        next,
-                        at | next << (12 + 9 * (level - 1)),
-                        pages,
-                    );
-                }
-            }
-        }
-    }
 }
 
 fn index(va: Virt, level: u32) -> u64 {
@@ -203,7 +157,7 @@ fn index(va: Virt, level: u32) -> u64 {
 
 /// The entry of a page that was written to a page file: software PTE, page file number in bits 12..15,
 /// page in that file in bits 32..63, protection read-execute. Bit 4 says that nothing is swizzled.
-pub fn paged_out(file: u8, page: u32) -> u64 {
+pub(crate) fn paged_out(file: u8, page: u32) -> u64 {
     u64::from(page) << 32 | (u64::from(file) & 0xf) << 12 | 1 << 4 | 0x3 << 5
 }
 
@@ -238,7 +192,6 @@ mod tests {
         );
         assert_eq!(tables.translate(&ram, a + 0x1000), None);
         assert_eq!(tables.pte_base(), Virt(0xffff_f680_0000_0000));
-        assert_eq!(tables.kernel_pages(&ram).len(), 513);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rkd_dump::addr::Virt;
 
 /// A whole machine at one moment.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The frames that the firmware gave to Windows.
     pub frames: Vec<FrameRun>,
     /// How many processors.
@@ -43,12 +43,12 @@ pub struct Plan {
 
 impl Plan {
     /// Where the kernel is loaded.
-    pub fn kernel_base(&self) -> Virt {
+    pub(crate) fn kernel_base(&self) -> Virt {
         self.modules.first().map_or(Virt(0), |module| module.base)
     }
 
     /// Whether what the tag holds is paged pool, for the most part.
-    pub fn is_paged(&self, tag: [u8; 4]) -> bool {
+    pub(crate) fn is_paged(&self, tag: [u8; 4]) -> bool {
         let held = self.tags.iter().find(|held| held.tag == tag);
         held.is_some_and(|held| held.paged.bytes > held.non_paged.bytes)
     }
@@ -88,14 +88,14 @@ impl Plan {
     }
 
     /// The module of this file name.
-    pub fn module(&self, name: &str) -> Option<&Module> {
+    pub(crate) fn module(&self, name: &str) -> Option<&Module> {
         self.modules.iter().find(|module| module.name == name)
     }
 }
 
 /// A loaded image.
 #[derive(Clone, Debug)]
-pub struct Module {
+pub(crate) struct Module {
     /// Its file name.
     pub name: String,
     /// What the loader's list calls it where that differs from the file name.
@@ -116,7 +116,7 @@ pub struct Module {
 
 /// What is in an image.
 #[derive(Clone, Debug)]
-pub enum ModuleBody {
+pub(crate) enum ModuleBody {
     /// The kernel itself.
     Kernel,
     /// Code that is generated from a description.
@@ -127,7 +127,7 @@ pub enum ModuleBody {
 
 /// A driver like others.
 #[derive(Clone, Debug, Default)]
-pub struct Driver {
+pub(crate) struct Driver {
     /// The tags that its code passes to the pool allocator.
     pub tags: Vec<[u8; 4]>,
     /// What its code looks like.
@@ -154,7 +154,7 @@ pub struct Driver {
 
 /// What compilers and frameworks make of an allocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     /// Calls through the import table.
     #[default]
     Classic,
@@ -168,7 +168,7 @@ pub enum Style {
 
 /// A driver that was unloaded.
 #[derive(Clone, Debug)]
-pub struct Gone {
+pub(crate) struct Gone {
     /// Its file name.
     pub name: &'static str,
     /// Where it was.
@@ -181,7 +181,7 @@ pub struct Gone {
 
 /// What a tag holds in both pools at the end, and how often it was freed before that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// The four bytes as they lie in memory.
     pub tag: [u8; 4],
     /// Nonpaged: outstanding allocations, their bytes, and frees.
@@ -192,7 +192,7 @@ pub struct Tag {
 
 /// A tag's use of one pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PoolUse {
+pub(crate) struct PoolUse {
     /// Allocations that are outstanding.
     pub count: u64,
     /// Their bytes.
@@ -203,7 +203,7 @@ pub struct PoolUse {
 
 /// The pools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pool {
+pub(crate) enum Pool {
     /// Nonpaged, and code may run there.
     NonPaged,
     /// Nonpaged and never code. Old kernels do not know the difference.
@@ -214,7 +214,7 @@ pub enum Pool {
 
 /// An allocation of a page and more, as the table of big allocations lists it.
 #[derive(Clone, Copy, Debug)]
-pub struct Block {
+pub(crate) struct Block {
     /// Its tag.
     pub tag: [u8; 4],
     /// Bytes.
@@ -229,7 +229,7 @@ pub struct Block {
 
 /// A process.
 #[derive(Clone, Debug)]
-pub struct Process {
+pub(crate) struct Process {
     /// The file name.
     pub name: &'static str,
     /// Its number.
@@ -254,7 +254,7 @@ pub struct Process {
 
 /// A page file; sizes in pages.
 #[derive(Clone, Debug)]
-pub struct PageFile {
+pub(crate) struct PageFile {
     /// Its path, or nothing for the one that stands for compressed memory.
     pub path: Option<&'static str>,
     /// Its size.
@@ -269,7 +269,7 @@ pub struct PageFile {
 
 /// What the memory manager counts, in pages; in brackets the line of `!vm`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// All frames [Physical Memory].
     pub physical: u64,
     /// Frames that can be had at once [Available Pages].
@@ -320,7 +320,7 @@ pub struct Counters {
 
 /// Why the machine stopped.
 #[derive(Clone, Copy, Debug)]
-pub struct BugCheck {
+pub(crate) struct BugCheck {
     /// The code.
     pub code: u32,
     /// The parameters.

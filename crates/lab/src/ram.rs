@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// The contents of one frame.
-pub type Page = [u8; PAGE_SIZE as usize];
+pub(crate) type Page = [u8; PAGE_SIZE as usize];
 
 /// Frames in one block that the allocator hands out before it moves on: also the size of a 2 MiB page.
 const BLOCK: u64 = 512;
@@ -62,7 +62,7 @@ impl Ram {
     }
 
     /// The runs of frames that the firmware gave to Windows.
-    pub fn machine_runs(&self) -> &[FrameRun] {
+    pub(crate) fn machine_runs(&self) -> &[FrameRun] {
         &self.machine
     }
 
@@ -80,12 +80,12 @@ impl Ram {
     }
 
     /// Bytes of another origin, of which [`Ram::allocate_foreign`] puts pages into frames.
-    pub fn set_payload(&mut self, payload: Payload) {
+    pub(crate) fn set_payload(&mut self, payload: Payload) {
         self.payload = Some(payload);
     }
 
     /// A frame that nobody uses, with this page of the payload in it.
-    pub fn allocate_foreign(&mut self, page: u64) -> Option<Pfn> {
+    pub(crate) fn allocate_foreign(&mut self, page: u64) -> Option<Pfn> {
         let pfn = self.allocate()?;
         self.frames.insert(pfn.0, Frame::Foreign(page));
         Some(pfn)
@@ -105,7 +105,7 @@ impl Ram {
     }
 
     /// 512 neighbouring frames on a 2 MiB boundary, none of which exists before it is written to.
-    pub fn reserve_large(&mut self) -> Option<Pfn> {
+    pub(crate) fn reserve_large(&mut self) -> Option<Pfn> {
         self.next_block().map(Pfn)
     }
 
@@ -183,7 +183,7 @@ impl Ram {
     }
 
     /// At most `limit` runs that cover everything that exists, with as few missing frames in between as that allows.
-    pub fn populated_runs(&self, limit: usize) -> Vec<FrameRun> {
+    pub(crate) fn populated_runs(&self, limit: usize) -> Vec<FrameRun> {
         let mut gap = 0;
         loop {
             let runs = self.runs_with_gaps(gap);

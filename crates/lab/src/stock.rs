@@ -1,6 +1,6 @@
 //! What an ordinary Windows machine has anyway: drivers, tags, processes. Scenarios add what is wrong.
 
-pub mod drivers;
-pub mod extra_drivers;
-pub mod processes;
-pub mod tags;
+pub(crate) mod drivers;
+pub(crate) mod extra_drivers;
+pub(crate) mod processes;
+pub(crate) mod tags;

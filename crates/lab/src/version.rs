@@ -2,7 +2,7 @@
 
 /// What a version resource says.
 #[derive(Clone, Debug, Default)]
-pub struct Version {
+pub(crate) struct Version {
     /// Who made it.
     pub company: String,
     /// What it is.
@@ -18,7 +18,7 @@ pub struct Version {
 }
 
 /// A resource section at this place of the image: directory, one data entry, `VS_VERSIONINFO`.
-pub fn resources(version: &Version, rva: u32) -> Vec<u8> {
+pub(crate) fn resources(version: &Version, rva: u32) -> Vec<u8> {
     let mut out = Vec::new();
     // three levels with one entry each: type 16 (version), name 1, language 0x409
     for (id, next) in [(16, 0x8000_0018), (1, 0x8000_0030), (0x409, 0x48_u32)] {

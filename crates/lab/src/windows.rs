@@ -17,9 +17,9 @@ mod shared;
 mod snapshot;
 mod user;
 
-pub use builder::StructBuilder;
-pub use kernel::Exports;
-pub use snapshot::{Stopped, stop};
+pub(crate) use builder::StructBuilder;
+pub(crate) use kernel::Exports;
+pub(crate) use snapshot::stop;
 
 use super::memory::{Arena, Memory};
 use super::plan::Plan;
@@ -30,7 +30,7 @@ use rkd_symbols::SymbolTable;
 use std::collections::BTreeSet;
 
 /// A Windows that is being put together.
-pub struct Windows<'t> {
+pub(crate) struct Windows<'t> {
     /// Names, addresses and layouts of its kernel.
     pub table: &'t SymbolTable,
     /// Major, minor, build and revision of the version.
@@ -43,8 +43,6 @@ pub struct Windows<'t> {
     pub regions: Regions,
     /// Memory for small nonpaged structures.
     pub pool: Arena,
-    /// Memory for small paged structures.
-    pub paged: Arena,
     /// Room for kernel stacks.
     pub stacks: Arena,
     /// Frames that only user addresses map.
@@ -62,13 +60,16 @@ impl<'t> Windows<'t> {
     ///
     /// # Errors
     /// When the table lacks what no kernel can do without.
-    pub fn new(plan: &Plan, table: &'t SymbolTable, version: [u32; 4]) -> Result<Windows<'t>> {
+    pub(crate) fn new(
+        plan: &Plan,
+        table: &'t SymbolTable,
+        version: [u32; 4],
+    ) -> Result<Windows<'t>> {
         // Kernels that can move their page tables have a variable that says where they are.
         let regions = Regions::of(table.rva("MmPteBase").is_some());
         let memory = Memory::new(plan.frames.clone(), regions.self_map)?;
         let base = plan.kernel_base();
         let pool = Arena::new(regions.non_paged_pool + 0x10_0000);
-        let paged = Arena::new(regions.paged_pool + 0x10_0000);
         let stacks = Arena::new(regions.kernel_stacks + 0x1000);
         Ok(Windows {
             table,
@@ -77,7 +78,6 @@ impl<'t> Windows<'t> {
             base,
             regions,
             pool,
-            paged,
             stacks,
             user_frames: BTreeSet::new(),
             homeless: Vec::new(),
@@ -90,13 +90,13 @@ impl<'t> Windows<'t> {
     ///
     /// # Errors
     /// [`Error::NoSymbol`].
-    pub fn symbol(&self, name: &str) -> Result<Virt> {
+    pub(crate) fn symbol(&self, name: &str) -> Result<Virt> {
         self.try_symbol(name)
             .ok_or_else(|| Error::NoSymbol(name.to_owned()))
     }
 
     /// The address of a symbol that not every kernel has.
-    pub fn try_symbol(&self, name: &str) -> Option<Virt> {
+    pub(crate) fn try_symbol(&self, name: &str) -> Option<Virt> {
         self.table.rva(name).map(|rva| self.base + rva)
     }
 
@@ -104,7 +104,7 @@ impl<'t> Windows<'t> {
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn set_u64(&mut self, name: &str, value: u64) -> Result<bool> {
+    pub(crate) fn set_u64(&mut self, name: &str, value: u64) -> Result<bool> {
         match self.try_symbol(name) {
             Some(at) => self.memory.write_u64(at, value).map(|()| true),
             None => Ok(false),
@@ -115,7 +115,7 @@ impl<'t> Windows<'t> {
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn set_u32(&mut self, name: &str, value: u32) -> Result<bool> {
+    pub(crate) fn set_u32(&mut self, name: &str, value: u32) -> Result<bool> {
         match self.try_symbol(name) {
             Some(at) => self.memory.write_u32(at, value).map(|()| true),
             None => Ok(false),
@@ -126,7 +126,7 @@ impl<'t> Windows<'t> {
     ///
     /// # Errors
     /// [`Error::NoType`].
-    pub fn structure(&self, ty: &'t str) -> Result<StructBuilder<'t>> {
+    pub(crate) fn structure(&self, ty: &'t str) -> Result<StructBuilder<'t>> {
         StructBuilder::new(self.table, ty)
     }
 
@@ -134,7 +134,7 @@ impl<'t> Windows<'t> {
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn unicode_string(&mut self, text: &str) -> Result<[u8; 16]> {
+    pub(crate) fn unicode_string(&mut self, text: &str) -> Result<[u8; 16]> {
         let letters: Vec<u8> = text
             .encode_utf16()
             .chain([0])
@@ -154,7 +154,7 @@ impl<'t> Windows<'t> {
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn link(&mut self, head: Virt, entries: &[Virt]) -> Result<()> {
+    pub(crate) fn link(&mut self, head: Virt, entries: &[Virt]) -> Result<()> {
         let ring: Vec<Virt> = std::iter::once(head)
             .chain(entries.iter().copied())
             .collect();
@@ -178,7 +178,7 @@ impl Windows<'_> {
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn allocate(&mut self, tag: &[u8; 4], size: u64) -> Result<Virt> {
+    pub(crate) fn allocate(&mut self, tag: &[u8; 4], size: u64) -> Result<Virt> {
         let mut header = StructBuilder::new(self.table, "_POOL_HEADER")?;
         let whole = (size + 0x10).next_multiple_of(0x10);
         let at = self.pool.take_in_page(whole, 0x10);

@@ -134,7 +134,7 @@ impl Pattern {
     }
 
     /// Whether every bit counts.
-    pub fn is_exact(&self) -> bool {
+    pub(crate) fn is_exact(&self) -> bool {
         self.mask.iter().all(|&m| m == 0xff)
     }
 

@@ -78,7 +78,7 @@ impl TableBuilder {
 
     /// Adds a symbol. Of several addresses of a name the first is the one that the name is found at; what is said twice of
     /// one place is kept once, as the more exact says it. Names beyond 4 GiB of text are dropped.
-    pub fn symbol_with(&mut self, name: &str, rva: Rva, info: &SymbolInfo) -> &mut Self {
+    pub(crate) fn symbol_with(&mut self, name: &str, rva: Rva, info: &SymbolInfo) -> &mut Self {
         self.writer.symbol(name, rva.0, info);
         self
     }

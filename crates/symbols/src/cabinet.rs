@@ -4,10 +4,10 @@ use super::panic::{self, Panicked};
 use std::io::{self, Cursor, Read};
 
 /// The first bytes of a cabinet.
-pub const MAGIC: &[u8] = b"MSCF";
+pub(crate) const MAGIC: &[u8] = b"MSCF";
 
 /// The most that a file may unpack to. The largest PDBs of Windows are a tenth of this.
-pub const LIMIT: u64 = 512 << 20;
+pub(crate) const LIMIT: u64 = 512 << 20;
 
 /// How many times larger than the cabinet its file may be; PDBs are packed to a quarter. What promises more wants memory.
 const MAX_RATIO: u64 = 64;
@@ -33,7 +33,7 @@ pub enum CabinetError {
 ///
 /// # Errors
 /// When the cabinet is damaged, empty, or unpacks to more than [`LIMIT`] or 64 times its own size.
-pub fn only_file(bytes: &[u8]) -> Result<Vec<u8>, CabinetError> {
+pub(crate) fn only_file(bytes: &[u8]) -> Result<Vec<u8>, CabinetError> {
     panic::catch(|| unpack(bytes))
 }
 

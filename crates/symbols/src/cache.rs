@@ -25,7 +25,7 @@ const VERSION: u32 = 1;
 const HEADER: usize = 24;
 
 /// Symbol files below this size, in bytes, are read faster than they are found here.
-pub const MIN_FILE_BYTES: u64 = 32 << 10;
+pub(crate) const MIN_FILE_BYTES: u64 = 32 << 10;
 
 /// When all cache files together are larger than this, in bytes, the oldest go.
 const MAX_CACHE_BYTES: u64 = 2 << 30;

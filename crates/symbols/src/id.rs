@@ -80,7 +80,7 @@ impl PdbId {
     }
 
     /// Whether both belong to the same link. The file's name does not count: it can be changed by hand.
-    pub fn same_link(&self, other: &PdbId) -> bool {
+    pub(crate) fn same_link(&self, other: &PdbId) -> bool {
         self.guid == other.guid && self.age == other.age
     }
 

@@ -305,11 +305,6 @@ impl SymbolTable {
         self.packed.udt_names()
     }
 
-    /// The names of all enumerations, in their order.
-    pub fn enumeration_names(&self) -> impl Iterator<Item = &str> {
-        self.packed.enum_names()
-    }
-
     /// All names that stand for other types, in their order.
     pub fn typedef_names(&self) -> impl Iterator<Item = &str> {
         self.packed.typedef_names()

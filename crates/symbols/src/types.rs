@@ -148,7 +148,7 @@ impl Udt {
     }
 
     /// A type whose fields are in the declaration's order; of two fields of one name the first stays.
-    pub fn declared(name: Name, kind: UdtKind, size: u64, mut fields: Vec<Field>) -> Udt {
+    pub(crate) fn declared(name: Name, kind: UdtKind, size: u64, mut fields: Vec<Field>) -> Udt {
         let mut seen = std::collections::HashSet::with_capacity(fields.len());
         fields.retain(|field| seen.insert(field.name.clone()));
         fields.shrink_to_fit();

@@ -181,7 +181,7 @@ impl<'a> Cell<'a> {
     ///
     /// # Errors
     /// [`Error::WrongType`] if it is not a structure or union, [`Error::NoType`] if it is an unknown one.
-    pub fn as_struct(&self) -> Result<Struct<'a>> {
+    pub(crate) fn as_struct(&self) -> Result<Struct<'a>> {
         match self.ty {
             Type::Udt(name) => Struct::new(self.space, self.table, name, self.at),
             _ => Err(self.is_not("a structure")),

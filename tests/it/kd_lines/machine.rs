@@ -7,9 +7,9 @@ use rkd_dump::Dump;
 use rkd_dump::addr::{Pfn, Virt};
 use rkd_dump::error::Error;
 use rkd_kernel::{Kernel, Options};
+use rkd_lab::FrameRun;
+use rkd_lab::Memory;
 use rkd_lab::files::{self, Facts, Kind, Snapshot};
-use rkd_lab::memory::Memory;
-use rkd_lab::ram::FrameRun;
 
 pub const NT: u64 = 0xffff_f807_2260_0000;
 pub const MYFAULT: u64 = 0xffff_f807_47f5_0000;

@@ -6,9 +6,9 @@ use rkd::session::Session;
 use rkd_dump::Dump;
 use rkd_dump::addr::{Pfn, Virt};
 use rkd_kernel::{Kernel, Options};
+use rkd_lab::FrameRun;
+use rkd_lab::Memory;
 use rkd_lab::files::{self, Kind, Snapshot};
-use rkd_lab::memory::Memory;
-use rkd_lab::ram::FrameRun;
 use rkd_symbols::builtin_facts;
 use std::sync::OnceLock;
 

@@ -302,7 +302,7 @@ const DRIVERS: &str = "\\SystemRoot\\System32\\drivers\\";
 const SYSTEM32: &str = "\\SystemRoot\\system32\\";
 
 /// All drivers of an ordinary machine in load order, the kernel at this address. `avoid` are ranges where nothing may lie.
-pub fn all(kernel: Virt, kernel_size: u32, avoid: &[(u64, u64)]) -> Vec<Module> {
+pub(crate) fn all(kernel: Virt, kernel_size: u32, avoid: &[(u64, u64)]) -> Vec<Module> {
     let at = |low: u64| Virt((kernel.0 & 0xffff_ffff_0000_0000) | low);
     let mut modules = vec![Module {
         name: "ntoskrnl.exe".to_owned(),

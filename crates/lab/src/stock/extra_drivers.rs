@@ -8,7 +8,7 @@ use rkd_dump::addr::Virt;
 const FIRST: Virt = Virt(0xffff_f807_6000_0000);
 
 /// Adds them to a machine.
-pub fn add(plan: &mut Plan, extra_drivers: &ExtraDrivers) {
+pub(crate) fn add(plan: &mut Plan, extra_drivers: &ExtraDrivers) {
     let size = (extra_drivers.code_kib + 64).next_multiple_of(4) * 1024;
     for number in 0..extra_drivers.drivers {
         let tags: Vec<[u8; 4]> = (0..extra_drivers.tags_each)

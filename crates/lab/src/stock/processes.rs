@@ -51,7 +51,7 @@ const PROGRAMS: [Programs; 40] = [
 
 /// All processes: System first, then in the order of their start. Their commitment and their threads are, to the page
 /// and to the thread, what is asked for; a browser and System take what is left.
-pub fn all(commit: u64, threads: u32) -> Vec<Process> {
+pub(crate) fn all(commit: u64, threads: u32) -> Vec<Process> {
     let mut random = Random::named("processes");
     let mut id = 4;
     let mut all = vec![Process {

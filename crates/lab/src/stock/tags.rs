@@ -29,14 +29,14 @@ const PAGED: &str = "\
     RtUnSeHnSeLwSeObSePhSeRdSeUsSmEtTtcAUsKeWmiG";
 
 /// A tag that is not text: a terminal that prints it as it stands clears its screen.
-pub const ESCAPE: [u8; 4] = *b"\x1b[2J";
+pub(crate) const ESCAPE: [u8; 4] = *b"\x1b[2J";
 
 /// Bytes of the greatest nonpaged tag that is not special, and how the others follow.
 const NON_PAGED_TOP: (f64, f64) = (2_590_000.0, 0.945);
 const PAGED_TOP: (f64, f64) = (12_300_000.0, 0.905);
 
 /// All ordinary tags except those in `special`.
-pub fn all(special: &[Tag]) -> Vec<Tag> {
+pub(crate) fn all(special: &[Tag]) -> Vec<Tag> {
     let mut tags: Vec<Tag> = Vec::new();
     fill(&mut tags, NON_PAGED, NON_PAGED_TOP, special, |tag| {
         &mut tag.non_paged

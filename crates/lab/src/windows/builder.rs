@@ -5,7 +5,7 @@ use rkd_symbols::{SymbolTable, Type};
 
 /// A structure that is being filled in. All of it is zero at first.
 #[derive(Clone, Debug)]
-pub struct StructBuilder<'t> {
+pub(crate) struct StructBuilder<'t> {
     table: &'t SymbolTable,
     ty: &'t str,
     bytes: Vec<u8>,
@@ -16,7 +16,7 @@ impl<'t> StructBuilder<'t> {
     ///
     /// # Errors
     /// [`Error::NoType`] when the table does not have the type.
-    pub fn new(table: &'t SymbolTable, ty: &'t str) -> Result<StructBuilder<'t>> {
+    pub(crate) fn new(table: &'t SymbolTable, ty: &'t str) -> Result<StructBuilder<'t>> {
         let size = table
             .udt(ty)
             .ok_or_else(|| Error::NoType(ty.to_owned()))?
@@ -28,21 +28,11 @@ impl<'t> StructBuilder<'t> {
         })
     }
 
-    /// The same, over bytes that are there already.
-    pub fn over(table: &'t SymbolTable, ty: &'t str, bytes: Vec<u8>) -> StructBuilder<'t> {
-        StructBuilder { table, ty, bytes }
-    }
-
-    /// Whether the type has the field.
-    pub fn has(&self, path: &str) -> bool {
-        self.table.field(self.ty, path).is_ok()
-    }
-
     /// Where the field lies, in bytes.
     ///
     /// # Errors
     /// [`Error::NoField`].
-    pub fn offset(&self, path: &str) -> Result<u64> {
+    pub(crate) fn offset(&self, path: &str) -> Result<u64> {
         Ok(self.table.field(self.ty, path)?.offset)
     }
 
@@ -50,7 +40,7 @@ impl<'t> StructBuilder<'t> {
     ///
     /// # Errors
     /// [`Error::NoField`].
-    pub fn set(&mut self, path: &str, value: u64) -> Result<&mut StructBuilder<'t>> {
+    pub(crate) fn set(&mut self, path: &str, value: u64) -> Result<&mut StructBuilder<'t>> {
         let field = self.table.field(self.ty, path)?;
         let width = self.table.size_of(field.ty).unwrap_or(8).min(8) as usize;
         let at = field.offset as usize;
@@ -78,7 +68,7 @@ impl<'t> StructBuilder<'t> {
     }
 
     /// The same where the type has the field; says whether it has.
-    pub fn set_if(&mut self, path: &str, value: u64) -> bool {
+    pub(crate) fn set_if(&mut self, path: &str, value: u64) -> bool {
         self.set(path, value).is_ok()
     }
 
@@ -86,7 +76,7 @@ impl<'t> StructBuilder<'t> {
     ///
     /// # Errors
     /// [`Error::NoField`].
-    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<&mut StructBuilder<'t>> {
+    pub(crate) fn put(&mut self, path: &str, bytes: &[u8]) -> Result<&mut StructBuilder<'t>> {
         let at = self.offset(path)? as usize;
         if self.bytes.len() < at + bytes.len() {
             self.bytes.resize(at + bytes.len(), 0);
@@ -98,7 +88,7 @@ impl<'t> StructBuilder<'t> {
     }
 
     /// The filled structure.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }

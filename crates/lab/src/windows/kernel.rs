@@ -17,24 +17,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The exports of all modules: where an import of a name leads.
 #[derive(Clone, Debug, Default)]
-pub struct Exports {
+pub(crate) struct Exports {
     kernel: BTreeMap<String, Virt>,
     others: BTreeMap<String, Virt>,
 }
 
 impl Exports {
     /// The address of a function of the kernel.
-    pub fn kernel(&self, name: &str) -> Option<Virt> {
+    pub(crate) fn kernel(&self, name: &str) -> Option<Virt> {
         self.kernel.get(name).copied()
     }
 
     /// The address of a function of another driver.
-    pub fn other(&self, name: &str) -> Option<Virt> {
+    pub(crate) fn other(&self, name: &str) -> Option<Virt> {
         self.others.get(name).copied()
     }
 
     /// Notes that a driver exports a function.
-    pub fn add(&mut self, name: &str, at: Virt) {
+    pub(crate) fn add(&mut self, name: &str, at: Virt) {
         self.others.insert(name.to_owned(), at);
     }
 }

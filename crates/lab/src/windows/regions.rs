@@ -8,7 +8,7 @@ const TOP_ENTRY: u64 = 1 << 39;
 
 /// The regions of the kernel half.
 #[derive(Clone, Copy, Debug)]
-pub struct Regions {
+pub(crate) struct Regions {
     /// The entry of the root table that maps the tables themselves.
     pub self_map: u64,
     /// Nonpaged pool.
@@ -30,7 +30,7 @@ pub struct Regions {
 
 impl Regions {
     /// The layout of a kernel that places its regions at random, or the fixed one of older kernels.
-    pub fn of(random: bool) -> Regions {
+    pub(crate) fn of(random: bool) -> Regions {
         if random {
             Regions {
                 self_map: 0x149,
@@ -59,7 +59,7 @@ impl Regions {
     }
 
     /// Base and size of a region by the name that Windows gives it (`AssignedRegion...`, without that word).
-    pub fn named(&self, name: &str) -> Option<(Virt, u64)> {
+    pub(crate) fn named(&self, name: &str) -> Option<(Virt, u64)> {
         if !self.random {
             return None;
         }

@@ -12,7 +12,7 @@ use rkd_dump::error::Result;
 use rkd_symbols::SymbolTable;
 
 /// A machine that stands still.
-pub struct Stopped {
+pub(crate) struct Stopped {
     /// What a dump is made of.
     pub snapshot: Snapshot,
     /// In words, the figures of the plan for which this kernel has no place.
@@ -27,7 +27,7 @@ pub struct Stopped {
 ///
 /// # Errors
 /// When the table lacks a type or a symbol that every kernel has, or the machine is too small.
-pub fn stop(
+pub(crate) fn stop(
     plan: &Plan,
     table: &SymbolTable,
     version: [u32; 4],

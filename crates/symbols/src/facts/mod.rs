@@ -13,7 +13,7 @@ mod selection;
 pub use decode::Facts;
 pub use encode::encode;
 pub use own::{add, find, matching, own_facts, version_of};
-pub use selection::{SYMBOLS, TYPES, select};
+pub use selection::{SYMBOLS, select};
 
 use std::sync::OnceLock;
 

@@ -6,7 +6,7 @@ use crate::{Source, SymbolTable, TableBuilder};
 use std::collections::HashSet;
 
 /// The types that are kept, with every type that is embedded in one of them. What is only pointed at is not.
-pub const TYPES: &[&str] = &[
+const TYPES: &[&str] = &[
     "_DBGKD_GET_VERSION64",
     "_DEVICE_OBJECT",
     "_DRIVER_OBJECT",

@@ -251,10 +251,6 @@ impl Packed {
         self.names_in(Section::Udts)
     }
 
-    pub(crate) fn enum_names(&self) -> impl Iterator<Item = &str> {
-        self.names_in(Section::Enums)
-    }
-
     pub(crate) fn typedef_names(&self) -> impl Iterator<Item = &str> {
         self.names_in(Section::Typedefs)
     }

@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The first bytes of every PDB that is read here.
-pub const MAGIC: &[u8] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
+pub(crate) const MAGIC: &[u8] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 
 const MSFZ: &str = "Microsoft MSFZ Container";
 const PORTABLE: &str = "BSJB";

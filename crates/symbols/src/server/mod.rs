@@ -210,7 +210,12 @@ impl Servers {
     ///
     /// # Errors
     /// Every [`Failure`].
-    pub fn fetch_from(&self, url: &str, id: &PdbId, store: &Path) -> Result<PathBuf, Failure> {
+    pub(crate) fn fetch_from(
+        &self,
+        url: &str,
+        id: &PdbId,
+        store: &Path,
+    ) -> Result<PathBuf, Failure> {
         if !self.are_online() {
             return Err(Failure::Server("the network is not used".into()));
         }

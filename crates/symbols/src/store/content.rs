@@ -74,7 +74,7 @@ impl Content {
 ///
 /// # Errors
 /// Why the file does not say it.
-pub fn identity(path: &Path) -> Result<PdbId, StoreError> {
+pub(crate) fn identity(path: &Path) -> Result<PdbId, StoreError> {
     match Content::of_file(path)? {
         Content::Pdb => {
             let mut file = File::open(path)?;
@@ -91,7 +91,7 @@ pub fn identity(path: &Path) -> Result<PdbId, StoreError> {
 }
 
 /// The text of an error about a file, without the file's name in front.
-pub fn reason(error: &Error) -> String {
+pub(crate) fn reason(error: &Error) -> String {
     match error {
         Error::File { reason, .. } => reason.clone(),
         other => other.to_string(),

@@ -26,7 +26,7 @@ const STALE: Duration = Duration::from_secs(24 * 3600);
 
 /// A file on its way into a store. Dropped, it leaves nothing behind.
 #[derive(Debug)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     temporary: NamedTempFile,
     store: PathBuf,
 }
@@ -36,7 +36,7 @@ impl Incoming {
     ///
     /// # Errors
     /// [`StoreError::Folder`] when the folder cannot be written to.
-    pub fn new(store: &Path) -> Result<Incoming, StoreError> {
+    pub(crate) fn new(store: &Path) -> Result<Incoming, StoreError> {
         let refused = |error| StoreError::Folder {
             store: store.to_owned(),
             error,
@@ -58,7 +58,7 @@ impl Incoming {
     ///
     /// # Errors
     /// What is wrong with the file. Nothing of it is left then.
-    pub fn file(self, id: &PdbId) -> Result<PathBuf, StoreError> {
+    pub(crate) fn file(self, id: &PdbId) -> Result<PathBuf, StoreError> {
         self.place(id, true)
     }
 
@@ -144,7 +144,7 @@ pub fn file_any(source: &Path, store: &Path) -> Result<(PdbId, PathBuf), StoreEr
 ///
 /// # Errors
 /// As [`Incoming::file`].
-pub fn file_copy(source: &Path, store: &Path, id: &PdbId) -> Result<PathBuf, StoreError> {
+pub(crate) fn file_copy(source: &Path, store: &Path, id: &PdbId) -> Result<PathBuf, StoreError> {
     let mut incoming = Incoming::new(store)?;
     fs::File::open(source)
         .and_then(|mut file| io::copy(&mut file, &mut incoming))

@@ -33,14 +33,14 @@ pub fn safe_name(id: &PdbId) -> Option<&str> {
 }
 
 /// `nt.pdb` as it is called when it is packed: the last letter is an underscore.
-pub fn packed_name(name: &str) -> String {
+pub(crate) fn packed_name(name: &str) -> String {
     let mut letters: String = name.to_string();
     letters.pop();
     letters + "_"
 }
 
 /// The name of what is in `nt.pd_`: a PDB in nearly every case.
-pub fn unpacked_name(name: &str) -> String {
+pub(crate) fn unpacked_name(name: &str) -> String {
     match name.strip_suffix('_') {
         Some(start) if start.to_ascii_lowercase().ends_with(".pd") => format!("{start}b"),
         _ => name.to_string(),
@@ -59,7 +59,7 @@ pub fn place(id: &PdbId, is_isf: bool, is_packed: bool) -> Option<PathBuf> {
 }
 
 /// The places in a store, in the order in which they are looked at.
-pub fn in_store(store: &Path, id: &PdbId) -> Vec<Candidate> {
+pub(crate) fn in_store(store: &Path, id: &PdbId) -> Vec<Candidate> {
     let Some(name) = safe_name(id) else {
         return Vec::new();
     };
@@ -92,7 +92,7 @@ pub fn in_store(store: &Path, id: &PdbId) -> Vec<Candidate> {
 }
 
 /// The places in a plain folder: those of dbghelp, tables by GUID and age, and the folder as a store.
-pub fn in_folder(folder: &Path, id: &PdbId) -> Vec<Candidate> {
+pub(crate) fn in_folder(folder: &Path, id: &PdbId) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     if let Some(name) = safe_name(id) {
         let below = EXTENSIONS.iter().flat_map(|extension| {

@@ -6,10 +6,10 @@ use rkd_dump::bytes::ReadAt;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// The first bytes of a PDB since Visual C++ 7.
-pub const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
+pub(crate) const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 
 /// Bytes of the superblock that are of interest: the magic and six numbers.
-pub const HEAD: usize = 56;
+pub(crate) const HEAD: usize = 56;
 
 /// The largest stream directory that is read. That of a kernel's PDB has 30 KiB.
 const MAX_DIRECTORY: u32 = 64 << 20;
@@ -61,7 +61,7 @@ pub enum MsfError {
 
 /// What the superblock says.
 #[derive(Clone, Copy, Debug)]
-pub struct Head {
+pub(crate) struct Head {
     block: u32,
     blocks: u32,
     directory: u32,
@@ -72,7 +72,7 @@ impl Head {
     ///
     /// # Errors
     /// When it is none, or not whole.
-    pub fn parse(bytes: &[u8]) -> Result<Head, MsfError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Head, MsfError> {
         if !bytes.starts_with(MAGIC) {
             return Err(MsfError::NotAPdb);
         }
@@ -89,7 +89,7 @@ impl Head {
     }
 
     /// How long the file must be, in bytes.
-    pub fn length(self) -> u64 {
+    pub(crate) fn length(self) -> u64 {
         u64::from(self.block) * u64::from(self.blocks)
     }
 }
@@ -98,7 +98,7 @@ impl Head {
 ///
 /// # Errors
 /// When the file is damaged, or not a PDB.
-pub fn identity(file: &mut (impl Read + Seek), name: &str) -> Result<PdbId, MsfError> {
+pub(crate) fn identity(file: &mut (impl Read + Seek), name: &str) -> Result<PdbId, MsfError> {
     let length = file.seek(SeekFrom::End(0))?;
     // Behind the six numbers stand the blocks that hold the numbers of the directory's blocks.
     let mut start = vec![0; usize::try_from(length.min(4096)).unwrap_or(4096)];
