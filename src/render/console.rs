@@ -171,7 +171,10 @@ impl Console {
         self.flushed = None;
     }
 
-    /// See [`crate::command::Sink::progress`].
+    /// Shows how far a long run has come, `done` of `total` (0 when unknown), in `unit` ("pages", "modules").
+    ///
+    /// # Errors
+    /// When the output takes no more, or Ctrl-C was pressed.
     pub fn progress(&mut self, done: u64, total: u64, unit: &'static str) -> Result<()> {
         self.check()?;
         self.progress.tick(done, total, unit);

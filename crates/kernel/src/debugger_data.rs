@@ -119,7 +119,7 @@ impl DebuggerData {
         self.bytes.u16_at(offset)
     }
 
-    /// The address that the block gives for one of [`SYMBOL_FIELDS`].
+    /// The address that the block gives for one of nt's variables; `None` for those that it does not know.
     pub fn symbol(&self, name: &str) -> Option<Virt> {
         SYMBOL_FIELDS
             .iter()

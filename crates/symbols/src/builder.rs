@@ -113,7 +113,7 @@ impl TableBuilder {
     }
 }
 
-/// See [`SymbolTable::mi_state_slack`].
+/// Bytes from the end of `MiState`, by its type, to the symbol after it; `None` where they cannot be told.
 pub(super) fn slack_after_mi_state(table: &SymbolTable) -> Option<u64> {
     let state = table.exactly("MiState")?;
     let size = table.udt("_MI_SYSTEM_INFORMATION")?.size;

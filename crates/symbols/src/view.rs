@@ -191,7 +191,7 @@ impl<'a> Cell<'a> {
     /// A member of the structure that lies there.
     ///
     /// # Errors
-    /// Those of [`Cell::as_struct`] and of [`Struct::field`].
+    /// [`Error::WrongType`] if it is no structure, and those of [`Struct::field`].
     pub fn field(&self, path: &str) -> Result<Cell<'a>> {
         self.as_struct()?.field(path)
     }

@@ -9,7 +9,7 @@ use crate::types::{Base, BaseKind, Enum, Type, Udt};
 use rkd_dump::map::Map;
 use std::collections::{HashMap, HashSet};
 
-/// See the module. What would lie beyond 4 GiB of its part is left out.
+/// Collects symbols and types, and makes of them the bytes that [`super::Packed`] reads. What would lie beyond 4 GiB of its part is left out.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     /// The symbols' names as they come.
