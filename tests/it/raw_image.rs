@@ -4,10 +4,10 @@ use crate::support::writers::Dice;
 use rkd_dump::addr::{Pfn, Phys, Virt};
 use rkd_dump::error::Error;
 use rkd_dump::{Dump, Fact, Located, Way};
+use rkd_lab::Access;
+use rkd_lab::FrameRun;
+use rkd_lab::Memory;
 use rkd_lab::files::{self, Kind, Snapshot};
-use rkd_lab::memory::Memory;
-use rkd_lab::paging::Access;
-use rkd_lab::ram::FrameRun;
 
 const SHARED: Virt = Virt(0xffff_f780_0000_0000);
 const NT: Virt = Virt(0xffff_f803_1240_0000);

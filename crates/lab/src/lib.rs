@@ -19,6 +19,7 @@ mod windows;
 pub use files::Kind;
 pub use make::{ExtraDrivers, Made, Options, driver_files, make, make_file, snapshot};
 pub use memory::Memory;
+pub use paging::Access;
 pub use payload::{Payload, PayloadRange};
 pub use ram::FrameRun;
 pub use scenarios::{Answer, Culprit, Find, Scenario};

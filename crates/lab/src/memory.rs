@@ -59,12 +59,12 @@ impl Memory {
     }
 
     /// Writes eight bytes.
-    pub(crate) fn write_u64(&mut self, at: Virt, value: u64) -> Result<()> {
+    pub fn write_u64(&mut self, at: Virt, value: u64) -> Result<()> {
         self.write(at, &value.to_le_bytes())
     }
 
     /// Writes four bytes.
-    pub(crate) fn write_u32(&mut self, at: Virt, value: u32) -> Result<()> {
+    pub fn write_u32(&mut self, at: Virt, value: u32) -> Result<()> {
         self.write(at, &value.to_le_bytes())
     }
 

@@ -64,7 +64,7 @@ impl PageTables {
     /// A second address space that shares the kernel half with this one, as every process does.
     ///
     /// The kernel half must have all its root entries by then.
-    pub(crate) fn fork(&self, ram: &mut Ram) -> Result<PageTables, Full> {
+    pub fn fork(&self, ram: &mut Ram) -> Result<PageTables, Full> {
         let root = ram.allocate().ok_or(Full)?;
         for index in 256..512 {
             let entry = ram.read_u64(self.root.phys() + index * 8);
