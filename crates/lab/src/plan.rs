@@ -55,7 +55,7 @@ impl Plan {
 
     /// What a driver asks for to make the blocks of this tag, in bytes: a small block has a header of sixteen. `None` where the
     /// blocks differ in size, or where the tag holds nothing.
-    pub fn request(&self, tag: [u8; 4]) -> Option<u32> {
+    pub(crate) fn request(&self, tag: [u8; 4]) -> Option<u32> {
         const HEADER: u64 = 16;
         let held = self.tags.iter().find(|held| held.tag == tag)?;
         let held = match self.is_paged(tag) {
@@ -75,7 +75,7 @@ impl Plan {
     }
 
     /// The tag under which an exported function allocates for its callers.
-    pub fn tag_of_allocator(&self, function: &str) -> Option<[u8; 4]> {
+    pub(crate) fn tag_of_allocator(&self, function: &str) -> Option<[u8; 4]> {
         self.modules
             .iter()
             .find_map(|module| match &module.body {

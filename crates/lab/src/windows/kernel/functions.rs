@@ -3,7 +3,6 @@
 
 use crate::code::{Code, Function};
 use crate::plan::Plan;
-use crate::random::Random;
 use rkd_dump::addr::Rva;
 use rkd_symbols::SymbolTable;
 use std::collections::BTreeMap;
