@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, unsafe_code)]
 
+#[path = "it/support/random.rs"]
+mod random;
+
+use random::{Random, rounds};
 use rkd_dump::addr::Rva;
 use rkd_symbols::{SymbolTable, file};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -45,42 +49,31 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
-
-    /// One to six changes: a byte, a number that is as large as it can be, a page that is another one, an end too early.
-    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut bytes = bytes.to_vec();
-        for _ in 0..=self.below(6) {
-            let at = self.below(bytes.len() - 8);
-            match self.below(10) {
-                0..=3 => bytes[at] = self.below(256) as u8,
-                4 => bytes[at] ^= 1 << self.below(8),
-                5 => bytes[at & !3..][..4].copy_from_slice(&u32::MAX.to_le_bytes()),
-                6 => bytes[at & !3..][..4].copy_from_slice(&0x7fff_fff0u32.to_le_bytes()),
-                7 => {
-                    let from = self.below(bytes.len() / 4096) * 4096;
-                    let to = self.below(bytes.len() / 4096) * 4096;
-                    let length = 4096.min(bytes.len() - from.max(to));
-                    bytes.copy_within(from..from + length, to);
-                }
-                8 => bytes[at..at + 2].copy_from_slice(&(self.below(2000) as u16).to_le_bytes()),
-                _ if self.below(4) == 0 => bytes.truncate(at.max(16)),
-                _ => {}
+/// One to six changes: a byte, a number that is as large as it can be, a page that is another one, an end too early.
+fn mutate(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=random.index(6) {
+        let at = random.index(bytes.len() - 8);
+        match random.index(10) {
+            0..=3 => bytes[at] = random.index(256) as u8,
+            4 => bytes[at] ^= 1 << random.index(8),
+            5 => bytes[at & !3..][..4].copy_from_slice(&u32::MAX.to_le_bytes()),
+            6 => bytes[at & !3..][..4].copy_from_slice(&0x7fff_fff0u32.to_le_bytes()),
+            7 => {
+                let from = random.index(bytes.len() / 4096) * 4096;
+                let to = random.index(bytes.len() / 4096) * 4096;
+                let length = 4096.min(bytes.len() - from.max(to));
+                bytes.copy_within(from..from + length, to);
             }
-            if bytes.len() < 64 {
-                break;
-            }
+            8 => bytes[at..at + 2].copy_from_slice(&(random.index(2000) as u16).to_le_bytes()),
+            _ if random.index(4) == 0 => bytes.truncate(at.max(16)),
+            _ => {}
         }
-        bytes
+        if bytes.len() < 64 {
+            break;
+        }
     }
+    bytes
 }
 
 /// Reads the bytes and all that became of them. Returns whether they were taken, and how much memory that needed.
@@ -112,13 +105,13 @@ fn use_all(table: &SymbolTable) -> usize {
 }
 
 /// Whether `rounds` mutants of the bytes all keep within the limit. Some must still be taken, and some refused.
-fn survive(good: &[u8], rounds: usize, seed: u64) {
+fn survive(good: &[u8], rounds: u64, seed: u64) {
     let mut random = Random(seed);
     let mut taken = 0;
     for round in 0..rounds {
-        let (ok, memory) = read(random.mutate(good));
+        let (ok, memory) = read(mutate(good, &mut random));
         assert!(memory < LIMIT, "round {round} took {memory} bytes");
-        taken += usize::from(ok);
+        taken += u64::from(ok);
     }
     assert!(taken > 0 && taken < rounds, "{taken} of {rounds}");
 }
@@ -126,7 +119,11 @@ fn survive(good: &[u8], rounds: usize, seed: u64) {
 #[test]
 fn turned_pdbs_are_no_danger() {
     let _alone = ALONE.lock();
-    survive(&std::fs::read(fixture("driver.pdb")).unwrap(), 600, 0x5eed1);
+    survive(
+        &std::fs::read(fixture("driver.pdb")).unwrap(),
+        rounds(600),
+        0x5eed1,
+    );
 }
 
 /// Changes in the places that sizes and counts come from: the header, the directory, the first bytes of each stream.
@@ -169,7 +166,7 @@ fn cabinets_are_unpacked_and_turned_ones_are_no_danger() {
         let table = file::parse(Path::new("driver.pd_"), packed.clone(), None).unwrap();
         assert_eq!(table.identity().unwrap().name, "driver.pdb");
         assert_eq!(table.rva("DriverEntry"), Some(Rva(0x1020)));
-        survive(&packed, 200, 0x5eed2);
+        survive(&packed, rounds(200), 0x5eed2);
     }
     let why = |bytes| {
         file::parse(Path::new("x.pd_"), bytes, None)

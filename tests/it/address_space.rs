@@ -1,6 +1,7 @@
 //! Address spaces over hand-made page tables, in every kind of dump that holds physical memory.
 
-use crate::support::writers::{Dice, FORMATS, Format, PAGE, Tables, put32, stamp, triage};
+use crate::support::random::Random;
+use crate::support::writers::{FORMATS, Format, PAGE, Tables, put32, stamp, triage};
 use rkd_dump::Dump;
 use rkd_dump::addr::{Pfn, Phys, Virt};
 use rkd_dump::error::{Fault, Level, Why};
@@ -427,18 +428,18 @@ fn contents(tables: &Tables) -> impl Fn(u64) -> Vec<u8> {
 /// For random tables, `mapped` yields exactly the addresses that can be read.
 #[test]
 fn what_is_mapped_is_what_can_be_read() {
-    let mut dice = Dice(0x1234_5678_9abc_def1);
+    let mut random = Random(0x1234_5678_9abc_def1);
     for round in 0..30 {
         let mut tables = Tables::new(0x10);
         tables.free = 0x8000;
-        let start = 0xffff_c000_0000_0000 + (dice.below(512) << 30);
-        for _ in 0..dice.below(60) {
-            let va = start + (dice.below(3) << 21) + (dice.below(40) << 12);
-            let frame = 0x100 + dice.below(30);
-            match dice.below(8) {
+        let start = 0xffff_c000_0000_0000 + (random.below(512) << 30);
+        for _ in 0..random.below(60) {
+            let va = start + (random.below(3) << 21) + (random.below(40) << 12);
+            let frame = 0x100 + random.below(30);
+            match random.below(8) {
                 0 => tables.raw(va, 1, MASK | frame << 12 | 0x880),
                 1 => tables.raw(va, 1, (0x4000 + frame) << 12 | RW),
-                2 => tables.raw(va, 1, dice.roll() & !0x401),
+                2 => tables.raw(va, 1, random.number() & !0x401),
                 3 => tables.raw(va & !0x1f_ffff, 2, LARGE | RW),
                 _ => tables.map(va, frame),
             }

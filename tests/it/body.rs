@@ -7,13 +7,14 @@
 #[path = "../../benches/scan/body.rs"]
 mod made;
 
+use crate::support::data::lacking;
+use crate::support::practice::{self, ARTICLE};
 use made::{Memory, PAGE, Random};
 use rkd_dump::Dump;
 use rkd_dump::addr::{PAGE_SIZE, Virt};
 use rkd_kernel::{Kernel, Options};
 use rkd_lab::{Kind, Payload, PayloadRange};
 use rkd_scan::{Hits, Pattern, Patterns, Source, Span};
-use rkd_symbols::builtin_facts;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -47,8 +48,8 @@ fn case() -> Case {
     }
     drop(out);
     let dump = folder.path().join("body.dmp");
-    let scenario = rkd_lab::scenario("notmyfault").unwrap();
-    let table = builtin_facts().by_version(scenario.version).unwrap();
+    let scenario = practice::scenario(ARTICLE);
+    let table = practice::table(scenario.version);
     let options = rkd_lab::Options {
         kind: Kind::BitmapKernel,
         payload: Some(Payload::of_file(&path).unwrap()),
@@ -199,16 +200,13 @@ fn a_body_of_real_bytes_is_searched_as_others_search_it() {
     );
     let across = across_pages(&case, &found);
     assert!(across >= 20, "only {across} hits go over the end of a page");
-    match ripgrep(&case) {
-        None => eprintln!("SKIPPED: ripgrep is not installed, its hits were not compared"),
-        Some(others) => {
-            assert!(
-                found == others,
-                "{} hits, ripgrep has {}",
-                found.len(),
-                others.len()
-            );
-        }
+    if let Some(others) = ripgrep(&case).or_else(|| lacking("ripgrep")) {
+        assert!(
+            found == others,
+            "{} hits, ripgrep has {}",
+            found.len(),
+            others.len()
+        );
     }
     eprintln!(
         "{} MiB: {} hits of {} patterns, {across} of them from one page to another that does not follow it in the file",

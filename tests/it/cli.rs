@@ -1,68 +1,23 @@
 //! The program as the shell sees it: what it prints where, and its exit status.
 
+use crate::support::practice::{self, ARTICLE};
+use crate::support::program::rkd;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// A folder with `leak.dmp` in it, made by the program itself; removed with the last test's process by the system.
-fn folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap().keep();
-        let made = rkd(&folder, &["lab", "make", "notmyfault", "-o", "leak.dmp"]).wait("");
-        assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
-        assert!(text(&made.stdout).starts_with("leak.dmp: a kernel dump of Windows 10.0.19041."));
-        folder
-    })
-}
-
-struct Program(Command);
-
-fn rkd(folder: &Path, arguments: &[&str]) -> Program {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rkd"));
-    command
-        .current_dir(folder)
-        .args(arguments)
-        .env("TZ", "UTC")
-        .env("RKD_HISTORY", "")
-        .env("RKD_CACHE", "")
-        .env_remove("_NT_SYMBOL_PATH")
-        .env_remove("_NT_EXECUTABLE_IMAGE_PATH")
-        .env_remove("NO_COLOR")
-        .env_remove("CLICOLOR_FORCE")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    Program(command)
-}
-
-impl Program {
-    fn with(mut self, name: &str, value: &str) -> Program {
-        self.0.env(name, value);
-        self
-    }
-
-    fn wait(mut self, input: &str) -> Output {
-        let mut child = self.0.spawn().unwrap();
-        // A program that does not read its input closes it.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+fn folder() -> PathBuf {
+    practice::folder(ARTICLE)
 }
 
 /// Runs on the practice dump and compares everything.
 fn says(arguments: &[&str], input: &str, out: &str, err: &str, status: i32) {
-    let output = rkd(folder(), arguments).wait(input);
-    assert_eq!(text(&output.stdout), out, "{arguments:?}");
-    assert_eq!(text(&output.stderr), err, "{arguments:?}");
-    assert_eq!(output.status.code(), Some(status), "{arguments:?}");
+    let output = rkd(&folder(), arguments).wait(input);
+    assert_eq!(output.out, out, "{arguments:?}");
+    assert_eq!(output.err, err, "{arguments:?}");
+    assert_eq!(output.status, Some(status), "{arguments:?}");
 }
 
 #[test]
@@ -91,11 +46,11 @@ fn what_cannot_be_opened_gets_one_line_and_status_3() {
         ];
         for arguments in arguments {
             let output = rkd(folder.path(), arguments).wait("lm\n");
-            assert_eq!(text(&output.stdout), "", "{arguments:?}");
-            let said = text(&output.stderr);
+            assert_eq!(output.out, "", "{arguments:?}");
+            let said = output.err;
             assert!(said.starts_with("rkd: ") && said.contains(name), "{said}");
             assert_eq!(said.lines().count(), 1, "{said}");
-            assert_eq!(output.status.code(), Some(3), "{arguments:?}");
+            assert_eq!(output.status, Some(3), "{arguments:?}");
         }
     }
 }
@@ -123,14 +78,10 @@ fn wrong_usage_is_status_2() {
             "Nowhere: no such time zone",
         ),
     ] {
-        let output = rkd(folder, arguments).wait("");
-        assert_eq!(text(&output.stdout), "", "{arguments:?}");
-        assert!(
-            text(&output.stderr).contains(said),
-            "{arguments:?}: {}",
-            text(&output.stderr)
-        );
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let output = rkd(&folder, arguments).wait("");
+        assert_eq!(output.out, "", "{arguments:?}");
+        assert!(output.err.contains(said), "{arguments:?}: {}", output.err);
+        assert_eq!(output.status, Some(2), "{arguments:?}");
     }
 }
 
@@ -151,14 +102,10 @@ fn help_and_version_are_answers() {
         ),
         (&["run", "--list"], "pool-leak "),
     ] {
-        let output = rkd(folder(), arguments).wait("");
-        assert!(
-            text(&output.stdout).contains(said),
-            "{arguments:?}: {}",
-            text(&output.stdout)
-        );
+        let output = rkd(&folder(), arguments).wait("");
+        assert!(output.out.contains(said), "{arguments:?}: {}", output.out);
         assert_eq!(
-            (text(&output.stderr).as_str(), output.status.code()),
+            (output.err.as_str(), output.status),
             ("", Some(0)),
             "{arguments:?}"
         );
@@ -203,9 +150,9 @@ fn kds_switches_are_understood() {
         "",
         0,
     );
-    let missing = rkd(folder(), &["leak.dmp", "-q", "-cf", "nothing.txt"]).wait("");
-    assert!(text(&missing.stderr).starts_with("rkd: cannot open nothing.txt: "));
-    assert_eq!(missing.status.code(), Some(1));
+    let missing = rkd(&folder(), &["leak.dmp", "-q", "-cf", "nothing.txt"]).wait("");
+    assert!(missing.err.starts_with("rkd: cannot open nothing.txt: "));
+    assert_eq!(missing.status, Some(1));
 }
 
 #[test]
@@ -255,9 +202,9 @@ fn what_a_cut_dump_lacks_is_an_error_and_no_empty_table() {
         ("!poolused 2", format!("nt's symbols are missing: {lost}\n")),
     ] {
         let output = rkd(folder_of_cut.path(), &["cut.dmp", "-q", "-c", line]).wait("");
-        assert_eq!(text(&output.stdout), out, "{line}");
-        assert_eq!(text(&output.stderr), "", "{line}");
-        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert_eq!(output.out, out, "{line}");
+        assert_eq!(output.err, "", "{line}");
+        assert_eq!(output.status, Some(1), "{line}");
     }
 }
 
@@ -309,14 +256,14 @@ fn a_pipe_reads_like_a_session() {
         0,
     );
     // The last line needs no newline, and a block that is never closed is an error.
-    let open = rkd(folder(), &["leak.dmp", "-q"]).wait("if true {");
-    assert!(text(&open.stdout).starts_with("3: kd> if true {\nExpecting '}'"));
-    assert_eq!(open.status.code(), Some(1));
+    let open = rkd(&folder(), &["leak.dmp", "-q"]).wait("if true {");
+    assert!(open.out.starts_with("3: kd> if true {\nExpecting '}'"));
+    assert_eq!(open.status, Some(1));
 }
 
 #[test]
 fn with_commands_on_the_command_line_standard_input_is_left_alone() {
-    let mut child = rkd(folder(), &["leak.dmp", "-q", "-c", ".echo done"])
+    let mut child = rkd(&folder(), &["leak.dmp", "-q", "-c", ".echo done"])
         .0
         .spawn()
         .unwrap();
@@ -349,8 +296,9 @@ fn json_is_a_document_per_command() {
 
 #[test]
 fn rows_go_through_pipes_in_every_format() {
-    let lines = rkd(folder(), &["leak.dmp", "--format", "jsonl"]).wait("!poolused 2 Leak\n");
-    let rows: Vec<serde_json::Value> = text(&lines.stdout)
+    let lines = rkd(&folder(), &["leak.dmp", "--format", "jsonl"]).wait("!poolused 2 Leak\n");
+    let rows: Vec<serde_json::Value> = lines
+        .out
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -359,11 +307,11 @@ fn rows_go_through_pipes_in_every_format() {
         (&"Leak".into(), &4_991_221_760_u64.into())
     );
     let table = rkd(
-        folder(),
+        &folder(),
         &["leak.dmp", "--format", "csv", "-c", "!poolused 2 Leak"],
     )
     .wait("");
-    let mut reader = csv::Reader::from_reader(table.stdout.as_slice());
+    let mut reader = csv::Reader::from_reader(table.out.as_bytes());
     let column = reader
         .headers()
         .unwrap()
@@ -379,14 +327,14 @@ fn rows_go_through_pipes_in_every_format() {
 #[test]
 fn colours_are_for_terminals_and_those_who_ask() {
     let arguments = ["leak.dmp", "-q", "-c", "lm a fffff807`47f50000"];
-    let plain = text(&rkd(folder(), &arguments).wait("").stdout);
+    let plain = rkd(&folder(), &arguments).wait("").out;
     assert!(plain.contains("fffff807`47f50000") && !plain.contains('\x1b'));
     let always = [&arguments[..], &["--color", "always"]].concat();
     for coloured in [
-        rkd(folder(), &always).with("NO_COLOR", "1"),
-        rkd(folder(), &arguments).with("CLICOLOR_FORCE", "1"),
+        rkd(&folder(), &always).with("NO_COLOR", "1"),
+        rkd(&folder(), &arguments).with("CLICOLOR_FORCE", "1"),
     ] {
-        let coloured = text(&coloured.wait("").stdout);
+        let coloured = coloured.wait("").out;
         assert!(
             coloured.contains("\x1b[36mfffff807`47f50000\x1b[0m"),
             "{coloured}"
@@ -394,21 +342,14 @@ fn colours_are_for_terminals_and_those_who_ask() {
         assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
     }
     let never = [&arguments[..], &["--color", "never"]].concat();
-    assert_eq!(
-        text(
-            &rkd(folder(), &never)
-                .with("CLICOLOR_FORCE", "1")
-                .wait("")
-                .stdout
-        ),
-        plain
-    );
+    let never = rkd(&folder(), &never).with("CLICOLOR_FORCE", "1");
+    assert_eq!(never.wait("").out, plain);
 }
 
 #[test]
 fn a_reader_that_leaves_early_is_no_trouble() {
     let mut child = rkd(
-        folder(),
+        &folder(),
         &[
             "leak.dmp",
             "-q",
@@ -424,7 +365,7 @@ fn a_reader_that_leaves_early_is_no_trouble() {
         .read_line(&mut line)
         .unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.stderr, b"");
     assert_eq!(output.status.code(), Some(0));
 }
 
@@ -435,13 +376,13 @@ fn the_log_is_a_session() {
     let path = log.path().to_str().unwrap();
     for (switch, command) in [("-logo", "? 1"), ("-loga", "? 2")] {
         let output = rkd(
-            folder,
+            &folder,
             &[
                 "leak.dmp", "-q", switch, path, "--format", "json", "-c", command,
             ],
         )
         .wait("");
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(output.status, Some(0), "{}", output.err);
     }
     let opened = format!("Opened log file '{path}'\n");
     assert_eq!(
@@ -456,8 +397,8 @@ fn the_log_is_a_session() {
 #[test]
 fn times_are_shown_in_the_zone_that_is_asked_for() {
     let time = |arguments: &[&str], zone: &str| {
-        let output = rkd(folder(), arguments).with("TZ", zone).wait("");
-        text(&output.stdout).lines().next().unwrap().to_string()
+        let output = rkd(&folder(), arguments).with("TZ", zone).wait("");
+        output.out.lines().next().unwrap().to_string()
     };
     let local = "Debug session time: Sun Dec 10 21:48:36.492 2023 (UTC + 8:00)";
     let command = ["leak.dmp", "-q", "-c", ".time"];
@@ -482,8 +423,8 @@ fn every_dump_gets_a_row() {
         &[&["run", "pool-leak", "--format", "csv"][..], &dumps].concat(),
     )
     .wait("");
-    assert_eq!(output.status.code(), Some(1));
-    let mut reader = csv::Reader::from_reader(output.stdout.as_slice());
+    assert_eq!(output.status, Some(1));
+    let mut reader = csv::Reader::from_reader(output.out.as_bytes());
     let heading = reader.headers().unwrap().clone();
     let at = |name: &str| heading.iter().position(|known| known == name).unwrap();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
@@ -505,7 +446,7 @@ fn every_dump_gets_a_row() {
         &[&["run", "pool-leak", "--format", "json"][..], &dumps].concat(),
     )
     .wait("");
-    let documents: Vec<serde_json::Value> = serde_json::Deserializer::from_slice(&json.stdout)
+    let documents: Vec<serde_json::Value> = serde_json::Deserializer::from_str(&json.out)
         .into_iter()
         .map(Result::unwrap)
         .collect();
@@ -521,12 +462,12 @@ fn every_dump_gets_a_row() {
 fn the_demo_ends_by_itself_without_a_terminal() {
     let temporary = tempfile::tempdir().unwrap();
     let place = temporary.path().to_str().unwrap();
-    let output = rkd(folder(), &["demo", "--quiet"])
+    let output = rkd(&folder(), &["demo", "--quiet"])
         .with("TMPDIR", place)
         .with("TMP", place)
         .wait("");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let shown = text(&output.stdout);
+    assert_eq!(output.status, Some(0), "{}", output.err);
+    let shown = output.out;
     for part in [
         "3: kd> !vm 1\n",
         "NonPagedPool Usage:       1219892 (    4879568 Kb)\n",
@@ -549,7 +490,11 @@ fn the_demo_ends_by_itself_without_a_terminal() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_a_pipe_with_130_and_keeps_what_was_found() {
-    let mut child = rkd(folder(), &["leak.dmp", "-q", "-c", ".echo before; loop {}"]).0;
+    let mut child = rkd(
+        &folder(),
+        &["leak.dmp", "-q", "-c", ".echo before; loop {}"],
+    )
+    .0;
     child.args(["-c", "loop {}", "-c", ".echo never"]);
     let mut child = child.spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -1,24 +1,13 @@
 //! Every example of every command, run on the practice dump and compared to the letter.
 
+use crate::support::practice::{self, ARTICLE};
 use jiff::tz::TimeZone;
 use rkd::command::{Collect, Command, Example, run_line};
 use rkd::session::Session;
-use rkd_dump::Dump;
 use rkd_dump::error::Error;
-use rkd_kernel::{Kernel, Options};
-use rkd_symbols::builtin_facts;
-use std::path::Path;
 
-fn practice_dump(path: &Path) {
-    let scenario = rkd_lab::scenario("notmyfault").expect("the scenario of the article");
-    let table = builtin_facts()
-        .by_version(scenario.version)
-        .expect("its kernel is built in");
-    rkd_lab::make_file(scenario, &table, &rkd_lab::Options::default(), path).unwrap();
-}
-
-fn session(path: &Path) -> Session {
-    let mut session = Session::new(Kernel::open(Dump::open(path).unwrap(), &Options::default()));
+fn session() -> Session {
+    let mut session = practice::session(ARTICLE);
     session.display.time_zone =
         TimeZone::get("Asia/Shanghai").expect("the zones come with the program");
     session
@@ -50,9 +39,6 @@ fn fits(expected: &str, printed: &str) -> bool {
 
 #[test]
 fn examples_print_what_they_say() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notmyfault.dmp");
-    practice_dump(&path);
     let mut wrong = String::new();
     let all = rkd::commands::ALL.iter().flat_map(|command| {
         command
@@ -69,7 +55,7 @@ fn examples_print_what_they_say() {
                 ..
             },
         ) = (command, example);
-        let printed = output(&mut session(&path), line);
+        let printed = output(&mut session(), line);
         if !fits(expected, &printed) {
             wrong += &format!(
                 "=== {name}: {line}\n--- the example says\n{expected}\n--- printed\n{printed}\n\n"

@@ -1,13 +1,14 @@
 //! Dumps whose contents lie: counts of 2^60, lists that loop, pointers to nowhere, random damage. Every command ends, with a
 //! sentence where something is wrong, and keeps what it found.
 
+use crate::support::practice::{ARTICLE, bytes, open};
+use crate::support::random::Random;
 use rkd::command::{Collect, run_line};
 use rkd::session::Session;
-use rkd_dump::Dump;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Error;
-use rkd_kernel::{Kernel, Options};
-use rkd_symbols::builtin_facts;
+use rkd_kernel::Kernel;
+use rkd_lab::Kind;
 
 const COMMANDS: &[&str] = &[
     "vertarget",
@@ -29,21 +30,6 @@ const COMMANDS: &[&str] = &[
     "dps nt!PsLoadedModuleList L4",
 ];
 
-fn practice() -> Vec<u8> {
-    let case = rkd_lab::scenario("notmyfault").unwrap();
-    let table = builtin_facts().by_version(case.version).unwrap();
-    let mut bytes = Vec::new();
-    rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
-    bytes
-}
-
-fn open(bytes: Vec<u8>) -> Kernel {
-    Kernel::open(
-        Dump::from_bytes("hostile.dmp", bytes).unwrap(),
-        &Options::default(),
-    )
-}
-
 /// Where in the file the byte at an address lies.
 fn place(kernel: &Kernel, at: Virt) -> usize {
     let piece = kernel.space().slice(at, 1).unwrap();
@@ -52,7 +38,7 @@ fn place(kernel: &Kernel, at: Virt) -> usize {
 
 /// All that the commands say, text and notes.
 fn play(bytes: Vec<u8>, commands: &[&str]) -> String {
-    let mut session = Session::new(open(bytes));
+    let mut session = Session::new(open("hostile.dmp", bytes));
     let mut said = String::new();
     for line in commands {
         let mut out = Collect::default();
@@ -70,7 +56,7 @@ fn play(bytes: Vec<u8>, commands: &[&str]) -> String {
 
 /// A 64-bit variable of nt gets another value; what a command then says.
 fn with_variable(original: &[u8], symbol: &str, value: u64, commands: &[&str]) -> String {
-    let kernel = open(original.to_vec());
+    let kernel = open("hostile.dmp", original.to_vec());
     let at = place(&kernel, kernel.symbol(symbol).unwrap());
     let mut bytes = original.to_vec();
     bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
@@ -79,7 +65,7 @@ fn with_variable(original: &[u8], symbol: &str, value: u64, commands: &[&str]) -
 
 #[test]
 fn counts_that_lie_are_told() {
-    let original = practice();
+    let original = bytes(ARTICLE, Kind::BitmapKernel);
     let said = with_variable(
         &original,
         "PoolTrackTableSize",
@@ -118,8 +104,8 @@ fn counts_that_lie_are_told() {
 /// The second entry of the module list points at itself, then at nothing.
 #[test]
 fn lists_that_loop_end_and_keep_what_was_found() {
-    let original = practice();
-    let kernel = open(original.clone());
+    let original = bytes(ARTICLE, Kind::BitmapKernel);
+    let kernel = open("hostile.dmp", original.to_vec());
     let head = kernel.symbol("PsLoadedModuleList").unwrap();
     let first = kernel.space().read_virt(head).unwrap();
     let second = kernel.space().read_virt(first).unwrap();
@@ -129,9 +115,9 @@ fn lists_that_loop_end_and_keep_what_was_found() {
         (0, "its Flink is zero"),
         (0x7000, "not mapped"),
     ] {
-        let mut bytes = original.clone();
+        let mut bytes = original.to_vec();
         bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-        let kernel = open(bytes);
+        let kernel = open("hostile.dmp", bytes);
         assert_eq!(kernel.modules().len(), 2, "{:?}", kernel.notes());
         assert!(
             kernel.notes().iter().any(|note| note.contains(why)),
@@ -143,8 +129,8 @@ fn lists_that_loop_end_and_keep_what_was_found() {
 
 #[test]
 fn escape_codes_in_a_tag_stay_in_the_dump() {
-    let original = practice();
-    let kernel = open(original.clone());
+    let original = bytes(ARTICLE, Kind::BitmapKernel);
+    let kernel = open("hostile.dmp", original.to_vec());
     let table = kernel.global_virt("PoolTrackTable").unwrap();
     let layout = kernel
         .table()
@@ -156,7 +142,7 @@ fn escape_codes_in_a_tag_stay_in_the_dump() {
         .map(|slot| table + slot * layout)
         .find(|at| kernel.space().read_u32(*at).unwrap() == u32::from_le_bytes(*b"Leak"));
     let at = place(&kernel, slot.unwrap());
-    let mut bytes = original;
+    let mut bytes = original.to_vec();
     bytes[at..at + 4].copy_from_slice(b"\x1b[2J");
     let said = play(bytes, &["!poolused 2"]);
     assert!(!said.contains('\x1b'));
@@ -164,24 +150,13 @@ fn escape_codes_in_a_tag_stay_in_the_dump() {
 }
 
 /// Numbers that are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A value that walks, sizes and pointers trip over.
-    fn value(&mut self) -> u64 {
-        match self.next() % 4 {
-            0 => u64::MAX,
-            1 => self.next(),
-            2 => 0xffff_f807_0000_0000 | self.next() >> 32,
-            _ => 0,
-        }
+/// A value that walks, sizes and pointers trip over.
+fn nasty(random: &mut Random) -> u64 {
+    match random.below(4) {
+        0 => u64::MAX,
+        1 => random.number(),
+        2 => 0xffff_f807_0000_0000 | random.number() >> 32,
+        _ => 0,
     }
 }
 
@@ -189,14 +164,14 @@ impl Random {
 /// a little reaches what lies behind.
 #[test]
 fn random_damage_ends_in_words() {
-    let original = practice();
+    let original = bytes(ARTICLE, Kind::BitmapKernel);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut answered = 0;
     for round in 0..12 {
-        let mut bytes = original.clone();
+        let mut bytes = original.to_vec();
         for _ in 0..[20, 80, 300, 2000][round % 4] {
-            let at = (0x3000 + random.next() as usize % (bytes.len() - 0x3008)) & !7;
-            bytes[at..at + 8].copy_from_slice(&random.value().to_le_bytes());
+            let at = (0x3000 + random.index(bytes.len() - 0x3008)) & !7;
+            bytes[at..at + 8].copy_from_slice(&nasty(&mut random).to_le_bytes());
         }
         answered += usize::from(play(bytes, COMMANDS).contains("\nmyfault.sys: "));
     }
@@ -206,8 +181,8 @@ fn random_damage_ends_in_words() {
 /// Damage in the images alone: headers, sections, imports, function tables, code.
 #[test]
 fn drivers_that_lie_name_nobody_else() {
-    let original = practice();
-    let kernel = open(original.clone());
+    let original = bytes(ARTICLE, Kind::BitmapKernel);
+    let kernel = open("hostile.dmp", original.to_vec());
     let mut pages = Vec::new();
     for module in kernel.modules() {
         for at in (0..module.size).step_by(0x1000) {
@@ -219,12 +194,12 @@ fn drivers_that_lie_name_nobody_else() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut convicted = 0;
     for count in [1, 4, 16, 64] {
-        let mut bytes = original.clone();
+        let mut bytes = original.to_vec();
         for page in &pages {
             for _ in 0..count {
-                let at = page + (random.next() as usize % 0xff8);
-                let value = random.value().to_le_bytes();
-                let length = 1 + random.next() as usize % 8;
+                let at = page + random.index(0xff8);
+                let value = nasty(&mut random).to_le_bytes();
+                let length = 1 + random.index(8);
                 bytes[at..at + length].copy_from_slice(&value[..length]);
             }
         }

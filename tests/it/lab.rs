@@ -1,5 +1,6 @@
 //! The practice dumps, read by other people's code and by reading of our own that shares nothing with the library's.
 
+use crate::support::practice::{self, ARTICLE, scenario, table};
 use kdmp_parser::gxa::Gpa;
 use kdmp_parser::parse::KernelDumpParser;
 use kdmp_parser::phys;
@@ -9,22 +10,14 @@ use rkd_kernel::Kernel;
 use rkd_kernel::pool::tracker::tracker;
 use rkd_kernel::vm::vm;
 use rkd_lab::{Kind, Options};
-use rkd_symbols::{Source, SymbolTable, TableBuilder, builtin_facts};
-
-fn table(version: &str) -> SymbolTable {
-    builtin_facts().by_version(version).expect("a known kernel")
-}
+use rkd_symbols::{Source, SymbolTable, TableBuilder};
 
 fn article() -> SymbolTable {
     table("10.0.19041.3570")
 }
 
 fn make(table: &SymbolTable, options: &Options) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
-    let made = rkd_lab::make(case, table, options, &mut bytes).expect("a dump");
-    assert_eq!(made.bytes, bytes.len() as u64);
-    bytes
+    practice::make(scenario(ARTICLE), table, options)
 }
 
 fn options(kind: Kind) -> Options {
@@ -37,13 +30,13 @@ fn options(kind: Kind) -> Options {
 /// All kinds that hold physical memory are opened by kdmp-parser, and show the pages that the lab had.
 #[test]
 fn kdmp_parser_sees_the_same_pages_in_every_kind() {
-    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
+    let case = scenario(ARTICLE);
     let snapshot = rkd_lab::snapshot(case, &article(), &Options::default()).expect("a machine");
     for kind in Kind::ALL
         .into_iter()
         .filter(|kind| !matches!(kind, Kind::Triage | Kind::Raw))
     {
-        let bytes = make(&article(), &options(kind));
+        let bytes = practice::bytes(ARTICLE, kind);
         let parser = KernelDumpParser::with_reader(std::io::Cursor::new(bytes))
             .unwrap_or_else(|error| panic!("{}: {error}", kind.name()));
         let reader = phys::Reader::new(&parser);
@@ -87,7 +80,7 @@ fn kdmp_parser_sees_the_same_pages_in_every_kind() {
 fn the_same_input_gives_the_same_bytes() {
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Raw) {
         assert!(
-            make(&article(), &options(kind)) == make(&article(), &options(kind)),
+            make(&article(), &options(kind)) == practice::bytes(ARTICLE, kind),
             "{}",
             kind.name()
         );
@@ -97,7 +90,7 @@ fn the_same_input_gives_the_same_bytes() {
 #[test]
 fn dumps_are_small() {
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Raw) {
-        let bytes = make(&article(), &options(kind)).len();
+        let bytes = practice::bytes(ARTICLE, kind).len();
         assert!(bytes <= 32 << 20, "{}: {bytes} bytes", kind.name());
     }
 }
@@ -194,7 +187,7 @@ fn every_family_of_kernels_tells_the_same_figures() {
 /// What a kernel has no place for is said.
 #[test]
 fn figures_without_a_place_are_named() {
-    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
+    let case = scenario(ARTICLE);
     let made = rkd_lab::make(
         case,
         &table("6.1.7601.24540"),
@@ -217,7 +210,7 @@ fn figures_without_a_place_are_named() {
 
 #[test]
 fn what_cannot_be_made_is_said_and_leaves_no_file() {
-    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
+    let case = scenario(ARTICLE);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("leak.dmp");
     let options = Options {

@@ -1,17 +1,16 @@
 //! The practice dumps, written by one room and read by another that knows nothing of it.
 
+use crate::support::practice::{self, ARTICLE};
 use rkd_dump::Dump;
 use rkd_dump::addr::{Pfn, Virt};
 use rkd_dump::memory::{AddressSpace, State};
 use rkd_lab::{Kind, Options};
-use rkd_symbols::builtin_facts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn snapshot() -> rkd_lab::files::Snapshot {
-    let table = builtin_facts().by_version("19041.3570").unwrap();
-    let case = rkd_lab::scenario("notmyfault").unwrap();
-    rkd_lab::snapshot(case, &table, &Options::default()).unwrap()
+    let table = practice::table("19041.3570");
+    rkd_lab::snapshot(practice::scenario(ARTICLE), &table, &Options::default()).unwrap()
 }
 
 fn dump(snapshot: &rkd_lab::files::Snapshot, kind: Kind) -> Arc<Dump> {

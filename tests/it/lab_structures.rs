@@ -1,24 +1,12 @@
 //! The structures of a practice dump, read by kdmp-parser's page walk at offsets that were worked out by hand from the
 //! kernel's symbol file: nothing here goes through the library's own reading.
 
+use crate::support::practice::{self, ARTICLE};
 use kdmp_parser::gxa::Gva;
 use kdmp_parser::parse::KernelDumpParser;
 use kdmp_parser::virt;
-use rkd_lab::Options;
-use rkd_symbols::{SymbolTable, builtin_facts};
-
-fn article() -> SymbolTable {
-    builtin_facts()
-        .by_version("10.0.19041.3570")
-        .expect("a known kernel")
-}
-
-fn make(table: &SymbolTable, options: &Options) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let case = rkd_lab::scenario("notmyfault").expect("the scenario");
-    rkd_lab::make(case, table, options, &mut bytes).expect("a dump");
-    bytes
-}
+use rkd_lab::{Kind, Options};
+use rkd_symbols::SymbolTable;
 
 /// A dump under a reader that is not ours.
 struct Machine {
@@ -28,13 +16,17 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(table: SymbolTable, options: &Options) -> Machine {
-        let bytes = make(&table, options);
+    /// The article's.
+    fn article() -> Machine {
+        Machine::of(practice::bytes(ARTICLE, Kind::BitmapKernel).to_vec())
+    }
+
+    fn of(bytes: Vec<u8>) -> Machine {
         let parser = KernelDumpParser::with_reader(std::io::Cursor::new(bytes))
             .expect("kdmp-parser opens it");
         Machine {
             parser,
-            table,
+            table: practice::table("10.0.19041.3570"),
             base: 0xffff_f807_2260_0000,
         }
     }
@@ -96,7 +88,7 @@ impl Machine {
 /// `MiState` is 0x40 bytes longer than its type says in front of the part that counts.
 #[test]
 fn the_counters_lie_where_this_kernel_keeps_them() {
-    let machine = Machine::new(article(), &Options::default());
+    let machine = Machine::article();
     let (state, partition) = (machine.base + 0xc4_c880, machine.base + 0xc5_0d40);
     assert_eq!(
         machine.u64(machine.symbol("MiVisibleState")),
@@ -142,7 +134,7 @@ fn the_counters_lie_where_this_kernel_keeps_them() {
 /// What the lines of commitment add up to, from the fields that kd adds.
 #[test]
 fn the_commitment_is_the_articles() {
-    let machine = Machine::new(article(), &Options::default());
+    let machine = Machine::article();
     let state = machine.base + 0xc4_c880;
     let partition = machine.base + 0xc5_0d40;
     let mut sum: u64 = [
@@ -187,7 +179,7 @@ fn the_commitment_is_the_articles() {
 /// The tracker: tables of all processors by the layout of 17763 to 19041, summed with wrapping.
 #[test]
 fn the_tags_hold_what_the_article_says() {
-    let machine = Machine::new(article(), &Options::default());
+    let machine = Machine::article();
     let tables = machine.base + 0xc1_69c0;
     let entries = machine.u64(machine.symbol("PoolTrackTableSize")) as usize;
     assert_eq!(entries, 0x1001);
@@ -270,7 +262,7 @@ fn the_tags_hold_what_the_article_says() {
 
 #[test]
 fn the_modules_are_the_articles() {
-    let machine = Machine::new(article(), &Options::default());
+    let machine = Machine::article();
     let modules = machine.modules();
     assert_eq!(modules.len(), 175);
     let short = |path: &str| path.rsplit('\\').next().unwrap_or_default().to_owned();
@@ -374,7 +366,7 @@ fn the_modules_are_the_articles() {
 /// The search that the article does: over every module, byte for byte, and only two places may answer.
 #[test]
 fn the_tag_lies_at_two_places_and_nowhere_else() {
-    let machine = Machine::new(article(), &Options::default());
+    let machine = Machine::article();
     let (mut hits, mut seen) = (Vec::new(), 0);
     for (_, base, size, ..) in machine.modules() {
         let mut image = Vec::new();
@@ -421,7 +413,7 @@ fn the_tag_lies_at_two_places_and_nowhere_else() {
 /// The table of big allocations, by the layout up to 19041.
 #[test]
 fn the_leaked_blocks_are_big_allocations() {
-    let machine = Machine::new(article(), &Options::default());
+    let machine = Machine::article();
     let slots = machine.u64(machine.symbol("PoolBigPageTableSize"));
     let table = machine.bytes(
         machine.u64(machine.symbol("PoolBigPageTable")),
@@ -453,8 +445,12 @@ fn an_encoded_block_is_encoded() {
         ..Options::default()
     };
     let (plain, encoded) = (
-        Machine::new(article(), &Options::default()),
-        Machine::new(article(), &options),
+        Machine::article(),
+        Machine::of(practice::make(
+            practice::scenario(ARTICLE),
+            &practice::table("10.0.19041.3570"),
+            &options,
+        )),
     );
     let at = plain.symbol("KdDebuggerDataBlock");
     assert_eq!(plain.bytes(at + 0x10, 8), b"KDBG\x80\x03\0\0");

@@ -1,11 +1,12 @@
 //! Damaged dumps of every kind: whatever bytes a file has, opening and reading it ends, soon, without a panic.
 
-use crate::support::writers::{Dice, FORMATS, Tables, put, stamp, triage};
+use crate::support::data::data;
+use crate::support::random::{self, Random};
+use crate::support::writers::{FORMATS, Tables, put, stamp, triage};
 use rkd_dump::Dump;
 use rkd_dump::addr::{Pfn, Virt};
 use rkd_dump::memory::AddressSpace;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,38 +59,38 @@ const NASTY: [u64; 14] = [
 ];
 
 /// Some bytes of the headers and tables changed; the pages after them seldom matter.
-fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) {
-    for _ in 0..=dice.below(4) {
-        let place = match dice.below(6) {
+fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
+    for _ in 0..=random.below(4) {
+        let place = match random.below(6) {
             0 => 0x30,
-            1 => 0x88 + dice.below(0x40) * 8,
+            1 => 0x88 + random.below(0x40) * 8,
             2 => 0xf98,
-            3 => 0x2000 + dice.below(0x20) * 4,
-            4 => 0x2000 + dice.below(0x400) * 8,
-            _ => dice.below(bytes.len() as u64),
+            3 => 0x2000 + random.below(0x20) * 4,
+            4 => 0x2000 + random.below(0x400) * 8,
+            _ => random.below(bytes.len() as u64),
         } as usize;
-        let nasty = NASTY[dice.below(NASTY.len() as u64) as usize];
-        let value = match dice.below(4) {
+        let nasty = NASTY[random.below(NASTY.len() as u64) as usize];
+        let value = match random.below(4) {
             0 => nasty.to_le_bytes().to_vec(),
             1 => (nasty as u32).to_le_bytes().to_vec(),
             2 => (bytes.len() as u64)
-                .wrapping_add(dice.below(64))
+                .wrapping_add(random.below(64))
                 .wrapping_sub(32)
                 .to_le_bytes()
                 .to_vec(),
-            _ => vec![dice.roll() as u8],
+            _ => vec![random.number() as u8],
         };
         if place + value.len() <= bytes.len() {
             put(bytes, place, &value);
         }
     }
-    if dice.below(8) == 0 {
-        bytes.truncate(dice.below(bytes.len() as u64 + 1) as usize);
+    if random.below(8) == 0 {
+        bytes.truncate(random.below(bytes.len() as u64 + 1) as usize);
     }
 }
 
 /// Uses everything that the two rooms offer; how much was read.
-fn exercise(bytes: Vec<u8>, dice: &mut Dice) -> u64 {
+fn exercise(bytes: Vec<u8>, random: &mut Random) -> u64 {
     let len = bytes.len() as u64;
     let Ok(dump) = Dump::from_bytes("mutant.dmp", bytes) else {
         return 0;
@@ -117,13 +118,13 @@ fn exercise(bytes: Vec<u8>, dice: &mut Dice) -> u64 {
         assert_eq!(pages, memory.present_pages());
         assert!(pages <= len / 4096);
         for _ in 0..20 {
-            let pfn = Pfn(if dice.below(2) == 0 {
-                dice.below(0x300)
+            let pfn = Pfn(if random.below(2) == 0 {
+                random.below(0x300)
             } else {
-                dice.roll()
+                random.number()
             });
             read += memory
-                .run_at(pfn, dice.roll())
+                .run_at(pfn, random.number())
                 .map_or(0, |run| run.len() as u64);
             assert_eq!(memory.page(pfn).is_some(), memory.locate(pfn, 1).is_some());
         }
@@ -154,10 +155,10 @@ fn exercise(bytes: Vec<u8>, dice: &mut Dice) -> u64 {
     ] {
         let mut buf = [0; 0x1800];
         for _ in 0..10 {
-            let va = if dice.below(2) == 0 {
-                BASE + dice.below(0x40_0000)
+            let va = if random.below(2) == 0 {
+                BASE + random.below(0x40_0000)
             } else {
-                dice.roll()
+                random.number()
             };
             read += space.read_prefix(Virt(va), &mut buf).0 as u64;
             let _ = space.walk(Virt(va));
@@ -180,20 +181,16 @@ fn exercise(bytes: Vec<u8>, dice: &mut Dice) -> u64 {
     read
 }
 
-/// `RKD_MUTANTS=100` makes a hundred times as many.
 fn torment(name: &str, sample: &[u8], rounds: u64) {
-    let factor = std::env::var("RKD_MUTANTS")
-        .ok()
-        .and_then(|factor| factor.parse().ok());
-    let rounds = rounds * factor.unwrap_or(1);
+    let rounds = random::rounds(rounds);
     let mut alive = 0;
     for round in 0..rounds {
-        let mut dice =
-            Dice(0x9e37_79b9_7f4a_7c15 ^ (round + 1).wrapping_mul(0xff51_afd7_ed55_8ccd));
+        let mut random =
+            Random(0x9e37_79b9_7f4a_7c15 ^ (round + 1).wrapping_mul(0xff51_afd7_ed55_8ccd));
         let mut bytes = sample.to_vec();
-        mutate(&mut bytes, &mut dice);
+        mutate(&mut bytes, &mut random);
         let start = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| exercise(bytes, &mut dice)));
+        let result = catch_unwind(AssertUnwindSafe(|| exercise(bytes, &mut random)));
         assert!(result.is_ok(), "{name}: mutant {round} panics");
         let spent = start.elapsed();
         assert!(
@@ -218,12 +215,7 @@ fn no_mutant_of_a_made_dump_panics_or_hangs() {
 
 #[test]
 fn no_mutant_of_the_real_triage_dump_panics_or_hangs() {
-    let path = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../shared/data/dumps/triage_x64.dmp"
-    ));
-    match std::fs::read(path) {
-        Ok(sample) => torment("real triage", &sample, 40),
-        Err(_) => eprintln!("SKIPPED: {} is not there", path.display()),
+    if let Some(path) = data("dumps/triage_x64.dmp") {
+        torment("real triage", &std::fs::read(path).unwrap(), 40);
     }
 }

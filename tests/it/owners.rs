@@ -1,37 +1,15 @@
 //! From the shell: owners that only a tag database knows, growth between two dumps, and dumps that cannot tell.
 
+use crate::support::practice::{ARTICLE, own_folder, session};
+use crate::support::program::rkd;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-
-fn rkd(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rkd"));
-    command
-        .current_dir(folder)
-        .args(arguments)
-        .env("TZ", "UTC")
-        .env("RKD_HISTORY", "")
-        .env("RKD_CACHE", "")
-        .env_remove("_NT_SYMBOL_PATH")
-        .env_remove("_NT_EXECUTABLE_IMAGE_PATH")
-        .env_remove("CLICOLOR_FORCE")
-        .stdin(Stdio::null());
-    command.output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// Runs it, wants this status, and gives standard output.
 fn done(folder: &Path, arguments: &[&str], status: i32) -> String {
-    let output = rkd(folder, arguments);
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(
-        output.status.code(),
-        Some(status),
-        "{arguments:?}: {out}{err}"
-    );
+    let output = rkd(folder, arguments).wait("");
+    let (out, err) = (output.out, output.err);
+    assert_eq!(output.status, Some(status), "{arguments:?}: {out}{err}");
     assert!(!err.contains("panicked"), "{arguments:?}: {err}");
     out
 }
@@ -94,7 +72,8 @@ fffff807`4a001060 ff15fa0f0000    call    qword ptr [scanq+0x2060 (fffff807`4a00
 fn growth_between_two_dumps_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    done(folder, &["lab", "make", "healthy", "-o", "before.dmp"], 0);
+    let made = done(folder, &["lab", "make", "healthy", "-o", "before.dmp"], 0);
+    assert!(made.starts_with("before.dmp: a kernel dump of Windows 10.0.19041."));
     done(folder, &["lab", "make", "shared-tag", "-o", "after.dmp"], 0);
     let ask = |dump: &str, line: &str, status| done(folder, &[dump, "-q", "-c", line], status);
     let table = |bytes: &str, count: &str| {
@@ -129,9 +108,8 @@ fn growth_between_two_dumps_is_told() {
 /// What `!poolowner` and `!leak` say last on a dump that cannot tell is a sentence, and the status is 1.
 #[test]
 fn dumps_that_cannot_tell_are_an_error_with_the_reason() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = own_folder(ARTICLE);
     let folder = folder.path();
-    done(folder, &["lab", "make", "notmyfault", "-o", "leak.dmp"], 0);
     let triage = [
         "lab",
         "make",
@@ -192,9 +170,8 @@ fn dumps_that_cannot_tell_are_an_error_with_the_reason() {
 /// Escape codes and other bytes that no screen should get: shown as dots, and answered like any other tag.
 #[test]
 fn tags_that_cannot_be_printed_are_answered_in_dots() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = own_folder(ARTICLE);
     let folder = folder.path();
-    done(folder, &["lab", "make", "notmyfault", "-o", "leak.dmp"], 0);
     for (tag, status, said) in [
         ("\u{1b}]0x", 0, "Pool tag '.]0x' (0x78305d1b) holds nothing"),
         (
@@ -222,13 +199,15 @@ fn tags_that_cannot_be_printed_are_answered_in_dots() {
         let output = rkd(
             folder,
             &["leak.dmp", "-q", "-c", &format!("!poolowner {tag}")],
-        );
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        )
+        .wait("");
+        let (out, err) = (output.out, output.err);
         assert!(out.contains(said), "{tag:?}: {out}{err}");
-        assert_eq!(output.status.code(), Some(status), "{tag:?}: {out}{err}");
-        let output = rkd(folder, &["leak.dmp", "-q", "-c", &format!("!leak {tag}")]);
-        let leak = format!("{}{}", text(&output.stdout), text(&output.stderr));
-        assert_eq!(output.status.code(), Some(1), "{tag:?}: {leak}");
+        assert_eq!(output.status, Some(status), "{tag:?}: {out}{err}");
+        let output = rkd(folder, &["leak.dmp", "-q", "-c", &format!("!leak {tag}")]).wait("");
+        let status = output.status;
+        let leak = output.all();
+        assert_eq!(status, Some(1), "{tag:?}: {leak}");
         for said in [&out, &err, &leak] {
             let is_control = |c: char| c.is_control() && c != '\n';
             assert!(!said.contains(is_control), "{tag:?}: {said:?}");
@@ -274,12 +253,6 @@ impl rkd::command::Sink for Impatient {
 
 #[test]
 fn ctrl_c_keeps_who_was_proven_until_then() {
-    let case = rkd_lab::scenario("notmyfault").unwrap();
-    let table = rkd_symbols::builtin_facts()
-        .by_version(case.version)
-        .unwrap();
-    let mut bytes = Vec::new();
-    rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
     for (line, kept) in [
         (
             "!poolowner Leak",
@@ -294,9 +267,7 @@ fn ctrl_c_keeps_who_was_proven_until_then() {
             "until then 19 of 20 tags had a proven owner",
         ),
     ] {
-        let dump = rkd_dump::Dump::from_bytes("leak.dmp", bytes.clone()).unwrap();
-        let kernel = rkd_kernel::Kernel::open(dump, &rkd_kernel::Options::default());
-        let mut session = rkd::session::Session::new(kernel);
+        let mut session = session(ARTICLE);
         let mut screen = Impatient::default();
         let outcome = rkd::command::run_line(&mut session, line, &mut screen);
         assert!(

@@ -1,6 +1,6 @@
 //! Raw images of memory: what a search finds in one, and what is none.
 
-use crate::support::writers::Dice;
+use crate::support::random::Random;
 use rkd_dump::addr::{Pfn, Phys, Virt};
 use rkd_dump::error::Error;
 use rkd_dump::{Dump, Fact, Located, Way};
@@ -162,9 +162,9 @@ fn a_file_without_a_windows_is_no_raw_image() {
     let zeroes = "not a kernel dump: it begins with zeroes; the writing of the dump, or its download, did not finish, or this is \
                   a raw memory image in which no 64-bit Windows was found";
     assert_eq!(refusal(vec![0; 0x80_0000]), zeroes);
-    let mut dice = Dice(7);
+    let mut random = Random(7);
     let random = (0..0x10_0000)
-        .flat_map(|_| dice.roll().to_le_bytes())
+        .flat_map(|_| random.number().to_le_bytes())
         .collect();
     assert!(refusal(random).starts_with("not a kernel dump: it begins with "));
     // Without one of the three signs there is no Windows.
@@ -201,12 +201,12 @@ fn no_number_in_an_image_is_trusted() {
         .filter(|(_, word)| word.iter().any(|byte| *byte != 0))
         .map(|(index, _)| index * 8)
         .collect();
-    let mut dice = Dice(20);
+    let mut random = Random(20);
     for _ in 0..400 {
         let mut bytes = whole.clone();
-        for _ in 0..=dice.below(3) {
-            let at = used[dice.below(used.len() as u64) as usize] + dice.below(8) as usize;
-            bytes[at] = dice.roll() as u8;
+        for _ in 0..=random.below(3) {
+            let at = used[random.index(used.len())] + random.index(8);
+            bytes[at] = random.number() as u8;
         }
         if let Ok(dump) = Dump::from_bytes("mutant.raw", bytes) {
             assert!(dump.located().kernel_base.get().is_some());

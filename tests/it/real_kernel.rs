@@ -1,21 +1,14 @@
 //! The kernel of a real triage dump (Windows 10 19041.804): what rkd finds out about it, against figures that were read
 //! by hand and with other people's tools.
 
+use crate::support::data::data;
 use rkd_dump::Dump;
 use rkd_kernel::target::Target;
 use rkd_kernel::vm::vm;
 use rkd_kernel::{Kernel, Options};
-use std::path::PathBuf;
 
 fn open() -> Option<Kernel> {
-    let path = PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../shared/data/dumps/triage_x64.dmp"
-    ));
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
-    }
+    let path = data("dumps/triage_x64.dmp")?;
     Some(Kernel::open(
         Dump::open(&path).unwrap(),
         &Options::default(),

@@ -1,37 +1,24 @@
 //! A real triage dump, and every figure of it that is known from another reader.
 
+use crate::support::data::data;
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::error::{Fault, Why};
 use rkd_dump::memory::AddressSpace;
 use rkd_dump::{Dump, MACHINE_X64};
 use serde_json::Value;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const NT: Virt = Virt(0xffff_f804_7ba0_0000);
 const ISF: &str = "isf/5278AFF86C341677D7D7835C85B7B844-1.json.xz";
 
-fn data(name: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(name)
-}
-
-/// The dump, or nothing and a loud word when it is not there.
 fn triage_dump() -> Option<Arc<Dump>> {
-    let path = data("dumps/triage_x64.dmp");
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
-    }
+    let path = data("dumps/triage_x64.dmp")?;
     Some(Arc::new(Dump::open(&path).unwrap()))
 }
 
 fn symbols() -> Option<Value> {
-    let path = data(ISF);
-    let Ok(file) = std::fs::File::open(&path) else {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
-    };
+    let file = std::fs::File::open(data(ISF)?).unwrap();
     let mut text = Vec::new();
     liblzma::read::XzDecoder::new(file)
         .read_to_end(&mut text)

@@ -1,17 +1,14 @@
 //! `docs/commands.md` is what `rkd docs` prints; `RKD_BLESS=1` writes it anew.
 
-use std::process::Command;
+use crate::support::blesses;
+use crate::support::program::rkd;
 
 #[test]
 fn the_reference_is_what_rkd_prints() {
-    let output = Command::new(env!("CARGO_BIN_EXE_rkd"))
-        .arg("docs")
-        .output()
-        .unwrap();
-    let page = String::from_utf8(output.stdout).unwrap();
+    let page = rkd(".".as_ref(), &["docs"]).wait("").out;
     assert!(page.starts_with("# Commands\n"), "{page}");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md");
-    if std::env::var_os("RKD_BLESS").is_some() {
+    if blesses() {
         std::fs::write(path, &page).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap();

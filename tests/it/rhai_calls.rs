@@ -1,25 +1,11 @@
 //! Every command says its own Rhai (`--rhai`), and that line gives the same rows.
 
+use crate::support::practice::{ARTICLE, session};
 use rkd::command::{Collect, run_line};
 use rkd::script::Script;
-use rkd::session::Session;
-use rkd_dump::Dump;
-use rkd_kernel::{Kernel, Options};
-use rkd_symbols::builtin_facts;
-use std::path::Path;
-
-fn session(path: &Path) -> Session {
-    Session::new(Kernel::open(Dump::open(path).unwrap(), &Options::default()))
-}
 
 #[test]
 fn what_a_command_says_of_itself_in_rhai_is_true() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notmyfault.dmp");
-    let scenario = rkd_lab::scenario("notmyfault").unwrap();
-    let table = builtin_facts().by_version(scenario.version).unwrap();
-    rkd_lab::make_file(scenario, &table, &rkd_lab::Options::default(), &path).unwrap();
-
     let mut compared = 0;
     for command in rkd::commands::ALL
         .iter()
@@ -31,11 +17,11 @@ fn what_a_command_says_of_itself_in_rhai_is_true() {
             .filter(|example| !example.line.contains(';'))
         {
             let mut typed = Collect::default();
-            run_line(&mut session(&path), example.line, &mut typed).unwrap();
+            run_line(&mut session(ARTICLE), example.line, &mut typed).unwrap();
 
             let mut said = Collect::default();
             run_line(
-                &mut session(&path),
+                &mut session(ARTICLE),
                 &format!("{} --rhai", example.line),
                 &mut said,
             )
@@ -44,7 +30,7 @@ fn what_a_command_says_of_itself_in_rhai_is_true() {
 
             let mut called = Collect::default();
             let outcome =
-                Script::with_modules(None).run_line(&mut session(&path), call, &mut called);
+                Script::with_modules(None).run_line(&mut session(ARTICLE), call, &mut called);
             if typed.rows.is_empty() {
                 continue;
             }

@@ -1,19 +1,9 @@
 //! Every practice case: the command that an answer names shows that answer on the case's dump.
 
+use crate::support::practice::{scenario, session, table};
 use rkd::command::{Collect, run_line};
 use rkd::session::Session;
-use rkd_dump::Dump;
-use rkd_kernel::{Kernel, Options};
-use rkd_lab::Scenario;
-use rkd_symbols::{ImagePath, builtin_facts};
-
-pub fn session(case: &Scenario) -> Session {
-    let table = builtin_facts().by_version(case.version).unwrap();
-    let mut bytes = Vec::new();
-    rkd_lab::make(case, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
-    let dump = Dump::from_bytes(case.name, bytes).unwrap();
-    Session::new(Kernel::open(dump, &Options::default()))
-}
+use rkd_symbols::ImagePath;
 
 fn said(session: &mut Session, line: &str) -> (Collect, String) {
     let mut out = Collect::default();
@@ -28,7 +18,7 @@ fn said(session: &mut Session, line: &str) -> (Collect, String) {
 fn every_answer_is_shown_by_its_command() {
     let mut wrong = String::new();
     for case in rkd_lab::scenarios() {
-        let mut session = session(case);
+        let mut session = session(case.name);
         let mut known = std::collections::BTreeMap::new();
         for answer in case.answers {
             let (out, text) = known
@@ -110,7 +100,7 @@ fn each_case_is_judged_as_it_should_be() {
         ("paged-out", "ScnQ", &["- - unknown - - -"]),
         ("unloaded", "Prb7", &["probe7.sys - likely unloaded - -"]),
     ] {
-        let mut session = session(rkd_lab::scenario(case).unwrap());
+        let mut session = session(case);
         assert_eq!(owners(&mut session, tag), expected, "{case}");
     }
 }
@@ -119,13 +109,13 @@ fn each_case_is_judged_as_it_should_be() {
 fn the_files_of_drivers_convict_where_the_dump_cannot() {
     let folder = tempfile::tempdir().unwrap();
     for (case, tag) in [("paged-out", "ScnQ"), ("unloaded", "Prb7")] {
-        let case = rkd_lab::scenario(case).unwrap();
-        let table = builtin_facts().by_version(case.version).unwrap();
+        let case = scenario(case);
+        let table = table(case.version);
         let files = rkd_lab::driver_files(case, &table, &rkd_lab::Options::default()).unwrap();
         for (name, bytes) in &files {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
-        let mut session = session(case);
+        let mut session = session(case.name);
         session.target.image_path = ImagePath::parse(&folder.path().display().to_string());
         let (_, text) = said(&mut session, &format!("!poolowner {tag}"));
         match case.name {
@@ -155,8 +145,8 @@ fn the_files_of_drivers_convict_where_the_dump_cannot() {
 #[test]
 fn a_file_of_another_build_is_not_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let case = rkd_lab::scenario("paged-out").unwrap();
-    let table = builtin_facts().by_version(case.version).unwrap();
+    let case = scenario("paged-out");
+    let table = table(case.version);
     for (name, mut bytes) in
         rkd_lab::driver_files(case, &table, &rkd_lab::Options::default()).unwrap()
     {
@@ -164,7 +154,7 @@ fn a_file_of_another_build_is_not_taken() {
         bytes[stamp] ^= 1;
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
-    let mut session = session(case);
+    let mut session = session(case.name);
     session.target.image_path = ImagePath::parse(&folder.path().display().to_string());
     assert_eq!(owners(&mut session, "ScnQ"), ["- - unknown - - -"]);
 }

@@ -1,42 +1,17 @@
 //! Searches through real page tables and physical memory of practice dumps, against loops that know nothing of the scanner.
 
+use crate::support::practice::{self, ARTICLE};
 use rkd::command::{Collect, run_line};
 use rkd::session::Session;
-use rkd_dump::Dump;
 use rkd_dump::addr::{PAGE_SIZE, Pfn, Virt};
-use rkd_kernel::{Kernel, Options};
+use rkd_kernel::Kernel;
 use rkd_lab::FrameRun;
 use rkd_lab::Memory;
 use rkd_lab::files::{self, Kind, Snapshot};
 use rkd_scan::{Coverage, Hits, Pattern, Patterns, Source, Span};
-use rkd_symbols::builtin_facts;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-fn practice(kind: Kind) -> Vec<u8> {
-    let case = rkd_lab::scenario("notmyfault").unwrap();
-    let table = builtin_facts().by_version(case.version).unwrap();
-    let mut bytes = Vec::new();
-    rkd_lab::make(
-        case,
-        &table,
-        &rkd_lab::Options {
-            kind,
-            ..rkd_lab::Options::default()
-        },
-        &mut bytes,
-    )
-    .unwrap();
-    bytes
-}
-
-fn open(bytes: Vec<u8>) -> Kernel {
-    Kernel::open(
-        Dump::from_bytes("search.dmp", bytes).unwrap(),
-        &Options::default(),
-    )
-}
 
 /// Four bytes from many places of the modules, so that they occur, and some that hardly do.
 fn tags(kernel: &Kernel) -> Vec<[u8; 4]> {
@@ -107,7 +82,7 @@ fn search(source: Source, spans: Vec<Span>, tags: &[[u8; 4]]) -> (Vec<(u64, u32)
 
 #[test]
 fn modules_are_searched_through_the_page_tables() {
-    let kernel = open(practice(Kind::BitmapKernel));
+    let kernel = practice::kernel(ARTICLE);
     let tags = tags(&kernel);
     let memory = kernel.dump().physical().unwrap();
     let (mut pages, mut expected) = (Vec::new(), Vec::new());
@@ -159,7 +134,7 @@ fn modules_are_searched_through_the_page_tables() {
 fn physical_memory_is_searched_in_every_kind_of_dump() {
     let mut first = None;
     for kind in [Kind::Full, Kind::BitmapFull, Kind::RangeFull] {
-        let kernel = open(practice(kind));
+        let kernel = practice::open("leak.dmp", practice::bytes(ARTICLE, kind).to_vec());
         let tags = first.get_or_insert_with(|| tags(&kernel)).clone();
         let memory = kernel.dump().physical().unwrap();
         let pages: Vec<(u64, [u8; 4096])> = memory
@@ -212,7 +187,7 @@ fn physical_memory_is_searched_in_every_kind_of_dump() {
 
 #[test]
 fn a_triage_dump_has_no_physical_memory_to_search() {
-    let kernel = open(practice(Kind::Triage));
+    let kernel = practice::open("leak.dmp", practice::bytes(ARTICLE, Kind::Triage).to_vec());
     let everything = Span {
         start: 0,
         len: 0x10_0000,
@@ -230,7 +205,7 @@ fn a_triage_dump_has_no_physical_memory_to_search() {
 
 #[test]
 fn only_writable_pages() {
-    let kernel = open(practice(Kind::BitmapKernel));
+    let kernel = practice::kernel(ARTICLE);
     let tags = tags(&kernel);
     let spans: Vec<Span> = kernel
         .modules()
@@ -271,15 +246,15 @@ fn only_writable_pages() {
 /// Every entry of the top table is the top table: 2^36 pages, all the same. The search ends and says why.
 #[test]
 fn tables_that_point_at_themselves_end_the_search() {
-    let mut bytes = practice(Kind::BitmapKernel);
-    let kernel = open(bytes.clone());
+    let mut bytes = practice::bytes(ARTICLE, Kind::BitmapKernel).to_vec();
+    let kernel = practice::open("leak.dmp", bytes.clone());
     let root = kernel.space().root().unwrap();
     let table = kernel.dump().physical().unwrap().page(root.pfn()).unwrap();
     let at = table.as_ptr() as usize - kernel.dump().bytes().as_ptr() as usize;
     for entry in bytes[at..at + 4096].chunks_exact_mut(8) {
         entry.copy_from_slice(&(root.0 | 3).to_le_bytes());
     }
-    let space = open(bytes).space().clone();
+    let space = practice::open("leak.dmp", bytes).space().clone();
     let (found, coverage) = search(
         Source::Virtual(space),
         Span::everything().to_vec(),
@@ -302,7 +277,7 @@ fn screen(session: &mut Session, line: &str) -> String {
 /// One pass over all modules, and one command after the other: the same hits.
 #[test]
 fn one_pass_finds_what_a_search_of_each_module_finds() {
-    let mut session = Session::new(open(practice(Kind::BitmapKernel)));
+    let mut session = Session::new(practice::kernel(ARTICLE));
     let modules = session.target.kernel.modules();
     let spans = modules
         .iter()
@@ -346,7 +321,7 @@ fn one_pass_finds_what_a_search_of_each_module_finds() {
 /// All texts of one line are found in one pass, in the order of their addresses.
 #[test]
 fn several_texts_at_once() {
-    let mut session = Session::new(open(practice(Kind::BitmapKernel)));
+    let mut session = Session::new(practice::kernel(ARTICLE));
     let mut each: Vec<String> = ["Leak", "Ke", "eak", "nowhere at all"]
         .iter()
         .flat_map(|text| {
@@ -382,7 +357,7 @@ fn a_walk_through_tables_that_lead_nowhere_can_be_stopped() {
     let mut bytes = Vec::new();
     let snapshot = Snapshot::bare(memory);
     files::write(&snapshot, Kind::BitmapFull, &mut bytes).unwrap();
-    let kernel = open(bytes);
+    let kernel = practice::open("leak.dmp", bytes);
     let length = last - first + PAGE_SIZE;
     let pieces = |stop: bool| {
         let stop = AtomicBool::new(stop);

@@ -1,32 +1,25 @@
 //! `rkd symbols list`, `import` and `facts`: the way of a machine without a network.
 
+use crate::support::data::data;
+use crate::support::practice::{ARTICLE, own_folder};
+use crate::support::program::{Said, rkd};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const DRIVER: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/fixtures/driver/driver.pdb"
 );
-const ISF: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/isf");
 const NT: &str = "ntkrnlmp.pdb/606FF669409B00F7FC8C61A9C16701291/ntkrnlmp.pdb";
 const MYFAULT: &str = "myfault.pdb/0EF4116A57934BD28C215E70A33F19C81/myfault.pdb";
 
 /// A folder with `leak.dmp`, and nothing else of the machine's.
 struct Desk(tempfile::TempDir);
 
-struct Said {
-    out: String,
-    err: String,
-    status: Option<i32>,
-}
-
 impl Desk {
     fn new() -> Desk {
-        let desk = Desk(tempfile::tempdir().unwrap());
-        let made = desk.rkd(&["lab", "make", "notmyfault", "-o", "leak.dmp"]);
-        assert_eq!(made.status, Some(0), "{}", made.err);
-        desk
+        Desk(own_folder(ARTICLE))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -34,23 +27,10 @@ impl Desk {
     }
 
     fn rkd(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_rkd"))
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env_remove("_NT_SYMBOL_PATH")
-            .env_remove("_NT_ALT_SYMBOL_PATH")
-            .env("NO_COLOR", "1")
-            .env("RKD_CACHE", self.path("cache"))
-            .env("RKD_FACTS", self.path("own.facts.xz"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said {
-            out: text(output.stdout),
-            err: text(output.stderr),
-            status: output.status.code(),
-        }
+        rkd(self.0.path(), arguments)
+            .with("RKD_CACHE", self.path("cache"))
+            .with("RKD_FACTS", self.path("own.facts.xz"))
+            .wait("")
     }
 }
 
@@ -196,11 +176,9 @@ fn a_kernel_becomes_a_fact() {
     let said = "these are not a kernel's symbols: PsLoadedModuleList is not among them";
     assert!(refused.err.contains(said), "{}", refused.err);
 
-    let file = Path::new(ISF).join("606FF669409B00F7FC8C61A9C1670129-1.json.xz");
-    if !file.exists() {
-        eprintln!("SKIPPED: {} is not there", file.display());
+    let Some(file) = data("isf/606FF669409B00F7FC8C61A9C1670129-1.json.xz") else {
         return;
-    }
+    };
     // The same kernel under another GUID is one that rkd does not know; the dump is made for it.
     let guid = "0123456789ABCDEF0123456789ABCDEF";
     let table = desk.rkd(&["symbols", "convert", file.to_str().unwrap(), "-o", "x.json"]);

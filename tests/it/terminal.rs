@@ -1,8 +1,11 @@
 //! A person at the prompt: the program on a pseudo-terminal, keys in, screen out.
 //!
-//! The terminal is made by `script` of util-linux; where it is missing, the test says so and does nothing.
+//! The terminal is made by `script` of util-linux; where it is missing, the tests go without.
 
 #![cfg(target_os = "linux")]
+
+use crate::support::data::lacking;
+use crate::support::practice::{ARTICLE, own_folder};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -49,8 +52,7 @@ impl Terminal {
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut child) = child else {
-            eprintln!("SKIPPED: there is no `script` to make a terminal with");
-            return None;
+            return lacking("the program `script`, which makes terminals");
         };
         let keys = child.stdin.take().unwrap();
         let mut screen = child.stdout.take().unwrap();
@@ -102,13 +104,7 @@ impl Terminal {
 
 #[test]
 fn a_person_at_the_prompt() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = Command::new(RKD)
-        .args(["lab", "make", "notmyfault", "-o", "leak.dmp"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(made.status.success());
+    let folder = own_folder(ARTICLE);
     let line = format!("{RKD} leak.dmp --quiet");
 
     let Some(mut terminal) = Terminal::open(folder.path(), &line) else {

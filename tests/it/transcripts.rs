@@ -11,14 +11,11 @@
 //! Then follows the session as it stands on the screen. The lines behind each prompt are what is typed. `RKD_BLESS=1` rewrites
 //! the transcripts from what rkd prints now.
 
+use crate::support::blesses;
+use crate::support::data::{self, data};
+use crate::support::program::rkd;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-const RKD: &str = env!("CARGO_BIN_EXE_rkd");
-/// The real symbol tables that `ISF` stands for.
-const ISF: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/isf");
 
 /// What a transcript's head says, and the session below it.
 struct Transcript {
@@ -63,73 +60,52 @@ impl Transcript {
 }
 
 fn run(arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(RKD)
-        .args(arguments)
-        .env_remove("_NT_SYMBOL_PATH")
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    String::from_utf8(output.stdout).unwrap() + String::from_utf8(output.stderr).unwrap().as_str()
+    rkd(".".as_ref(), arguments).wait(input).all()
 }
 
-/// The dump of the transcript's head; `None`, said loudly, when it names a file that is not on this machine.
+/// The dump of the transcript's head, made in the folder unless it is there already; nothing if it is one that is not on this
+/// machine.
 fn dump(transcript: &Transcript, folder: &Path) -> Option<PathBuf> {
-    if let Some(arguments) = transcript.words("lab make ") {
-        let path = folder.join("practice.dmp");
-        let path_text = path.to_str().unwrap().to_string();
-        let arguments: Vec<&str> = ["lab", "make"]
-            .into_iter()
-            .chain(arguments)
-            .chain(["-o", &path_text])
-            .collect();
-        run(&arguments, "");
+    if let Some(wanted) = transcript.words("lab make ") {
+        let path = folder.join(format!("{}.dmp", wanted.join("")));
+        let arguments = [
+            &["lab", "make"],
+            &wanted[..],
+            &["-o", path.to_str().unwrap()],
+        ]
+        .concat();
+        if !path.exists() {
+            run(&arguments, "");
+        }
         assert!(path.exists(), "rkd {} made no dump", arguments.join(" "));
         return Some(path);
     }
-    let shared = transcript.words("shared ").unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared")
-        .join(shared[0]);
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
+    data(transcript.words("shared data/")?[0])
 }
 
-fn replay(path: &Path) -> Result<(), String> {
+fn replay(path: &Path, folder: &Path) -> Result<(), String> {
     let transcript = Transcript::read(path);
-    let folder = tempfile::tempdir().unwrap();
-    let Some(dump) = dump(&transcript, folder.path()) else {
+    let Some(dump) = dump(&transcript, folder) else {
         return Ok(());
     };
     let dump = dump.to_str().unwrap();
+    let isf = data::folder().join("isf").display().to_string();
     let arguments = transcript.words("rkd ").unwrap();
     let arguments: Vec<&str> = arguments
         .into_iter()
         .map(|word| match word {
             "DUMP" => dump,
-            "ISF" => ISF,
+            "ISF" => &isf,
             word => word,
         })
         .collect();
     let screen = run(&arguments, &transcript.typed())
         .replace(dump, "DUMP")
-        .replace(ISF, "ISF");
+        .replace(&isf, "ISF");
     if screen == transcript.session {
         return Ok(());
     }
-    if std::env::var_os("RKD_BLESS").is_some() {
+    if blesses() {
         fs::write(path, transcript.head.join("\n") + "\n" + screen.as_str()).unwrap();
         return Ok(());
     }
@@ -164,6 +140,10 @@ fn sessions_print_what_they_did() {
     paths.retain(|path| path.extension().is_some_and(|e| e == "kd"));
     paths.sort();
     assert!(!paths.is_empty());
-    let failures: Vec<String> = paths.iter().filter_map(|path| replay(path).err()).collect();
+    let dumps = tempfile::tempdir().unwrap();
+    let failures: Vec<String> = paths
+        .iter()
+        .filter_map(|path| replay(path, dumps.path()).err())
+        .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }

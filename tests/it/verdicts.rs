@@ -1,6 +1,6 @@
 //! The verdict of every practice case, in all the ways in which it is told, against the truth about the case.
 
-use super::scenarios::session;
+use crate::support::practice::session;
 use rkd::command::{Collect, run_line};
 use rkd::render::{Console, Format, Outcome, output};
 use rkd::script::Script;
@@ -79,7 +79,7 @@ fn every_case_gets_the_same_verdict_in_every_way_and_it_is_true() {
     for case in rkd_lab::scenarios() {
         let name = case.name;
         let find = &case.find;
-        let mut session = session(case);
+        let mut session = session(case.name);
         let names: Vec<&str> = find.suspects.iter().map(|culprit| culprit.name).collect();
 
         // JSON: the rows themselves

@@ -1,15 +1,12 @@
 //! A machine of two modules, written byte by byte, and a way to hold whole sessions against it.
 
+use crate::support::machine::{dump, memory};
+use crate::support::say;
 use jiff::tz::{TimeZone, offset};
-use rkd::command::{Collect, run_line};
 use rkd::session::Session;
-use rkd_dump::Dump;
-use rkd_dump::addr::{Pfn, Virt};
-use rkd_dump::error::Error;
+use rkd_dump::addr::Virt;
 use rkd_kernel::{Kernel, Options};
-use rkd_lab::FrameRun;
-use rkd_lab::Memory;
-use rkd_lab::files::{self, Facts, Kind, Snapshot};
+use rkd_lab::files::{Facts, Snapshot};
 
 pub const NT: u64 = 0xffff_f807_2260_0000;
 pub const MYFAULT: u64 = 0xffff_f807_47f5_0000;
@@ -30,11 +27,7 @@ const HITS: [(u64, &[u8]); 2] = [
 ];
 
 pub fn session() -> Session {
-    let frames = FrameRun {
-        first: Pfn(0x100),
-        pages: 0x8000,
-    };
-    let mut memory = Memory::new(vec![frames], 0x1ed).unwrap();
+    let mut memory = memory(&[]);
     let mut write = |at: u64, bytes: &[u8]| memory.write(Virt(at), bytes).unwrap();
 
     // nt: a page of headers with an entry point at 0x9000.
@@ -123,9 +116,7 @@ pub fn session() -> Session {
         suite_mask: 0x110,
         ..snapshot.facts
     };
-    let mut bytes = Vec::new();
-    files::write(&snapshot, Kind::Full, &mut bytes).unwrap();
-    let dump = Dump::from_bytes("small.dmp", bytes).unwrap();
+    let dump = dump("small.dmp", &snapshot);
     let mut session = Session::new(Kernel::open(dump, &Options::default()));
     session.display.time_zone = TimeZone::fixed(offset(8));
     session
@@ -158,19 +149,6 @@ fn context() -> Vec<u8> {
     }
     context[0x44..0x48].copy_from_slice(&0x0004_0246u32.to_le_bytes());
     context
-}
-
-/// What a line prints: the screen, then every note behind `note: `.
-pub fn say(session: &mut Session, line: &str) -> String {
-    let mut out = Collect::default();
-    match run_line(session, line, &mut out) {
-        Ok(_) => {}
-        Err(Error::Stopped) => out.screen.push_str("(stopped)\n"),
-        Err(error) => panic!("{line}: {error}"),
-    }
-    out.notes
-        .iter()
-        .fold(out.screen, |screen, note| format!("{screen}note: {note}\n"))
 }
 
 /// Plays a session on the machine above.

@@ -3,8 +3,10 @@
 
 mod machine;
 
+use crate::support::data::data;
+use crate::support::say;
 use jiff::tz::{TimeZone, offset};
-use machine::{DATA, play, play_on, say, session};
+use machine::{DATA, play, play_on, session};
 use proptest::prelude::*;
 use rkd::command::{Collect, Row, Sink, run_line};
 use rkd::session::Session;
@@ -12,7 +14,6 @@ use rkd_dump::Dump;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Error;
 use rkd_kernel::{Kernel, Options};
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 macro_rules! sessions {
@@ -44,14 +45,10 @@ sessions! {
 /// A dump of a real machine: its processor stopped where the bug check's second parameter says.
 #[test]
 fn a_real_triage_dump() {
-    let dump = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../shared/data/dumps/triage_x64.dmp"
-    );
-    let Ok(dump) = Dump::open(dump.as_ref()) else {
-        eprintln!("SKIPPED: a_real_triage_dump needs {dump}");
+    let Some(dump) = data("dumps/triage_x64.dmp") else {
         return;
     };
+    let dump = Dump::open(&dump).unwrap();
     let mut session = Session::new(Kernel::open(dump, &Options::default()));
     session.display.time_zone = TimeZone::fixed(offset(8));
     play_on(&mut session, include_str!("real_triage.txt"));
@@ -59,16 +56,12 @@ fn a_real_triage_dump() {
 
 #[test]
 fn other_symbols_are_read_by_reload() {
-    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
-    let Ok(dump) = Dump::open(&data.join("dumps/triage_x64.dmp")) else {
-        eprintln!(
-            "SKIPPED: other_symbols_are_read_by_reload needs {}",
-            data.display()
-        );
+    let (Some(dump), Some(isf)) = (data("dumps/triage_x64.dmp"), data("isf")) else {
         return;
     };
+    let dump = Dump::open(&dump).unwrap();
     let mut session = Session::new(Kernel::open(dump, &Options::default()));
-    let path = data.join("isf").display().to_string();
+    let path = isf.display().to_string();
     assert_eq!(
         say(&mut session, &format!(".sympath {path}")),
         format!(

@@ -1,5 +1,6 @@
 //! A small driver image, put together by hand from the PE specification: one of everything that the reader knows.
 
+use crate::support::image;
 use rkd_dump::addr::Virt;
 use rkd_dump::memory::AddressSpace;
 
@@ -80,12 +81,9 @@ pub fn file() -> Vec<u8> {
 
 /// The mapped image in a target's memory, without the pages whose RVA is named.
 pub fn memory(image: &[u8], without: &[usize]) -> AddressSpace {
-    let pages = image
-        .chunks(0x1000)
-        .enumerate()
-        .map(|(i, page)| (i * 0x1000, page.to_vec()));
-    let pages = pages.filter(|(rva, _)| !without.contains(rva));
-    AddressSpace::of_blocks(pages.map(|(rva, page)| (BASE + rva as u64, page)).collect())
+    image::memory(image, BASE, |page| {
+        without.contains(&(page as usize * 0x1000))
+    })
 }
 
 fn headers(image: &mut [u8]) {

@@ -1,6 +1,7 @@
 //! Images that lie: counts of four billion, trees that loop, strings without end, and every byte turned.
 
 use super::build::{self, BASE};
+use crate::support::random::{Random, rounds};
 use rkd_dump::error::Error;
 use rkd_symbols::pe::Image;
 
@@ -105,32 +106,20 @@ fn directories_that_contain_themselves_end() {
     );
 }
 
-/// A small generator of numbers, always the same.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
-}
-
 /// Turns one to four bytes, numbers or pieces.
 pub fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
-    for _ in 0..=random.below(4) {
-        let at = random.below(bytes.len());
-        match random.below(6) {
-            0 => bytes[at] = random.below(256) as u8,
-            1 => bytes[at] ^= 1 << random.below(8),
+    for _ in 0..=random.index(4) {
+        let at = random.index(bytes.len());
+        match random.index(6) {
+            0 => bytes[at] = random.index(256) as u8,
+            1 => bytes[at] ^= 1 << random.index(8),
             2 => bytes[at..].iter_mut().take(4).for_each(|b| *b = 0xff),
             3 => bytes[at..].iter_mut().take(4).for_each(|b| *b = 0),
             4 => {
-                let from = random.below(bytes.len());
+                let from = random.index(bytes.len());
                 let piece: Vec<u8> = bytes[from..]
                     .iter()
-                    .take(1 + random.below(16))
+                    .take(1 + random.index(16))
                     .copied()
                     .collect();
                 bytes[at..]
@@ -138,7 +127,7 @@ pub fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
                     .zip(piece)
                     .for_each(|(to, from)| *to = from);
             }
-            _ if random.below(8) == 0 => bytes.truncate(at.max(1)),
+            _ if random.index(8) == 0 => bytes.truncate(at.max(1)),
             _ => {}
         }
     }
@@ -152,20 +141,11 @@ fn turned_bytes_are_no_danger() {
     for _ in 0..rounds(1500) {
         let mut bytes = mapped.clone();
         mutate(&mut bytes, &mut random);
-        let space = build::memory(&bytes, &[0x1000 * random.below(12)]);
+        let space = build::memory(&bytes, &[0x1000 * random.index(12)]);
         read += Image::read(&space, BASE).map_or(0, |image| ask_everything(&image).min(1));
         let mut bytes = file.clone();
         mutate(&mut bytes, &mut random);
         read += Image::parse_file(&bytes).map_or(0, |image| ask_everything(&image).min(1));
     }
     assert!(read > 1000, "most of them are still images: {read}");
-}
-
-/// How many rounds: `RKD_MUTATIONS` says how many times more.
-pub fn rounds(usual: usize) -> usize {
-    usual
-        * std::env::var("RKD_MUTATIONS")
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(1)
 }

@@ -1,7 +1,9 @@
 //! Real images, named by the variable `RKD_PE_SAMPLES` (a directory of .exe, .dll, .sys and .pyd files), against goblin.
 
 use super::build::{BASE, memory};
-use super::hostile::{Random, ask_everything, mutate, rounds};
+use super::hostile::{ask_everything, mutate};
+use crate::support::data::lacking;
+use crate::support::random::{Random, rounds};
 use goblin::pe::PE;
 use rkd_symbols::Guid;
 use rkd_symbols::pe::{Image, Imported, Target};
@@ -9,7 +11,7 @@ use std::path::PathBuf;
 
 fn samples() -> Vec<(PathBuf, Vec<u8>)> {
     let Ok(directory) = std::env::var("RKD_PE_SAMPLES") else {
-        eprintln!("SKIPPED: RKD_PE_SAMPLES does not name a directory of PE files");
+        lacking::<()>("samples (RKD_PE_SAMPLES names a folder of PE files)");
         return Vec::new();
     };
     let mut files: Vec<_> = std::fs::read_dir(directory)

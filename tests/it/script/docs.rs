@@ -1,6 +1,7 @@
 //! The reference in `docs/rhai.md`: every example gives what stands below it, and no function is missing.
 
 use super::support::{practice, say};
+use crate::support::blesses;
 use rkd::script::{Group, Script};
 use std::path::PathBuf;
 
@@ -70,7 +71,7 @@ fn reference_of_the_documentation() {
         }
     }
     let (head, tail) = page.split_once(MARK).unwrap();
-    if std::env::var_os("RKD_BLESS").is_some() {
+    if blesses() {
         std::fs::write(path, format!("{head}{MARK}{reference}")).unwrap();
     } else {
         assert_eq!(

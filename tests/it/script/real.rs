@@ -1,23 +1,18 @@
 //! A real triage dump (Windows 10 19041.804), where it is at hand: what it has, and what it can never have.
 
 use super::support::{finish, say};
+use crate::support::data::data;
 use rkd::command::Collect;
 use rkd::script::Script;
 use rkd::session::Session;
 use rkd_dump::Dump;
 use rkd_kernel::{Kernel, Options};
 use rkd_symbols::SymbolPath;
-use std::path::Path;
 
 fn triage() -> Option<Session> {
-    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
-    let path = data.join("dumps/triage_x64.dmp");
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
-    }
+    let (path, isf) = (data("dumps/triage_x64.dmp")?, data("isf")?);
     let options = Options {
-        symbols: SymbolPath::parse(&data.join("isf").display().to_string()),
+        symbols: SymbolPath::parse(&isf.display().to_string()),
         ..Options::default()
     };
     Some(Session::new(Kernel::open(

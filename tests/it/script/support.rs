@@ -1,34 +1,16 @@
-//! A machine that is small enough for any test: some pages, no modules, no symbols.
+//! Conversations with scripts.
 
+use crate::support::machine::{dump, memory};
+use crate::support::practice::{ARTICLE, session};
 use rkd::command::Collect;
 use rkd::script::{Failure, Script};
 use rkd::session::Session;
-use rkd_dump::Dump;
-use rkd_dump::addr::{Pfn, Virt};
 use rkd_kernel::{Kernel, Options};
-use rkd_lab::FrameRun;
-use rkd_lab::Memory;
-use rkd_lab::files::{self, Kind, Snapshot};
-use rkd_symbols::builtin_facts;
-use std::sync::OnceLock;
+use rkd_lab::files::Snapshot;
 
 /// A session with a machine that holds these bytes at these addresses.
 pub fn machine(contents: &[(u64, &[u8])]) -> Session {
-    let mut memory = Memory::new(
-        vec![FrameRun {
-            first: Pfn(0x100),
-            pages: 0x8000,
-        }],
-        0x1ed,
-    )
-    .unwrap();
-    for (at, bytes) in contents {
-        memory.write(Virt(*at), bytes).unwrap();
-    }
-    let snapshot = Snapshot::bare(memory);
-    let mut bytes = Vec::new();
-    files::write(&snapshot, Kind::Full, &mut bytes).unwrap();
-    let dump = Dump::from_bytes("small.dmp", bytes).unwrap();
+    let dump = dump("small.dmp", &Snapshot::bare(memory(contents)));
     Session::new(Kernel::open(dump, &Options::default()))
 }
 
@@ -74,18 +56,9 @@ fn steady(note: &str) -> String {
     }
 }
 
-/// The practice dump: the article's machine, made once.
+/// The practice dump: the article's machine.
 pub fn practice() -> Session {
-    static DUMP: OnceLock<Vec<u8>> = OnceLock::new();
-    let bytes = DUMP.get_or_init(|| {
-        let scenario = rkd_lab::scenario("notmyfault").unwrap();
-        let table = builtin_facts().by_version("19041.3570").unwrap();
-        let mut bytes = Vec::new();
-        rkd_lab::make(scenario, &table, &rkd_lab::Options::default(), &mut bytes).unwrap();
-        bytes
-    });
-    let dump = Dump::from_bytes("leak.dmp", bytes.clone()).unwrap();
-    Session::new(Kernel::open(dump, &Options::default()))
+    session(ARTICLE)
 }
 
 /// Lines of a conversation about the practice dump.

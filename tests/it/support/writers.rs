@@ -1,5 +1,9 @@
 //! Writers of small dump files and page tables, for the tests of the reader. They follow the format documentation by
 //! themselves and share nothing with the reader, so that each can catch the other.
+//!
+//! The lab cannot take their place. It writes whole Windows machines of 16 MiB, and only what Windows would write; these write a
+//! few KiB – so that thousands of damaged ones can be tried – and whatever a test says: entries of every state at every level
+//! of the page tables, frames where nobody has them, triage dumps of any blocks.
 
 use std::collections::BTreeMap;
 
@@ -321,21 +325,5 @@ impl Tables {
             .entry(frame)
             .or_insert_with(|| stamp(frame));
         self.raw(va, 1, frame << 12 | 0x63);
-    }
-}
-
-/// Numbers that look random and are the same every time.
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        (self.roll() >> 11) % end.max(1)
     }
 }

@@ -2,52 +2,21 @@
 
 use super::files::{pdb, table};
 use super::server::Server;
+use crate::support::practice::{self, ARTICLE};
+use crate::support::program;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 /// A practice dump of a kernel that rkd knows by itself.
-fn dump() -> &'static Path {
-    static DUMP: OnceLock<std::path::PathBuf> = OnceLock::new();
-    DUMP.get_or_init(|| {
-        let path = tempfile::tempdir().unwrap().keep().join("leak.dmp");
-        let made = rkd(
-            &["lab", "make", "notmyfault", "-o", path.to_str().unwrap()],
-            &[],
-        );
-        assert!(path.exists(), "{made}");
-        path
-    })
+fn dump() -> String {
+    let path = practice::folder(ARTICLE).join("leak.dmp");
+    path.to_str().unwrap().to_owned()
 }
 
 /// Everything that the program says.
 fn rkd(arguments: &[&str], environment: &[(&str, &str)]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rkd"));
-    for variable in [
-        "_NT_SYMBOL_PATH",
-        "_NT_ALT_SYMBOL_PATH",
-        "HTTP_PROXY",
-        "http_proxy",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-        "NO_PROXY",
-        "no_proxy",
-    ] {
-        command.env_remove(variable);
-    }
-    let output = command
-        .args(arguments)
-        .env("NO_COLOR", "1")
-        .env("RKD_CACHE", "")
-        .env("RKD_FACTS", "")
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    format!("{}{}", text(output.stdout), text(output.stderr))
+    let mut program = program::rkd(".".as_ref(), arguments);
+    program.0.envs(environment.iter().copied());
+    program.wait("").all()
 }
 
 fn path(cache: &Path, server: &str) -> String {
@@ -62,7 +31,8 @@ fn the_prompt_comes_without_the_server_and_the_answer_too() {
     let cache = tempfile::tempdir().unwrap();
     let server = Server::start(|request| request.hang());
     let path = path(cache.path(), &server.url());
-    let dump = dump().to_str().unwrap();
+    let dump = dump();
+    let dump = dump.as_str();
     let said = rkd(&[dump, "-y", &path, "-c", "!poolused 2 Leak; q"], &[]);
     assert!(said.contains(" Leak       119   4991221760"), "{said}");
     assert!(said.contains("symbols of nt: built-in facts"), "{said}");
@@ -74,7 +44,8 @@ fn a_failing_server_is_named_once_and_the_facts_stay() {
     let cache = tempfile::tempdir().unwrap();
     let server = Server::start(|request| request.answer("503 Service Unavailable", &[], b""));
     let path = path(cache.path(), &server.url());
-    let dump = dump().to_str().unwrap();
+    let dump = dump();
+    let dump = dump.as_str();
     let said = rkd(
         &[
             dump,
@@ -100,7 +71,8 @@ fn offline_means_offline() {
     let cache = tempfile::tempdir().unwrap();
     let server = Server::start(|request| request.answer("200 OK", &[], &pdb(NT, 1)));
     let path = path(cache.path(), &server.url());
-    let dump = dump().to_str().unwrap();
+    let dump = dump();
+    let dump = dump.as_str();
     let said = rkd(
         &[
             dump,
@@ -118,7 +90,8 @@ fn offline_means_offline() {
 
 #[test]
 fn the_path_comes_from_the_environment() {
-    let dump = dump().to_str().unwrap();
+    let dump = dump();
+    let dump = dump.as_str();
     let environment = [
         ("_NT_SYMBOL_PATH", "/second"),
         ("_NT_ALT_SYMBOL_PATH", "/first"),
@@ -139,7 +112,8 @@ fn the_proxy_of_the_environment_is_used() {
         request.send(b"HTTP/1.1 502 Bad Gateway\r\n\r\n");
     });
     let path = path(cache.path(), "https://symbols.invalid/x");
-    let dump = dump().to_str().unwrap();
+    let dump = dump();
+    let dump = dump.as_str();
     let environment = [("HTTPS_PROXY", proxy.url())];
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(n, v)| (*n, v.as_str())).collect();
@@ -166,7 +140,8 @@ fn a_module_is_fetched_when_it_is_needed_and_only_then() {
         },
     );
     let path = path(cache.path(), &server.url());
-    let dump = dump().to_str().unwrap();
+    let dump = dump();
+    let dump = dump.as_str();
     let said = rkd(
         &[dump, "-y", &path, "-c", "lm m my*; ? myfault!LeakIt; q"],
         &[],

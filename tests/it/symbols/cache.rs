@@ -1,6 +1,7 @@
 //! What was made of a symbol file is kept for the next time, and never believed when it should not be.
 
 use super::driver;
+use crate::support::random::Random;
 use rkd_symbols::cache::Cache;
 use rkd_symbols::{SymbolTable, file};
 use std::fs;
@@ -152,21 +153,21 @@ fn a_cache_that_somebody_made_up_is_no_danger() {
     place.open();
     let kept = place.kept().remove(0);
     let good = fs::read(&kept).unwrap();
-    let mut random = super::hostile::Random(0x5eed);
+    let mut random = Random(0x5eed);
     for _ in 0..300 {
         let mut bytes = good.clone();
-        for _ in 0..=random.below(6) {
+        for _ in 0..=random.index(6) {
             // The table of the parts and the numbers in them are what could lead astray.
-            let limit = if random.below(2) == 0 {
+            let limit = if random.index(2) == 0 {
                 400
             } else {
                 good.len() - 24
             };
-            let at = 24 + random.below(limit);
-            bytes[at] = match random.below(3) {
+            let at = 24 + random.index(limit);
+            bytes[at] = match random.index(3) {
                 0 => 0xff,
                 1 => 0,
-                _ => random.below(256) as u8,
+                _ => random.index(256) as u8,
             };
         }
         fs::write(&kept, sealed(bytes)).unwrap();

@@ -1,6 +1,8 @@
 //! Symbol files that are cut short, damaged, turned or made to fill the memory.
 
-use super::{data, id};
+use super::id;
+use crate::support::data::data;
+use crate::support::random::{Random, rounds};
 use rkd_symbols::{SymbolTable, builtin_facts, facts, isf};
 use std::io::Write;
 use std::path::Path;
@@ -25,49 +27,29 @@ const SMALL: &str = r#"{
     "unsigned long": {"kind": "int", "size": 4, "signed": false, "endian": "little"}}
 }"#;
 
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
-
-    /// The bytes with one to four of them turned, or cut off.
-    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut bytes = bytes.to_vec();
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len());
-            match self.below(5) {
-                0 => bytes[at] = self.below(256) as u8,
-                1 => bytes[at] ^= 1 << self.below(8),
-                2 => bytes[at] = b"0987654321{}[]\",:"[self.below(17)],
-                3 => {
-                    let from = self.below(bytes.len());
-                    let piece = bytes[from..]
-                        .iter()
-                        .take(1 + self.below(40))
-                        .copied()
-                        .collect::<Vec<_>>();
-                    bytes.splice(at..at, piece);
-                }
-                _ if self.below(8) == 0 => bytes.truncate(at.max(1)),
-                _ => {}
+/// The bytes with one to four of them turned, or cut off.
+fn mutate(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=random.index(4) {
+        let at = random.index(bytes.len());
+        match random.index(5) {
+            0 => bytes[at] = random.index(256) as u8,
+            1 => bytes[at] ^= 1 << random.index(8),
+            2 => bytes[at] = b"0987654321{}[]\",:"[random.index(17)],
+            3 => {
+                let from = random.index(bytes.len());
+                let piece = bytes[from..]
+                    .iter()
+                    .take(1 + random.index(40))
+                    .copied()
+                    .collect::<Vec<_>>();
+                bytes.splice(at..at, piece);
             }
+            _ if random.index(8) == 0 => bytes.truncate(at.max(1)),
+            _ => {}
         }
-        bytes
     }
-}
-
-/// How many rounds: `RKD_MUTATIONS` says how many times more.
-fn rounds(usual: usize) -> usize {
-    usual
-        * std::env::var("RKD_MUTATIONS")
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(1)
+    bytes
 }
 
 fn pack(text: &[u8], preset: u32) -> Vec<u8> {
@@ -104,12 +86,12 @@ fn turned_isf_files_are_no_danger() {
     let mut read = 0;
     let packed = pack(SMALL.as_bytes(), 6);
     for _ in 0..rounds(4000) {
-        let text = random.mutate(SMALL.as_bytes());
+        let text = mutate(SMALL.as_bytes(), &mut random);
         if let Ok(table) = isf::parse(Path::new("t"), &text) {
             read += 1;
             ask_everything(&table);
         }
-        let _ = isf::parse(Path::new("t"), &random.mutate(&packed));
+        let _ = isf::parse(Path::new("t"), &mutate(&packed, &mut random));
     }
     assert!(read > 100, "some of them are still ISF files: {read}");
 }
@@ -125,7 +107,7 @@ fn turned_facts_are_no_danger() {
     let mut random = Random(0x5eed_0004);
     let mut read = 0;
     for _ in 0..rounds(60) {
-        if let Ok(facts) = facts::Facts::parse(&random.mutate(&text)) {
+        if let Ok(facts) = facts::Facts::parse(&mutate(&text, &mut random)) {
             read += 1;
             let tables = facts.tables();
             tables.for_each(|table| read += table.udts().count().min(1));

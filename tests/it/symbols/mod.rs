@@ -6,22 +6,10 @@ mod hostile;
 mod msf;
 mod msvc;
 
+use crate::support::data::data;
 use rkd_dump::addr::Rva;
 use rkd_symbols::{Guid, PdbId, Source, SymbolPath, SymbolTable, builtin_facts, facts, isf};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-
-/// The real data, or `None` with a loud word.
-fn data(part: &str) -> Option<PathBuf> {
-    let path = Path::new(DATA).join(part);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} is not there", path.display());
-    None
-}
 
 /// GUID, version and slack of the nine whole tables.
 const NINE: [(&str, &str, Option<u64>); 9] = [

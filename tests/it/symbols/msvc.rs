@@ -2,6 +2,7 @@
 //! `llvm-pdbutil dump -types -publics -symbols` counts in them.
 
 use super::driver;
+use crate::support::data;
 use rkd_dump::addr::Rva;
 use rkd_symbols::{Guid, PdbId, Type, file, isf};
 use std::collections::BTreeSet;
@@ -45,19 +46,12 @@ const COUNTED: [(&str, [usize; 5]); 14] = [
 ];
 
 fn sample(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("RKD_PDB_SAMPLES").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/pdb-samples"),
-        PathBuf::from,
-    );
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!(
-        "SKIPPED: {} is not there; tests/symbols/fetch brings it",
-        path.display()
-    );
-    None
+    data::sample(
+        "RKD_PDB_SAMPLES",
+        "pdb-samples",
+        name,
+        "tests/symbols/fetch",
+    )
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! `rkd tags` as the shell sees it, on drivers of our own.
 
 use crate::support::drivers::drivers;
+use crate::support::program::{Said, rkd};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -20,34 +20,24 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn tags(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rkd"));
-    command
-        .current_dir(folder)
-        .arg("tags")
-        .args(arguments)
-        .env_remove("CLICOLOR_FORCE");
-    command.output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+fn tags(folder: &Path, arguments: &[&str]) -> Said {
+    rkd(folder, &[&["tags"], arguments].concat()).wait("")
 }
 
 #[test]
 fn a_driver_is_told_with_its_proofs() {
     let folder = folder();
     let output = tags(folder.path(), &["filter-x64-O2.sys"]);
-    assert_eq!(text(&output.stderr), "");
-    assert_eq!(text(&output.stdout), include_str!("filter.txt"));
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.err, "");
+    assert_eq!(output.out, include_str!("filter.txt"));
+    assert_eq!(output.status, Some(0));
     let brief = tags(folder.path(), &["--brief", "filter-x64-O2.sys"]);
     let without: String = include_str!("filter.txt")
         .lines()
         .filter(|line| !line.starts_with("          "))
         .map(|line| format!("{line}\n"))
         .collect();
-    assert_eq!(text(&brief.stdout), without);
+    assert_eq!(brief.out, without);
 }
 
 /// Programs get twelve fields a line, always the same.
@@ -58,7 +48,7 @@ fn lines_for_programs() {
         folder.path(),
         &["--format", "jsonl", "framework-old-x86-O2.sys"],
     );
-    let lines = text(&output.stdout);
+    let lines = output.out;
     let names = [
         "file",
         "arch",
@@ -96,7 +86,7 @@ fn lines_for_programs() {
 fn folders_and_what_is_no_image() {
     let folder = folder();
     let output = tags(folder.path(), &[".", "--format", "csv"]);
-    let rows = text(&output.stdout);
+    let rows = output.out;
     assert!(
         rows.starts_with(
             "file,arch,call_rva,function_rva,constant_rva,api,tag,tag_u32,class,pool,size,note\n"
@@ -112,11 +102,11 @@ fn folders_and_what_is_no_image() {
     }
     assert_eq!(rows.matches("file,arch").count(), 1);
     assert!(
-        text(&output.stderr).contains("1 file that is no image"),
+        output.err.contains("1 file that is no image"),
         "{}",
-        text(&output.stderr)
+        output.err
     );
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status, Some(0));
     // what was named must be an image, and does not keep the others from being read
     let output = tags(
         folder.path(),
@@ -128,19 +118,19 @@ fn folders_and_what_is_no_image() {
             "jsonl",
         ],
     );
-    assert!(text(&output.stdout).contains("CVol"));
-    let said = text(&output.stderr);
+    assert!(output.out.contains("CVol"));
+    let said = output.err;
     assert!(
         said.contains("short.sys") && said.contains("gone.sys"),
         "{said}"
     );
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status, Some(1));
     let output = tags(folder.path(), &["--format", "json", "filter-x64-O2.sys"]);
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(document["rows"][0]["row"], "image");
     assert_eq!(document["rows"][0]["answered"], true);
     assert_eq!(document["rows"][1]["row"], "site");
-    assert_eq!(tags(folder.path(), &[]).status.code(), Some(2));
+    assert_eq!(tags(folder.path(), &[]).status, Some(2));
 }
 
 #[test]
@@ -154,7 +144,7 @@ fn a_database_grows_and_is_not_written_over_what_is_none() {
         "filter-x64-O2.sys",
     ] {
         let output = tags(folder.path(), &["--database", "tags.jsonl", name]);
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(output.status, Some(0), "{}", output.err);
     }
     let database = Database::open(&at("tags.jsonl")).unwrap();
     assert_eq!(database.len(), 2);
@@ -170,11 +160,7 @@ fn a_database_grows_and_is_not_written_over_what_is_none() {
         folder.path(),
         &["--database", "notes.txt", "filter-x64-O2.sys"],
     );
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output.stderr).contains("no tag database"),
-        "{}",
-        text(&output.stderr)
-    );
+    assert_eq!(output.status, Some(1));
+    assert!(output.err.contains("no tag database"), "{}", output.err);
     assert_eq!(fs::read_to_string(at("notes.txt")).unwrap(), "no image");
 }

@@ -1,5 +1,6 @@
 //! Real drivers with known answers. They are not ours to hand on: `tests/golden/fetch` gets them from the packages they are
 //! published in, and without them the test says loudly that it checked nothing.
+use crate::support::data;
 use rkd_pooltags::{Class, Options, Report, TagImage, Verdict, analyse};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -21,25 +22,12 @@ struct Case {
     size: Option<u64>,
 }
 
-fn folder() -> PathBuf {
-    let target = || {
-        PathBuf::from(
-            std::env::var("CARGO_TARGET_DIR")
-                .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/target").to_owned()),
-        )
-    };
-    std::env::var("RKD_GOLDEN").map_or_else(|_| target().join("golden"), PathBuf::from)
+fn sample(name: &str) -> Option<PathBuf> {
+    data::sample("RKD_GOLDEN", "golden", name, "tests/golden/fetch")
 }
 
 fn driver(sha256: &str, file: &str) -> Option<Report> {
-    let path = folder().join(sha256).join(file);
-    if !path.is_file() {
-        eprintln!(
-            "SKIPPED: {} is not there; run tests/golden/fetch",
-            path.display()
-        );
-        return None;
-    }
+    let path = sample(&format!("{sha256}/{file}"))?;
     Some(analyse(
         &TagImage::open(&path).unwrap(),
         &Options::default(),
@@ -95,10 +83,10 @@ fn real_drivers_are_read_as_an_expert_reads_them() {
 
 /// The drivers that the packages hold, from the list that `fetch` leaves: hash and name.
 fn listed(wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    let Ok(list) = std::fs::read_to_string(folder().join("index.tsv")) else {
-        eprintln!("SKIPPED: there is no list of drivers; run tests/golden/fetch");
+    let Some(list) = sample("index.tsv") else {
         return Vec::new();
     };
+    let list = std::fs::read_to_string(list).unwrap();
     let line = |line: &str| {
         let mut fields = line.split('\t');
         Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
@@ -125,7 +113,7 @@ fn drivers_without_pool_interfaces_have_no_sites() {
 fn drivers_that_give_no_tag_are_convicted_of_none() {
     let mut untagged = Vec::new();
     for (sha256, name) in listed(|name| name.ends_with(".sys") || name == "ntoskrnl.exe") {
-        let Some(path) = Some(folder().join(&sha256).join(&name)).filter(|p| p.is_file()) else {
+        let Some(path) = sample(&format!("{sha256}/{name}")) else {
             continue;
         };
         let Ok(image) = TagImage::open(&path) else {

@@ -1,5 +1,6 @@
 //! The tag reader on images that are broken or lie: it ends, it says what it cannot tell, and it names nobody wrongly.
 use crate::support::drivers::drivers;
+use crate::support::random::Random;
 use rkd_pooltags::{Class, Options, Report, TagImage, Verdict, analyse};
 use std::collections::BTreeSet;
 
@@ -36,17 +37,6 @@ fn proven(report: &Report) -> BTreeSet<u32> {
 fn said(report: &Report) -> BTreeSet<u32> {
     let said = report.sites.iter().filter(|s| s.class.is_some());
     said.filter_map(|s| s.tag).collect()
-}
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides.max(1) as u64) as usize
-    }
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> usize {
@@ -100,16 +90,16 @@ fn chosen() -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn bytes_that_were_changed_anywhere_end_the_reading_in_order() {
-    let mut dice = Dice(0x5eed_1234_5678_9abd);
+    let mut random = Random(0x5eed_1234_5678_9abd);
     for (_, bytes) in chosen() {
         for round in 0..40 {
             let mut mutant = bytes.clone();
-            for _ in 0..=dice.roll(24) {
-                let at = dice.roll(if round % 2 == 0 { mutant.len() } else { 0x400 });
-                mutant[at] = [0, 0xff, 0x7f, dice.roll(256) as u8][dice.roll(4)];
+            for _ in 0..=random.index(24) {
+                let at = random.index(if round % 2 == 0 { mutant.len() } else { 0x400 });
+                mutant[at] = [0, 0xff, 0x7f, random.index(256) as u8][random.index(4)];
             }
             if round % 5 == 0 {
-                mutant.truncate(dice.roll(bytes.len()));
+                mutant.truncate(random.index(bytes.len()));
             }
             read(&mutant);
         }
@@ -118,7 +108,7 @@ fn bytes_that_were_changed_anywhere_end_the_reading_in_order() {
 
 #[test]
 fn tables_that_lie_make_nobody_guilty() {
-    let mut dice = Dice(0xdeed_1234_5678_9abd);
+    let mut random = Random(0xdeed_1234_5678_9abd);
     for (name, bytes) in chosen() {
         let truth = said(&read(&bytes).unwrap());
         for table in [".pdata", ".reloc"] {
@@ -129,7 +119,7 @@ fn tables_that_lie_make_nobody_guilty() {
             for round in 0..30 {
                 let mut mutant = bytes.clone();
                 for at in place.clone().step_by(4) {
-                    match (round, dice.roll(4)) {
+                    match (round, random.index(4)) {
                         // nothing, everything, the same piece again and again, pieces that overlap
                         (0, _) => put(&mut mutant, at, 0),
                         (1, _) => put(
@@ -141,8 +131,8 @@ fn tables_that_lie_make_nobody_guilty() {
                                 0x2000
                             },
                         ),
-                        (_, 0) => put(&mut mutant, at, 0x1000 + dice.roll(0x1000) as u32),
-                        (_, 1) => put(&mut mutant, at, dice.roll(usize::MAX) as u32),
+                        (_, 0) => put(&mut mutant, at, 0x1000 + random.index(0x1000) as u32),
+                        (_, 1) => put(&mut mutant, at, random.number() as u32),
                         _ => {}
                     }
                 }
@@ -253,10 +243,10 @@ fn packed_code_is_no_reason_to_say_no() {
     let bytes = &drivers()["hard-x64-O2.sys"];
     // a section of noise, as a packer leaves it
     let mut packed = bytes.clone();
-    let mut dice = Dice(0x1111_2222_3333_4445);
+    let mut random = Random(0x1111_2222_3333_4445);
     let at = header(bytes, ".text");
     let start = packed.len() as u32;
-    packed.extend((0..0x8000).map(|_| dice.roll(256) as u8));
+    packed.extend((0..0x8000).map(|_| random.index(256) as u8));
     put(&mut packed, at + 8, 0x1000);
     put(&mut packed, at + 16, 0x1000);
     put(&mut packed, at + 20, start);

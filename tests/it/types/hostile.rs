@@ -2,7 +2,7 @@
 //! command ends, with a sentence or with as much as anybody reads.
 
 use super::machine::{OBJECTS, fixtures, session};
-use super::say;
+use crate::support::say;
 use goblin::pe::PE;
 use rkd::command::{Row, Sink, run_line};
 use rkd_dump::error::Error;

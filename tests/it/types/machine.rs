@@ -1,15 +1,13 @@
 //! A machine whose one driver is the one of `tests/fixtures/driver`, mapped as the loader lays it out, with objects of its
 //! making in memory. What lies in them is said by the structure below, which was written from the driver's source.
 
-use goblin::pe::PE;
+use crate::support::image::mapped;
+use crate::support::machine::{dump, memory};
 use jiff::tz::{TimeZone, offset};
 use rkd::session::Session;
-use rkd_dump::Dump;
-use rkd_dump::addr::{Pfn, Virt};
+use rkd_dump::addr::Virt;
 use rkd_kernel::{Kernel, Options};
-use rkd_lab::FrameRun;
-use rkd_lab::Memory;
-use rkd_lab::files::{self, Kind, Snapshot};
+use rkd_lab::files::Snapshot;
 use rkd_symbols::SymbolPath;
 use std::path::{Path, PathBuf};
 
@@ -75,27 +73,12 @@ pub fn fixtures() -> PathBuf {
 
 /// The machine, with symbols from `symbols`.
 pub fn session(symbols: &Path) -> Session {
-    let frames = FrameRun {
-        first: Pfn(0x100),
-        pages: 0x8000,
-    };
-    let mut memory = Memory::new(vec![frames], 0x1ed).unwrap();
+    let mut memory = memory(&[]);
     let mut write = |at: u64, bytes: &[u8]| memory.write(Virt(at), bytes).unwrap();
     let file = std::fs::read(fixtures().join("driver.sys")).unwrap();
-    let image = PE::parse(&file).unwrap();
-    let optional = image.header.optional_header.unwrap();
-    let size = optional.windows_fields.size_of_image;
-    write(
-        DRIVER,
-        &file[..optional.windows_fields.size_of_headers as usize],
-    );
-    for section in &image.sections {
-        let raw = section.pointer_to_raw_data as usize;
-        let length = (section.size_of_raw_data.min(section.virtual_size)) as usize;
-        let mut bytes = file[raw..raw + length].to_vec();
-        bytes.resize(section.virtual_size as usize, 0);
-        write(DRIVER + u64::from(section.virtual_address), &bytes);
-    }
+    let image = mapped(&file);
+    let size = image.len() as u32;
+    write(DRIVER, &image);
 
     let object = |number: u64| OBJECTS + number * 0x400;
     let links = |number: u64| object(number) + std::mem::offset_of!(Object, links) as u64;
@@ -168,9 +151,7 @@ pub fn session(symbols: &Path) -> Session {
     snapshot.facts.system_time = 133_089_418_510_420_000;
     snapshot.facts.up_time = 4_978_679_120_000;
     snapshot.facts.suite_mask = 0x110;
-    let mut bytes = Vec::new();
-    files::write(&snapshot, Kind::Full, &mut bytes).unwrap();
-    let dump = Dump::from_bytes("driver.dmp", bytes).unwrap();
+    let dump = dump("driver.dmp", &snapshot);
     let options = Options {
         symbols: SymbolPath::parse(&symbols.display().to_string()),
         ..Options::default()

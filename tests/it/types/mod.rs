@@ -5,23 +5,9 @@ mod hostile;
 mod machine;
 mod real;
 
+use crate::support::{blesses, say};
 use rkd::command::{Collect, run_line};
-use rkd::session::Session;
-use rkd_dump::error::Error;
 use std::path::Path;
-
-/// What a line prints: the screen, then every note behind `note: `.
-pub fn say(session: &mut Session, line: &str) -> String {
-    let mut out = Collect::default();
-    match run_line(session, line, &mut out) {
-        Ok(_) => {}
-        Err(Error::Stopped) => out.screen.push_str("(stopped)\n"),
-        Err(error) => panic!("{line}: {error}"),
-    }
-    out.notes
-        .iter()
-        .fold(out.screen, |screen, note| format!("{screen}note: {note}\n"))
-}
 
 /// Plays a session: lines behind `kd> ` are typed, and the whole must come out as it is written. `RKD_BLESS=1` writes what
 /// comes out.
@@ -40,7 +26,7 @@ fn play(name: &str) {
         let said = say(&mut session, line).replace(&fixtures.display().to_string(), "SYMBOLS");
         played.push_str(&format!("kd> {line}\n{said}"));
     }
-    if std::env::var_os("RKD_BLESS").is_some() {
+    if blesses() {
         std::fs::write(file, played).unwrap();
     } else {
         assert!(

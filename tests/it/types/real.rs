@@ -1,7 +1,8 @@
 //! A real kernel's types and symbols: every line of `dt` on all its structures is compared with what another, smaller reader
 //! makes of the same file.
 
-use super::say;
+use crate::support::data::{self, data};
+use crate::support::say;
 use rkd::command::{Collect, run_line};
 use rkd::session::Session;
 use rkd_dump::Dump;
@@ -13,16 +14,11 @@ use std::path::{Path, PathBuf};
 
 const ISF: &str = "5278AFF86C341677D7D7835C85B7B844-1.json.xz";
 
-fn data() -> Option<PathBuf> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if data.join("isf").join(ISF).is_file() && data.join("dumps/triage_x64.dmp").is_file() {
-        return Some(data);
-    }
-    eprintln!(
-        "SKIPPED: the types of a real kernel need {}",
-        data.display()
-    );
-    None
+/// The folder with the dump and its symbols.
+fn real() -> Option<PathBuf> {
+    data(&format!("isf/{ISF}"))?;
+    data("dumps/triage_x64.dmp")?;
+    Some(data::folder())
 }
 
 fn session(data: &Path) -> Session {
@@ -69,7 +65,7 @@ fn spell(ty: &Value) -> String {
 
 #[test]
 fn every_structure_of_a_real_kernel() {
-    let Some(data) = data() else { return };
+    let Some(data) = real() else { return };
     let mut text = Vec::new();
     let file = std::fs::File::open(data.join("isf").join(ISF)).unwrap();
     liblzma::read::XzDecoder::new(file)
@@ -114,7 +110,7 @@ fn every_structure_of_a_real_kernel() {
 
 #[test]
 fn every_symbol_of_a_real_kernel() {
-    let Some(data) = data() else { return };
+    let Some(data) = real() else { return };
     let mut text = Vec::new();
     let file = std::fs::File::open(data.join("isf").join(ISF)).unwrap();
     liblzma::read::XzDecoder::new(file)
