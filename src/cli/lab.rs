@@ -2,8 +2,9 @@
 
 use super::World;
 use super::arguments::{Lab, Make};
-use crate::command::{Kept, Record, Value};
+use crate::command::{KdLine, Row};
 use crate::render::{Outcome, WIDTH, wrapped};
+use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use rkd_lab::{Options, Scenario};
 use rkd_symbols::{SymbolTable, builtin_facts, isf};
@@ -15,43 +16,86 @@ use std::path::Path;
 /// When there is no such scenario or kernel, or the file cannot be written.
 pub(super) fn run(world: &World<'_>, task: &Lab) -> Result<u8> {
     let mut out = world.screen();
-    let (name, rows) = match task {
-        Lab::List => (
-            "lab list",
-            rkd_lab::scenarios().iter().map(listed).collect(),
-        ),
-        Lab::Make(make) => ("lab make", vec![made(make)?]),
-    };
-    out.begin(name)?;
-    rows.iter().try_for_each(|row| out.row(row))?;
+    match task {
+        Lab::List => {
+            out.begin("lab list")?;
+            for scenario in rkd_lab::scenarios() {
+                out.row(&Listed::of(scenario))?;
+            }
+        }
+        Lab::Make(make) => {
+            let made = made(make)?;
+            out.begin("lab make")?;
+            out.row(&made)?;
+        }
+    }
     out.end(Outcome::Done)?;
     out.close()?;
     Ok(0)
 }
 
-fn listed(scenario: &Scenario) -> Kept {
-    let Scenario {
-        name,
-        title,
-        summary,
-        version,
-        ..
-    } = *scenario;
-    let record: Record = vec![
-        ("name", name.into()),
-        ("title", title.into()),
-        ("summary", summary.into()),
-        ("version", version.into()),
-    ];
-    let summary = wrapped(summary, WIDTH - 13).replace('\n', &format!("\n{:13}", ""));
-    Kept {
-        kind: "scenario",
-        record,
-        text: format!("{name:<12} {title}\n{:13}{summary}", ""),
+/// A scenario that practice dumps are made of.
+#[derive(Row)]
+#[row(kind = "scenario")]
+struct Listed {
+    /// Its name.
+    name: &'static str,
+    /// What it is about, in a few words.
+    title: &'static str,
+    /// What is wrong in that machine.
+    summary: &'static str,
+    /// The version of its kernel.
+    version: &'static str,
+}
+
+impl Listed {
+    fn of(scenario: &'static Scenario) -> Listed {
+        Listed {
+            name: scenario.name,
+            title: scenario.title,
+            summary: scenario.summary,
+            version: scenario.version,
+        }
     }
 }
 
-fn made(make: &Make) -> Result<Kept> {
+impl KdLine for Listed {
+    fn line(&self) -> String {
+        let Listed { name, title, .. } = self;
+        let summary = wrapped(self.summary, WIDTH - 13).replace('\n', &format!("\n{:13}", ""));
+        format!("{name:<12} {title}\n{:13}{summary}", "")
+    }
+}
+
+/// A practice dump that was made.
+#[derive(Row)]
+#[row(kind = "made")]
+struct MadeDump {
+    /// Its file.
+    file: String,
+    /// The scenario.
+    scenario: &'static str,
+    /// What kind of dump it is.
+    kind: &'static str,
+    /// The version of its kernel.
+    version: String,
+    /// The size of the file.
+    bytes: u64,
+    /// How many pages of memory it holds.
+    pages: u64,
+    /// Figures that this kernel has no place for.
+    homeless: Vec<String>,
+    /// Where the body lies that was laid into it.
+    #[row(absent = "no body was laid into the dump")]
+    body_at: Option<Virt>,
+    /// The size of that body.
+    #[row(absent = "no body was laid into the dump")]
+    body_bytes: Option<u64>,
+    #[row(skip, line)]
+    line: String,
+}
+
+fn made(make: &Make) -> Result<MadeDump> {
     let scenario = scenario(&make.scenario)?;
     let options = Options {
         kind: make.kind,
@@ -102,38 +146,17 @@ fn made(make: &Make) -> Result<Kept> {
             made.homeless.join(", ")
         ));
     }
-    let homeless: Vec<Value> = made
-        .homeless
-        .iter()
-        .map(|figure| figure.as_str().into())
-        .collect();
-    let record: Record = vec![
-        ("file", path.into()),
-        ("scenario", scenario.name.into()),
-        ("kind", made.kind.name().into()),
-        ("version", made.version.into()),
-        ("bytes", made.bytes.into()),
-        ("pages", made.pages.into()),
-        ("homeless", homeless.into()),
-        (
-            "body_at",
-            made.payload.map_or_else(
-                || Value::Absent("no body was laid into the dump".into()),
-                |laid| laid.at.into(),
-            ),
-        ),
-        (
-            "body_bytes",
-            made.payload.map_or_else(
-                || Value::Absent("no body was laid into the dump".into()),
-                |laid| laid.bytes.into(),
-            ),
-        ),
-    ];
-    Ok(Kept {
-        kind: "made",
-        record,
-        text: text.join("\n"),
+    Ok(MadeDump {
+        file: path,
+        scenario: scenario.name,
+        kind: made.kind.name(),
+        version: made.version,
+        bytes: made.bytes,
+        pages: made.pages,
+        homeless: made.homeless,
+        body_at: made.payload.map(|laid| laid.at),
+        body_bytes: made.payload.map(|laid| laid.bytes),
+        line: text.join("\n"),
     })
 }
 

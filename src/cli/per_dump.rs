@@ -1,6 +1,6 @@
 //! Tables over many dumps: every row says which dump it is of, and a dump without a row gets one that says why.
 
-use crate::command::{Kept, Record, Row, Sink, Value};
+use crate::command::{Kept, Name, Record, Row, Sink, Value};
 use crate::render::{Outcome, Output};
 use rkd_dump::error::Result;
 use std::cell::RefCell;
@@ -18,7 +18,7 @@ struct Inner {
     /// Why the dump in hand gave less than it should.
     trouble: Option<String>,
     /// What rows look like: the kind and the columns of the first.
-    shape: Option<(&'static str, Vec<&'static str>)>,
+    shape: Option<(&'static str, Vec<Name>)>,
     /// Dumps that had no row before it was known what rows look like.
     waiting: Vec<(String, Option<String>)>,
 }
@@ -80,13 +80,13 @@ impl Inner {
     /// A row of nothing but the dump's name and the reason.
     fn blank(
         &mut self,
-        (kind, columns): &(&'static str, Vec<&'static str>),
+        (kind, columns): &(&'static str, Vec<Name>),
         dump: String,
         trouble: Option<String>,
     ) -> Result<()> {
         let record = columns
             .iter()
-            .map(|name| (*name, Value::Absent(String::new())))
+            .map(|name| (name.clone(), Value::Absent(String::new())))
             .collect();
         let record = framed(dump, record, trouble);
         self.screen.row(&Kept {
@@ -99,9 +99,9 @@ impl Inner {
 
 /// A row between its dump and its error.
 fn framed(dump: String, record: Record, error: Option<String>) -> Record {
-    let mut framed = vec![("dump", Value::Str(dump))];
+    let mut framed = vec![("dump".into(), Value::Str(dump))];
     framed.extend(record);
-    framed.push(("error", error.into()));
+    framed.push(("error".into(), error.into()));
     framed
 }
 
@@ -110,7 +110,10 @@ impl Sink for PerDump {
         let mut inner = self.0.borrow_mut();
         let record = row.record();
         if inner.shape.is_none() {
-            let shape = (row.kind(), record.iter().map(|(name, _)| *name).collect());
+            let shape = (
+                row.kind(),
+                record.iter().map(|(name, _)| name.clone()).collect(),
+            );
             inner.shape = Some(shape.clone());
             for (dump, trouble) in std::mem::take(&mut inner.waiting) {
                 inner.blank(&shape, dump, trouble)?;

@@ -7,7 +7,7 @@ mod script;
 
 use super::World;
 use super::arguments::{Convert, Symbols};
-use crate::command::{Kept, Record};
+use crate::command::{KdLine, Row};
 use crate::render::Outcome;
 use rkd_dump::error::{Error, Result};
 use rkd_symbols::{SymbolTable, file, isf};
@@ -26,7 +26,7 @@ pub(super) fn run(world: &World<'_>, task: &Symbols) -> Result<u8> {
     }
 }
 
-fn show(world: &World<'_>, name: &str, rows: &[Kept]) -> Result<u8> {
+fn show(world: &World<'_>, name: &str, rows: &[impl Row]) -> Result<u8> {
     let mut out = world.screen();
     out.begin(name)?;
     rows.iter().try_for_each(|row| out.row(row))?;
@@ -35,7 +35,7 @@ fn show(world: &World<'_>, name: &str, rows: &[Kept]) -> Result<u8> {
     Ok(0)
 }
 
-fn converted(convert: &Convert) -> Result<Kept> {
+fn converted(convert: &Convert) -> Result<SymbolFile> {
     let bad = |error: &dyn std::error::Error| Error::File {
         path: convert.input.clone(),
         reason: error.to_string(),
@@ -51,7 +51,12 @@ fn converted(convert: &Convert) -> Result<Kept> {
         false => text.into_bytes(),
     };
     write(&output, &bytes)?;
-    Ok(row(&convert.input, &output, &table, bytes.len()))
+    Ok(SymbolFile::new(
+        &convert.input,
+        &output,
+        &table,
+        bytes.len(),
+    ))
 }
 
 /// As Volatility names its files, in the current folder.
@@ -67,43 +72,63 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-fn row(input: &Path, output: &Path, table: &SymbolTable, bytes: usize) -> Kept {
-    let (symbols, udts, enums) = (
-        table.len(),
-        table.udts().count(),
-        table.enumerations().count(),
-    );
-    let identity = table.identity();
-    let record: Record = vec![
-        ("input", input.display().to_string().into()),
-        ("output", output.display().to_string().into()),
-        (
-            "pdb",
-            identity
-                .map(|id| id.name.clone())
-                .unwrap_or_default()
-                .into(),
-        ),
-        (
-            "guid",
-            identity
-                .map(|id| id.guid.to_string())
-                .unwrap_or_default()
-                .into(),
-        ),
-        ("age", identity.map_or(0, |id| u64::from(id.age)).into()),
-        ("symbols", (symbols as u64).into()),
-        ("structures", (udts as u64).into()),
-        ("enumerations", (enums as u64).into()),
-        ("bytes", (bytes as u64).into()),
-    ];
-    let of = identity.map(ToString::to_string).unwrap_or_default();
-    Kept {
-        kind: "symbol-file",
-        record,
-        text: format!(
-            "{}: {of}\n{symbols} symbols, {udts} structures and unions, {enums} enumerations, {bytes} bytes",
-            output.display()
-        ),
+/// A symbol file that was made of another one.
+#[derive(Row)]
+#[row(kind = "symbol-file")]
+struct SymbolFile {
+    /// The file that it was made of.
+    input: String,
+    /// Where it is.
+    output: String,
+    /// The name of the PDB that it describes.
+    pdb: String,
+    /// The GUID of that PDB.
+    guid: String,
+    /// The age of that PDB.
+    age: u32,
+    /// How many symbols are in it.
+    symbols: usize,
+    /// How many structures and unions are in it.
+    structures: usize,
+    /// How many enumerations are in it.
+    enumerations: usize,
+    /// Its size.
+    bytes: usize,
+    /// The PDB in one word; empty when the symbols do not say.
+    #[row(skip)]
+    identity: String,
+}
+
+impl SymbolFile {
+    fn new(input: &Path, output: &Path, table: &SymbolTable, bytes: usize) -> SymbolFile {
+        let identity = table.identity();
+        SymbolFile {
+            input: input.display().to_string(),
+            output: output.display().to_string(),
+            pdb: identity.map(|id| id.name.clone()).unwrap_or_default(),
+            guid: identity.map(|id| id.guid.to_string()).unwrap_or_default(),
+            age: identity.map_or(0, |id| id.age),
+            symbols: table.len(),
+            structures: table.udts().count(),
+            enumerations: table.enumerations().count(),
+            bytes,
+            identity: identity.map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+}
+
+impl KdLine for SymbolFile {
+    fn line(&self) -> String {
+        let SymbolFile {
+            symbols,
+            structures,
+            enumerations,
+            bytes,
+            ..
+        } = self;
+        format!(
+            "{}: {}\n{symbols} symbols, {structures} structures and unions, {enumerations} enumerations, {bytes} bytes",
+            self.output, self.identity
+        )
     }
 }

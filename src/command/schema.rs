@@ -168,7 +168,7 @@ impl Cell for u8 {
     const KIND_OF_MANY: CellKind = CellKind::Bytes;
 
     fn value(&self) -> Value {
-        (*self).into()
+        Value::U64((*self).into())
     }
 
     fn value_of_many(all: &[u8]) -> Value {

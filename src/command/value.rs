@@ -2,6 +2,7 @@
 
 use rkd_dump::addr::Virt;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use std::borrow::Cow;
 
 /// One cell of a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +33,8 @@ pub enum Value {
 /// they are the JSON keys, the CSV headings and the Rhai properties.
 pub type Record = Vec<(Name, Value)>;
 
-/// The name of a cell.
-pub type Name = &'static str;
+/// The name of a cell. Those of the commands stand in the source; a script makes up its own.
+pub type Name = Cow<'static, str>;
 
 impl Value {
     /// The value; where there is none, with this reason, unless it has one.
@@ -41,14 +42,6 @@ impl Value {
         match self {
             Value::Absent(reason) if reason.is_empty() => Value::Absent(why.to_string()),
             value => value,
-        }
-    }
-
-    /// A value, or the reason why there is none.
-    pub fn or_absent<T: Into<Value>, E: std::fmt::Display>(value: Result<T, E>) -> Value {
-        match value {
-            Ok(value) => value.into(),
-            Err(why) => Value::Absent(why.to_string()),
         }
     }
 }
@@ -67,18 +60,11 @@ macro_rules! value_from {
 value_from! {
     Virt => Value::Addr,
     u64 => Value::U64,
-    u32 => |v| Value::U64(u64::from(v)),
-    u16 => |v| Value::U64(u64::from(v)),
-    u8 => |v| Value::U64(u64::from(v)),
-    usize => |v| Value::U64(v as u64),
     i64 => Value::I64,
     f64 => Value::F64,
     bool => Value::Bool,
     String => Value::Str,
     &str => |v| Value::Str(v.to_string()),
-    Vec<u8> => Value::Bytes,
-    Vec<Value> => Value::List,
-    Record => Value::Record,
 }
 
 impl<T: Into<Value>> From<Option<T>> for Value {

@@ -93,7 +93,7 @@ fffff807`24501060 ff1502100000    call    qword ptr [storport+0x2068 (fffff807`2
  NtfF paged         9167232      47746  proven                Ntfs.sys  ExAllocatePool2",
         },
     ],
-    rows: &[],
+    rows: &[OwnerRow::SCHEMA],
     run,
 };
 

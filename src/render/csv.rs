@@ -5,12 +5,12 @@
 //! `0x...`, a missing value is an empty cell, lists and structures are JSON inside their cell.
 
 use super::{Console, Outcome, Output, PARTIAL, labelled, sanitize};
-use crate::command::{Row, Schema, Sink, Value};
+use crate::command::{Name, Row, Schema, Sink, Value};
 use crate::render::json::to_json;
 use rkd_dump::error::{Error, Result};
 
 /// What makes a table one table: the kind of its rows and the names of their columns.
-type Heading = (&'static str, Vec<&'static str>);
+type Heading = (&'static str, Vec<Name>);
 
 /// Writes tables.
 pub struct Csv {
@@ -81,7 +81,10 @@ impl Sink for Csv {
     fn row(&mut self, row: &dyn Row) -> Result<()> {
         self.console.check()?;
         let data = row.record();
-        let heading: Heading = (row.kind(), data.iter().map(|(name, _)| *name).collect());
+        let heading: Heading = (
+            row.kind(),
+            data.iter().map(|(name, _)| name.clone()).collect(),
+        );
         let line = record(data.iter().map(|(_, value)| cell(value)));
         if !self.streaming || self.open.as_ref() == Some(&heading) {
             self.streaming = true;
@@ -97,7 +100,11 @@ impl Sink for Csv {
 
     fn table(&mut self, rows: &'static Schema) -> Result<()> {
         if !self.streaming && self.awaited.is_none() {
-            let names = rows.columns.iter().map(|column| column.name).collect();
+            let names = rows
+                .columns
+                .iter()
+                .map(|column| column.name.into())
+                .collect();
             self.awaited = Some((rows.kind, names));
         }
         Ok(())
@@ -196,10 +203,10 @@ mod tests {
             kind: "hit",
             record: vec![
                 (
-                    "list",
+                    "list".into(),
                     Value::List(vec![Value::Str("a".into()), Value::Bool(true)]),
                 ),
-                ("f", 1.5.into()),
+                ("f".into(), 1.5.into()),
             ],
             text: String::new(),
         };

@@ -267,21 +267,21 @@ pub(crate) mod tests {
         Kept {
             kind: "module",
             record: vec![
-                ("start", Virt(0xffff_f807_47f5_0000).into()),
-                ("name", name.into()),
-                ("size_bytes", 0x9000_u64.into()),
+                ("start".into(), Virt(0xffff_f807_47f5_0000).into()),
+                ("name".into(), name.into()),
+                ("size_bytes".into(), 0x9000_u64.into()),
                 (
-                    "entry_point",
+                    "entry_point".into(),
                     Value::Absent("page 1a2b is not in the dump".into()),
                 ),
                 (
-                    "image",
+                    "image".into(),
                     Value::Record(vec![
-                        ("path", Value::Absent("no\x1bway".into())),
-                        ("size", Value::I64(-5)),
+                        ("path".into(), Value::Absent("no\x1bway".into())),
+                        ("size".into(), Value::I64(-5)),
                     ]),
                 ),
-                ("comment", Value::Absent(String::new())),
+                ("comment".into(), Value::Absent(String::new())),
             ],
             text: if name.is_empty() { String::new() } else { text },
         }
@@ -292,8 +292,8 @@ pub(crate) mod tests {
         Kept {
             kind: "hit",
             record: vec![
-                ("address", Virt(at).into()),
-                ("bytes", Value::Bytes(vec![0x4c, 0])),
+                ("address".into(), Virt(at).into()),
+                ("bytes".into(), Value::Bytes(vec![0x4c, 0])),
             ],
             text: format!("{}  4c", Virt(at)),
         }

@@ -17,7 +17,6 @@ mod host;
 mod kernel;
 pub mod library;
 mod memory;
-mod names;
 mod output;
 mod patterns;
 mod pools;

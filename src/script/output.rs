@@ -2,13 +2,12 @@
 
 use super::addr::Answer;
 use super::host::Host;
-use super::names;
 use super::registry::{Registry, fail, type_name};
 use super::row::RowObject;
 use super::search::hits;
 use super::value::{display, from_dynamic, record, rows};
-use crate::command::{Kept, Value};
-use rhai::{Dynamic, EvalAltResult, Map};
+use crate::command::{Kept, Name, Value};
+use rhai::Dynamic;
 use std::sync::Arc;
 
 /// Registers the functions.
@@ -63,7 +62,6 @@ fn emit(host: &Host, value: &Dynamic, line: Option<&str>) -> Answer<()> {
     let mut kept = if let Some(row) = value.clone().try_cast::<RowObject>() {
         row.with_lines()
     } else if let Ok(map) = value.as_map_ref() {
-        known(&map)?;
         RowObject::new(Kept {
             kind: "row",
             record: record(&map),
@@ -91,26 +89,12 @@ fn emit(host: &Host, value: &Dynamic, line: Option<&str>) -> Answer<()> {
 }
 
 /// A cell: its name and its value.
-fn pair(pair: &Dynamic) -> Answer<(&'static str, Value)> {
+fn pair(pair: &Dynamic) -> Answer<(Name, Value)> {
     let wrong = || fail("emit() takes an array of pairs [name, value]");
     let pair = pair.as_array_ref().map_err(|_| wrong())?;
     let [name, value] = pair.as_slice() else {
         return Err(wrong());
     };
     let name = name.as_immutable_string_ref().map_err(|_| wrong())?;
-    let kept = names::keep(&name).ok_or_else(|| no_column(&name))?;
-    Ok((kept, from_dynamic(value)))
-}
-
-fn no_column(name: &str) -> Box<EvalAltResult> {
-    fail(format!(
-        "'{name}' cannot be a column: it is too long, or the scripts invented too many names"
-    ))
-}
-
-/// Refuses a map whose names could not all be kept, rather than to lose a column.
-fn known(map: &Map) -> Answer<()> {
-    map.keys()
-        .find(|name| names::keep(name).is_none())
-        .map_or(Ok(()), |name| Err(no_column(name)))
+    Ok((name.to_string().into(), from_dynamic(value)))
 }

@@ -75,7 +75,7 @@ impl RowObject {
         self.kept()
             .record
             .iter()
-            .find(|(known, _)| *known == name)
+            .find(|(known, _)| known == name)
             .map(|(_, value)| value)
     }
 
@@ -128,7 +128,7 @@ impl RowObject {
 
     fn get(&self, name: &str) -> Answer<Dynamic> {
         self.cell(name).map(to_dynamic).ok_or_else(|| {
-            let names: Vec<&str> = self.kept().record.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = self.kept().record.iter().map(|(name, _)| &**name).collect();
             fail(format!(
                 "a row of kind '{}' has no field '{name}'; it has {}",
                 self.kept().kind,
@@ -149,7 +149,7 @@ impl RowObject {
         self.kept()
             .record
             .iter()
-            .map(|(name, value)| ((*name).into(), to_dynamic(value)))
+            .map(|(name, value)| (name.as_ref().into(), to_dynamic(value)))
             .collect()
     }
 
@@ -226,7 +226,7 @@ pub(super) fn register(r: &mut Registry) {
             row.kept()
                 .record
                 .iter()
-                .map(|(name, _)| Dynamic::from(ImmutableString::from(*name)))
+                .map(|(name, _)| Dynamic::from(ImmutableString::from(name.as_ref())))
                 .collect()
         })
         .register_fn("values", |row: &mut RowObject| -> Array {

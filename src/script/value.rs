@@ -1,7 +1,6 @@
 //! The cells of rows as values of Rhai, and back; and how a value looks at the prompt.
 
 use super::addr::number;
-use super::names;
 use super::registry::type_name;
 use super::row::RowObject;
 use super::typed::StructObject;
@@ -78,9 +77,7 @@ pub(super) fn record(map: &Map) -> Record {
 
 fn record_at(map: &Map, depth: usize) -> Record {
     map.iter()
-        .filter_map(|(name, value)| {
-            names::keep(name).map(|name| (name, from_dynamic_at(value, depth)))
-        })
+        .map(|(name, value)| (name.to_string().into(), from_dynamic_at(value, depth)))
         .collect()
 }
 
@@ -180,7 +177,7 @@ pub(super) fn rows(value: &Dynamic) -> Vec<Kept> {
     }
     vec![Kept {
         kind: "value",
-        record: vec![("value", from_dynamic(value))],
+        record: vec![("value".into(), from_dynamic(value))],
         text: display(value),
     }]
 }

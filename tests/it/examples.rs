@@ -2,7 +2,7 @@
 
 use crate::support::practice::{self, ARTICLE};
 use jiff::tz::TimeZone;
-use rkd::command::{Collect, Command, Example, run_line};
+use rkd::command::{Collect, Command, Example, Kept, run_line};
 use rkd::session::Session;
 use rkd_dump::error::Error;
 
@@ -13,18 +13,27 @@ fn session() -> Session {
     session
 }
 
-/// What a line prints, without the newline at its end.
-fn output(session: &mut Session, line: &str) -> String {
+/// What a line prints, without the newline at its end, and its rows.
+fn output(session: &mut Session, line: &str) -> (String, Vec<Kept>) {
     let mut out = Collect::default();
     match run_line(session, line, &mut out) {
         Ok(_) => {}
         Err(Error::Stopped) => out.screen.push_str("(stopped)"),
         Err(error) => panic!("{line}: {error}"),
     }
-    out.screen
-        .strip_suffix('\n')
-        .unwrap_or(&out.screen)
-        .to_string()
+    let screen = out.screen.strip_suffix('\n').unwrap_or(&out.screen);
+    (screen.to_string(), out.rows)
+}
+
+/// Whether some command declares these columns of a kind of row: a line may run several commands.
+fn is_declared(row: &Kept) -> bool {
+    let schemas = rkd::commands::ALL.iter().flat_map(|command| command.rows);
+    schemas
+        .filter(|schema| schema.kind == row.kind)
+        .any(|schema| {
+            let declared = schema.columns.iter().map(|column| column.name);
+            declared.eq(row.record.iter().map(|(name, _)| &**name))
+        })
 }
 
 /// An expected output that ends in a line `...` gives the first lines only.
@@ -55,7 +64,10 @@ fn examples_print_what_they_say() {
                 ..
             },
         ) = (command, example);
-        let printed = output(&mut session(), line);
+        let (printed, rows) = output(&mut session(), line);
+        if let Some(row) = rows.iter().find(|row| !is_declared(row)) {
+            wrong += &format!("=== {name}: {line}\n--- no command declares {row:?}\n\n");
+        }
         if !fits(expected, &printed) {
             wrong += &format!(
                 "=== {name}: {line}\n--- the example says\n{expected}\n--- printed\n{printed}\n\n"

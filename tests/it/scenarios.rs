@@ -42,7 +42,7 @@ fn every_answer_is_shown_by_its_command() {
 fn owners(session: &mut Session, tag: &str) -> Vec<String> {
     let (out, _) = said(session, &format!("!poolowner {tag}"));
     let cell = |record: &rkd::command::Record, name: &str| {
-        let found = record.iter().find(|(known, _)| *known == name);
+        let found = record.iter().find(|(known, _)| known == name);
         match found.map(|(_, value)| value) {
             Some(rkd::command::Value::Str(text)) => text.clone(),
             _ => "-".to_owned(),

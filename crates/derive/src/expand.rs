@@ -107,7 +107,7 @@ fn value(column: &Column) -> TokenStream {
     let because = absent.as_ref().map(|why| quote!(.because(#why)));
     quote! {
         (
-            ::std::convert::Into::into(#name),
+            ::std::borrow::Cow::Borrowed(#name),
             ::rkd::command::Cell::value(&self.#field) #because,
         )
     }

@@ -76,9 +76,12 @@ impl Table {
             })?;
         }
         if let Some(kind) = &table.kind
-            && !is_snake_case(&kind.value())
+            && !is_snake_case(&kind.value().replace('-', "_"))
         {
-            return Err(Error::new(kind.span(), "a kind is one snake_case word"));
+            return Err(Error::new(
+                kind.span(),
+                "a kind is one word in small letters",
+            ));
         }
         if table.doc.is_empty() {
             let why = "what are these rows? Their description is the struct's documentation";
@@ -256,7 +259,7 @@ mod tests {
             ("/// X.\nstruct T { a: u64 }", "what does this column hold?"),
             (
                 "/// X.\n#[row(kind = \"Two words\")]\nstruct T;",
-                "a kind is one snake_case word",
+                "a kind is one word in small letters",
             ),
             (
                 "/// X.\n#[row(sort = \"x\")]\nstruct T;",

@@ -3,7 +3,7 @@
 use super::super::World;
 use super::super::arguments::AddFacts;
 use super::show;
-use crate::command::{Kept, Record};
+use crate::command::{KdLine, Row};
 use rkd_dump::error::{Error, Result};
 use rkd_symbols::{SymbolTable, facts, file, home};
 use std::path::{Path, PathBuf};
@@ -31,11 +31,11 @@ pub(super) fn run(world: &World<'_>, arguments: &AddFacts) -> Result<u8> {
         .map(|path| kernel(path, arguments.build.as_deref()))
         .collect::<Result<Vec<SymbolTable>>>()?;
     let total = facts::add(&into, &tables)?;
-    let rows: Vec<Kept> = arguments
+    let rows: Vec<AddedFacts> = arguments
         .files
         .iter()
         .zip(&tables)
-        .map(|(path, table)| row(path, table, &into, total))
+        .map(|(path, table)| AddedFacts::new(path, table, &into, total))
         .collect();
     show(world, "symbols facts", &rows)
 }
@@ -69,29 +69,47 @@ fn kernel(path: &Path, version: Option<&str>) -> Result<SymbolTable> {
     })
 }
 
-fn row(path: &Path, table: &SymbolTable, into: &Path, total: usize) -> Kept {
-    let kept = facts::select(table);
-    let id = table
-        .identity()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let (symbols, types) = (kept.len(), kept.udts().count());
-    let version = table.version().unwrap_or_default().to_string();
-    let record: Record = vec![
-        ("file", path.display().to_string().into()),
-        ("pdb", id.as_str().into()),
-        ("version", version.into()),
-        ("symbols", (symbols as u64).into()),
-        ("types", (types as u64).into()),
-        ("facts", into.display().to_string().into()),
-        ("kernels", (total as u64).into()),
-    ];
-    Kept {
-        kind: "added_facts",
-        record,
-        text: format!(
-            "{id}: {symbols} symbols and {types} types added to {} ({total} in it)",
-            into.display()
-        ),
+/// A kernel that was added to the facts.
+#[derive(Row)]
+#[row(kind = "added_facts")]
+struct AddedFacts {
+    /// The symbol file that it was read from.
+    file: String,
+    /// Its PDB.
+    pdb: String,
+    /// Its version.
+    version: String,
+    /// How many symbols of it were kept.
+    symbols: usize,
+    /// How many types of it were kept.
+    types: usize,
+    /// The file of facts.
+    facts: String,
+    /// How many kernels are in that now.
+    kernels: usize,
+}
+
+impl AddedFacts {
+    fn new(path: &Path, table: &SymbolTable, into: &Path, kernels: usize) -> AddedFacts {
+        let kept = facts::select(table);
+        let identity = table.identity().map(ToString::to_string);
+        AddedFacts {
+            file: path.display().to_string(),
+            pdb: identity.unwrap_or_default(),
+            version: table.version().unwrap_or_default().to_string(),
+            symbols: kept.len(),
+            types: kept.udts().count(),
+            facts: into.display().to_string(),
+            kernels,
+        }
+    }
+}
+
+impl KdLine for AddedFacts {
+    fn line(&self) -> String {
+        format!(
+            "{}: {} symbols and {} types added to {} ({} in it)",
+            self.pdb, self.symbols, self.types, self.facts, self.kernels
+        )
     }
 }

@@ -3,12 +3,12 @@
 use super::super::arguments::Import;
 use super::super::{FAILED, World};
 use super::show;
-use crate::command::{Kept, Record, Value};
+use crate::command::{KdLine, Row};
 use rkd_dump::error::{Error, Result};
 use rkd_symbols::path::{Level, PathElement};
 use rkd_symbols::store::{Content, StoreError, file_any};
 use rkd_symbols::{PdbId, SymbolPath, home};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What was not meant to be a symbol file is passed over without a word; these endings mean it.
 const SYMBOL_EXTENSIONS: &[&str] = &["pdb", "pd_", "json", "xz"];
@@ -19,8 +19,7 @@ const SYMBOL_EXTENSIONS: &[&str] = &["pdb", "pd_", "json", "xz"];
 /// When there is no place to put files, or the output takes no more.
 pub(super) fn run(world: &World<'_>, arguments: &Import) -> Result<u8> {
     let store = store(world, arguments)?;
-    let mut rows = Vec::new();
-    let mut refused = false;
+    let mut done = Vec::new();
     for path in files(&arguments.paths) {
         let is_meant = path.extension().is_some_and(|extension| {
             let extension = extension.to_string_lossy().to_ascii_lowercase();
@@ -30,15 +29,16 @@ pub(super) fn run(world: &World<'_>, arguments: &Import) -> Result<u8> {
             continue;
         }
         let filed = file_any(&path, &store);
-        refused |= filed.is_err();
-        rows.push(row(&path, filed));
+        done.push((path, filed));
     }
-    if rows.is_empty() {
+    if done.is_empty() {
         return Err(Error::NotFound(
             "no symbol files there (PDBs, .pd_, ISF files)".into(),
         ));
     }
+    let rows: Vec<Imported<'_>> = done.iter().map(Imported::new).collect();
     let status = show(world, "symbols import", &rows)?;
+    let refused = done.iter().any(|(_, filed)| filed.is_err());
     Ok(if refused { FAILED } else { status })
 }
 
@@ -86,27 +86,35 @@ fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
-fn row(path: &Path, filed: Result<(PdbId, PathBuf), StoreError>) -> Kept {
-    let file = path.display().to_string();
-    let (text, pdb, place) = match filed {
-        Ok((id, place)) => {
-            let place = place.display().to_string();
-            (
-                format!("{id}\n    {file}\n    is filed as {place}"),
-                Value::from(id.to_string()),
-                place.into(),
-            )
+/// A symbol file that was to be put into the cache.
+#[derive(Row)]
+#[row(kind = "imported_symbols")]
+struct Imported<'a> {
+    /// The file.
+    file: String,
+    /// The PDB that it is or describes.
+    pdb: Result<String, &'a StoreError>,
+    /// Where it is now.
+    place: Result<String, &'a StoreError>,
+}
+
+impl<'a> Imported<'a> {
+    fn new((path, filed): &'a (PathBuf, Result<(PdbId, PathBuf), StoreError>)) -> Imported<'a> {
+        let filed = filed.as_ref();
+        Imported {
+            file: path.display().to_string(),
+            pdb: filed.map(|(id, _)| id.to_string()),
+            place: filed.map(|(_, place)| place.display().to_string()),
         }
-        Err(why) => (
-            format!("{file}: refused: {why}"),
-            Value::Absent(why.to_string()),
-            Value::Absent(why.to_string()),
-        ),
-    };
-    let record: Record = vec![("file", file.into()), ("pdb", pdb), ("place", place)];
-    Kept {
-        kind: "imported_symbols",
-        record,
-        text,
+    }
+}
+
+impl KdLine for Imported<'_> {
+    fn line(&self) -> String {
+        let file = &self.file;
+        match (&self.pdb, &self.place) {
+            (Ok(id), Ok(place)) => format!("{id}\n    {file}\n    is filed as {place}"),
+            (Err(why), _) | (_, Err(why)) => format!("{file}: refused: {why}"),
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::super::arguments::List;
 use super::super::{UNOPENED, World, complain, open};
 use super::{script, show};
 use crate::command::wildcard::Wildcard;
-use crate::command::{Kept, Record, Value};
+use crate::command::{KdLine, Row};
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::{Kernel, Module};
 use rkd_symbols::server::{MICROSOFT, file_address, image_address};
@@ -72,7 +72,7 @@ pub(super) fn run(world: &World<'_>, arguments: &List) -> Result<u8> {
         None => show(
             world,
             "symbols list",
-            &needs.iter().map(row).collect::<Vec<_>>(),
+            &needs.iter().map(NeedRow::of).collect::<Vec<_>>(),
         ),
         Some(shell) => {
             let mut console = world.console();
@@ -119,38 +119,55 @@ fn slashes(place: &Path) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-fn row(need: &Need) -> Kept {
-    let text = |text: &Option<String>, why: &str| match text {
-        Some(text) => Value::from(text.as_str()),
-        None => Value::Absent(why.into()),
-    };
-    let why = need.pdb.as_ref().err().map(Error::to_string);
-    let why = why.unwrap_or_default();
-    let of_pdb = |of: fn(&PdbId) -> Value| match &need.pdb {
-        Ok(id) => of(id),
-        Err(why) => Value::Absent(why.to_string()),
-    };
-    let record: Record = vec![
-        ("module", need.module.as_str().into()),
-        ("image", need.image.as_str().into()),
-        ("pdb", of_pdb(|id| id.name.as_str().into())),
-        ("guid", of_pdb(|id| id.guid.to_string().into())),
-        ("age", of_pdb(|id| id.age.into())),
-        ("url", text(&need.url, &why)),
-        ("place", text(&need.place, &why)),
-        (
-            "image_url",
-            text(
-                &need.image_url,
-                "the dump does not say when the image was linked",
-            ),
-        ),
-        ("here", text(&need.here, "not on this machine")),
-    ];
-    Kept {
-        kind: "needed_symbols",
-        record,
-        text: lines(need),
+/// The symbols that a module needs.
+#[derive(Row)]
+#[row(kind = "needed_symbols")]
+struct NeedRow<'a> {
+    /// The module.
+    module: &'a str,
+    /// The name of its image.
+    image: &'a str,
+    /// The name of its PDB.
+    pdb: Result<&'a str, &'a Error>,
+    /// The GUID of that PDB.
+    guid: Result<String, &'a Error>,
+    /// The age of that PDB.
+    age: Result<u32, &'a Error>,
+    /// Where the PDB is to be had.
+    url: Result<Option<&'a str>, &'a Error>,
+    /// Its place in a store.
+    place: Result<Option<&'a str>, &'a Error>,
+    /// Where the image is to be had, which knows its PDB.
+    #[row(absent = "the dump does not say when the image was linked")]
+    image_url: Option<&'a str>,
+    /// What is here already: a file, or facts.
+    #[row(absent = "not on this machine")]
+    here: Option<&'a str>,
+    #[row(skip)]
+    need: &'a Need,
+}
+
+impl<'a> NeedRow<'a> {
+    fn of(need: &'a Need) -> NeedRow<'a> {
+        let id = need.pdb.as_ref();
+        NeedRow {
+            module: &need.module,
+            image: &need.image,
+            pdb: id.map(|id| id.name.as_str()),
+            guid: id.map(|id| id.guid.to_string()),
+            age: id.map(|id| id.age),
+            url: id.map(|_| need.url.as_deref()),
+            place: id.map(|_| need.place.as_deref()),
+            image_url: need.image_url.as_deref(),
+            here: need.here.as_deref(),
+            need,
+        }
+    }
+}
+
+impl KdLine for NeedRow<'_> {
+    fn line(&self) -> String {
+        lines(self.need)
     }
 }
 

@@ -1,7 +1,7 @@
 //! An image's sites as rows, and as text for a person.
 
 use super::is_answered;
-use crate::command::{Kept, Record, Value};
+use crate::command::Row;
 use crate::render::Output;
 use rkd_dump::error::Result;
 use rkd_pooltags::{Class, Line, Report, Site, TagImage, Verdict, api, tag_text};
@@ -35,11 +35,7 @@ impl Rows<'_> {
         if self.table {
             out.text(&heading)?;
         } else {
-            out.row(&Kept {
-                kind: "image",
-                record: image_record(self.report),
-                text: heading,
-            })?;
+            out.row(&ImageRow::new(self.report, heading))?;
         }
         let tags = tags(self.report);
         if !tags.is_empty() {
@@ -55,15 +51,11 @@ impl Rows<'_> {
         }
         for (at, site) in shown {
             let Some(line) = lines.get(at) else { continue };
-            out.row(&Kept {
-                kind: "site",
-                record: site_record(line),
-                text: if is_silent(site) {
-                    String::new()
-                } else {
-                    self.text(line, site)
-                },
-            })?;
+            let text = match is_silent(site) {
+                true => String::new(),
+                false => self.text(line, site),
+            };
+            out.row(&SiteRow::new(line, text))?;
         }
         Ok(())
     }
@@ -247,42 +239,114 @@ fn tags(report: &Report) -> Vec<String> {
     tags.iter().map(line).collect()
 }
 
-fn image_record(report: &Report) -> Record {
-    let hex = |n: u32| Value::Str(format!("{n:#x}"));
-    let why = match &report.verdict {
-        Verdict::CannotTell(why) => Value::Str(why.clone()),
-        _ => Value::Absent(String::new()),
-    };
-    let agents = report.agents.iter().map(|a| Value::from(a.name.as_str()));
-    vec![
-        ("file", report.file.as_str().into()),
-        ("arch", report.machine.name().into()),
-        ("time_stamp", hex(report.time_stamp)),
-        ("size_of_image", hex(report.image_size)),
-        ("answered", is_answered(&report.verdict).into()),
-        ("why_not", why),
-        ("sites", (report.sites.len() + report.untagged.len()).into()),
-        ("unresolved", report.unresolved().count().into()),
-        ("functions", report.functions.into()),
-        ("code_bytes", report.coverage.code_bytes.into()),
-        ("present_bytes", report.coverage.present_bytes.into()),
-        ("agents", agents.collect::<Vec<Value>>().into()),
-    ]
+/// An image whose code was read.
+#[derive(Row)]
+#[row(kind = "image")]
+struct ImageRow<'a> {
+    /// Its file.
+    file: &'a str,
+    /// What kind of processor it is for.
+    arch: &'static str,
+    /// When it was linked, or a hash of its contents, in hexadecimal.
+    time_stamp: String,
+    /// Its size in memory, in hexadecimal.
+    size_of_image: String,
+    /// Whether silence about a tag means that it does not use it.
+    answered: bool,
+    /// Why not.
+    why_not: Option<&'a str>,
+    /// How many calls pass a tag.
+    sites: usize,
+    /// Of how many of them the tag is not known.
+    unresolved: usize,
+    /// How many functions were read.
+    functions: usize,
+    /// How much code it has.
+    code_bytes: u64,
+    /// How much of that was there to be read.
+    present_bytes: u64,
+    /// Its exports that allocate for others.
+    agents: Vec<&'a str>,
+    #[row(skip, line)]
+    heading: String,
 }
 
-fn site_record(line: &Line<'_>) -> Record {
-    vec![
-        ("file", line.file.into()),
-        ("arch", line.arch.into()),
-        ("call_rva", line.call_rva.as_str().into()),
-        ("function_rva", line.function_rva.as_str().into()),
-        ("constant_rva", line.constant_rva.clone().into()),
-        ("api", line.api.into()),
-        ("tag", line.tag.clone().into()),
-        ("tag_u32", line.tag_u32.clone().into()),
-        ("class", line.class.map(|c| format!("{c:?}")).into()),
-        ("pool", line.pool.into()),
-        ("size", line.size.into()),
-        ("note", line.note.as_str().into()),
-    ]
+impl<'a> ImageRow<'a> {
+    fn new(report: &'a Report, heading: String) -> ImageRow<'a> {
+        ImageRow {
+            file: &report.file,
+            arch: report.machine.name(),
+            time_stamp: format!("{:#x}", report.time_stamp),
+            size_of_image: format!("{:#x}", report.image_size),
+            answered: is_answered(&report.verdict),
+            why_not: match &report.verdict {
+                Verdict::CannotTell(why) => Some(why),
+                _ => None,
+            },
+            sites: report.sites.len() + report.untagged.len(),
+            unresolved: report.unresolved().count(),
+            functions: report.functions,
+            code_bytes: report.coverage.code_bytes,
+            present_bytes: report.coverage.present_bytes,
+            agents: report
+                .agents
+                .iter()
+                .map(|agent| agent.name.as_str())
+                .collect(),
+            heading,
+        }
+    }
+}
+
+/// A call that passes a tag.
+#[derive(Row)]
+#[row(kind = "site")]
+struct SiteRow<'a> {
+    /// The file of the image.
+    file: &'a str,
+    /// What kind of processor it is for.
+    arch: &'a str,
+    /// Where the call is, in hexadecimal.
+    call_rva: &'a str,
+    /// Where its function begins, in hexadecimal.
+    function_rva: &'a str,
+    /// Where the tag is, in hexadecimal.
+    constant_rva: Option<&'a str>,
+    /// What is called.
+    api: &'a str,
+    /// The tag.
+    tag: Option<&'a str>,
+    /// The tag as a number, in hexadecimal.
+    tag_u32: Option<&'a str>,
+    /// The class of the evidence, E1 to E7.
+    class: Option<String>,
+    /// The number of the kind of pool.
+    pool: Option<u64>,
+    /// The size that is asked for.
+    #[row(unit = "bytes")]
+    size: Option<u64>,
+    /// What else there is to say.
+    note: &'a str,
+    #[row(skip, line)]
+    text: String,
+}
+
+impl<'a> SiteRow<'a> {
+    fn new(line: &'a Line<'_>, text: String) -> SiteRow<'a> {
+        SiteRow {
+            file: line.file,
+            arch: line.arch,
+            call_rva: &line.call_rva,
+            function_rva: &line.function_rva,
+            constant_rva: line.constant_rva.as_deref(),
+            api: line.api,
+            tag: line.tag.as_deref(),
+            tag_u32: line.tag_u32.as_deref(),
+            class: line.class.map(|class| format!("{class:?}")),
+            pool: line.pool,
+            size: line.size,
+            note: &line.note,
+            text,
+        }
+    }
 }

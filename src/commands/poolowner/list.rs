@@ -26,6 +26,7 @@ pub(super) fn run(
     tags.sort_by_key(|usage| {
         std::cmp::Reverse((usage.nonpaged.bytes as i64).max(usage.paged.bytes as i64))
     });
+    out.table(OwnerRow::SCHEMA)?;
     if tags.is_empty() {
         return out.note("no tag in use fits; !poolused lists those that are in use");
     }

@@ -1,20 +1,93 @@
 //! A driver that may own a tag, as a row.
 
 use super::proof;
-use crate::command::{Record, Row, Value};
+use crate::command::Row;
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_kernel::owners::{Answer, Claim, Explains, Gone, Origin, Role, Suspect};
-use rkd_kernel::pool::{Tag, TagUse};
+use rkd_kernel::pool::Tag;
 use rkd_pooltags::Class;
 use rkd_pooltags::api::{Kind, Pool};
 
 /// Sites that are shown of a driver unless all are asked for.
 const SITES: usize = 3;
 
-/// What is shown of an owner.
+/// A driver that may own a tag.
+#[derive(Row)]
+#[row(kind = "owner")]
 pub struct OwnerRow {
-    record: Record,
+    /// The tag, as text.
+    tag: Tag,
+    /// The tag, byte by byte.
+    tag_bytes: [u8; 4],
+    /// How much nonpaged pool the tag holds.
+    #[row(absent = "the dump does not say")]
+    nonpaged_bytes: Option<u64>,
+    /// How much paged pool the tag holds.
+    #[row(absent = "the dump does not say")]
+    paged_bytes: Option<u64>,
+    /// How many allocations the tag holds in both.
+    #[row(absent = "the dump does not say")]
+    outstanding: Option<u64>,
+    /// The driver.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    module: Option<String>,
+    /// The name of its file.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    image_name: Option<String>,
+    /// The path of its file.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    image_path: Option<String>,
+    /// The class of the evidence, E1 to E7.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    class: Option<String>,
+    /// How sure it is: `proven` to `ruled out`, or `unknown`.
+    confidence: &'static str,
+    /// What that is concluded from.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    reason: Option<String>,
+    /// What else there is to say.
+    remarks: Vec<String>,
+    /// For whom it allocates.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    role: Option<&'static str>,
+    /// Others that allocate under the tag as surely.
+    shared_with: Vec<String>,
+    /// Whether its sites explain what the tag holds: `yes`, `no` or `unknown`.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    explains: Option<&'static str>,
+    /// The pool that its sites allocate from.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    pool: Option<Result<&'static str, &'static str>>,
+    /// How many places in its code pass the tag.
+    sites: usize,
+    /// What the first of them calls.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    api: Option<&'static str>,
+    /// Where that call is.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    call: Option<Virt>,
+    /// Where the tag is in the code.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    constant: Option<Virt>,
+    /// How much the first site asks for.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    size_bytes: Option<Result<u64, &'static str>>,
+    /// Whether a site passes the tag with the bit that protects blocks.
+    protected: bool,
+    /// The instructions that prove each site.
+    proof: Vec<Vec<String>>,
+    /// Its exports that allocate for others under the tag.
+    exported: Vec<String>,
+    /// The modules that import those.
+    importers: Vec<String>,
+    /// Where its code was read.
+    #[row(absent = "no module is seen to allocate under the tag")]
+    source: Option<String>,
+    /// What the list of tags says of the tag.
+    #[row(absent = "the tag is in no list")]
+    listed_as: Option<String>,
+    #[row(skip, line)]
     text: String,
 }
 
@@ -28,58 +101,101 @@ impl OwnerRow {
         verbose: bool,
     ) -> OwnerRow {
         let kernel = &session.target.kernel;
-        let proofs: Vec<Vec<String>> = suspect
-            .claims
-            .iter()
+        let claims = suspect.claims.iter();
+        let proof: Vec<Vec<String>> = claims
             .map(|claim| proof::lines(kernel, suspect, claim))
             .collect();
+        let first = suspect.claims.first();
+        let pool = suspect.pool().map(pool_word);
         OwnerRow {
-            record: record(session, answer, Some(suspect), &proofs),
-            text: text(suspect, &proofs, number, verbose),
+            module: Some(suspect.module.name.clone()),
+            image_name: Some(suspect.module.image_name.clone()),
+            image_path: Some(suspect.module.image_path.clone()),
+            class: Some(format!("{:?}", suspect.class)),
+            confidence: suspect.word(),
+            reason: Some(suspect.reason.clone()),
+            remarks: suspect.remarks.clone(),
+            role: Some(suspect.role.word()),
+            shared_with: suspect.shared_with.clone(),
+            explains: Some(match suspect.explains {
+                Explains::Yes => "yes",
+                Explains::Unknown => "unknown",
+                Explains::No => "no",
+            }),
+            pool: Some(pool.ok_or("its sites do not all say the same pool")),
+            sites: suspect.claims.len(),
+            api: first.map(|claim| claim.site.api),
+            call: first.and_then(|claim| address(claim, true)),
+            constant: first.and_then(|claim| address(claim, false)),
+            size_bytes: first.map(|claim| claim.site.size.ok_or("not constant")),
+            protected: suspect.claims.iter().any(|c| c.site.is_protected()),
+            exported: suspect.exported.clone(),
+            importers: suspect.importers.modules.clone(),
+            source: Some(match &suspect.origin {
+                Origin::Dump => "dump".to_owned(),
+                Origin::File(path) => path.display().to_string(),
+                Origin::Database => "tag database".to_owned(),
+            }),
+            text: text(suspect, &proof, number, verbose),
+            proof,
+            ..OwnerRow::nobody(session, answer)
         }
     }
 
     /// The row of a tag for which there is nobody.
     pub fn nobody(session: &Session, answer: &Answer) -> OwnerRow {
+        let tag = answer.question.tag;
+        let held = answer.question.held.as_ref();
+        let listed = session.target.tag_names.find(tag);
         OwnerRow {
-            record: record(session, answer, None, &[]),
+            tag,
+            tag_bytes: tag.0,
+            nonpaged_bytes: held.map(|usage| usage.nonpaged.bytes),
+            paged_bytes: held.map(|usage| usage.paged.bytes),
+            outstanding: held.map(|usage| usage.nonpaged.outstanding() + usage.paged.outstanding()),
+            module: None,
+            image_name: None,
+            image_path: None,
+            class: None,
+            confidence: "unknown",
+            reason: None,
+            remarks: Vec::new(),
+            role: None,
+            shared_with: Vec::new(),
+            explains: None,
+            pool: None,
+            sites: 0,
+            api: None,
+            call: None,
+            constant: None,
+            size_bytes: None,
+            protected: false,
+            proof: Vec::new(),
+            exported: Vec::new(),
+            importers: Vec::new(),
+            source: None,
+            listed_as: listed.map(|name| name.describe().trim_end().to_owned()),
             text: String::new(),
         }
     }
 
     /// A driver that was unloaded and may have left what the tag holds.
     pub fn unloaded(session: &Session, answer: &Answer, gone: &Gone) -> OwnerRow {
-        let mut row = OwnerRow::nobody(session, answer);
-        for (name, value) in &mut row.record {
-            *value = match *name {
-                "module" | "image_name" => gone.driver.name.as_str().into(),
-                "confidence" => gone.confidence().word().into(),
-                "role" => Role::Unloaded.word().into(),
-                "reason" => gone.evidence().join(", and ").into(),
-                _ => continue,
-            };
+        OwnerRow {
+            module: Some(gone.driver.name.clone()),
+            image_name: Some(gone.driver.name.clone()),
+            confidence: gone.confidence().word(),
+            role: Some(Role::Unloaded.word()),
+            reason: Some(gone.evidence().join(", and ")),
+            text: super::suspicion(gone),
+            ..OwnerRow::nobody(session, answer)
         }
-        row.with_text(super::suspicion(gone))
     }
 
     /// The same row with another text, for lists.
     pub fn with_text(mut self, text: String) -> OwnerRow {
         self.text = text;
         self
-    }
-}
-
-impl Row for OwnerRow {
-    fn kind(&self) -> &'static str {
-        "owner"
-    }
-
-    fn record(&self) -> Record {
-        self.record.clone()
-    }
-
-    fn text(&self) -> String {
-        self.text.clone()
     }
 }
 
@@ -172,136 +288,8 @@ fn what(claim: &Claim) -> String {
     format!("  {:?}{parts}", claim.class)
 }
 
-fn record(
-    session: &Session,
-    answer: &Answer,
-    suspect: Option<&Suspect>,
-    proofs: &[Vec<String>],
-) -> Record {
-    let question = &answer.question;
-    let nobody = || Value::Absent("no module is seen to allocate under the tag".into());
-    let of = |value: Option<Value>| value.unwrap_or_else(nobody);
-    let first = suspect.and_then(|s| s.claims.first());
-    let text = |text: &str| Value::from(text);
-    let absent = |why: &str| Value::Absent(why.into());
-    let held = |bytes: fn(&TagUse) -> u64| {
-        question
-            .held
-            .as_ref()
-            .map_or(absent("the dump does not say"), |usage| bytes(usage).into())
-    };
-    let list = |names: &[String]| Value::List(names.iter().map(|n| text(n)).collect());
-    let Tag(bytes) = question.tag;
-    let listed = session.target.tag_names.find(question.tag);
-    vec![
-        ("tag", question.tag.to_string().into()),
-        ("tag_bytes", bytes.to_vec().into()),
-        ("nonpaged_bytes", held(|usage| usage.nonpaged.bytes)),
-        ("paged_bytes", held(|usage| usage.paged.bytes)),
-        (
-            "outstanding",
-            held(|usage| usage.nonpaged.outstanding() + usage.paged.outstanding()),
-        ),
-        ("module", of(suspect.map(|s| text(&s.module.name)))),
-        (
-            "image_name",
-            of(suspect.map(|s| text(&s.module.image_name))),
-        ),
-        (
-            "image_path",
-            of(suspect.map(|s| text(&s.module.image_path))),
-        ),
-        (
-            "class",
-            of(suspect.map(|s| format!("{:?}", s.class).into())),
-        ),
-        (
-            "confidence",
-            suspect.map_or("unknown", Suspect::word).into(),
-        ),
-        ("reason", of(suspect.map(|s| text(&s.reason)))),
-        (
-            "remarks",
-            list(suspect.map_or(&[], |s| s.remarks.as_slice())),
-        ),
-        ("role", of(suspect.map(|s| text(s.role.word())))),
-        (
-            "shared_with",
-            list(suspect.map_or(&[], |s| s.shared_with.as_slice())),
-        ),
-        (
-            "explains",
-            of(suspect.map(|s| match s.explains {
-                Explains::Yes => text("yes"),
-                Explains::Unknown => text("unknown"),
-                Explains::No => text("no"),
-            })),
-        ),
-        (
-            "pool",
-            match suspect {
-                Some(suspect) => suspect
-                    .pool()
-                    .map_or(absent("its sites do not all say the same pool"), |p| {
-                        text(pool_word(p))
-                    }),
-                None => nobody(),
-            },
-        ),
-        ("sites", suspect.map_or(0, |s| s.claims.len() as u64).into()),
-        ("api", of(first.map(|claim| text(claim.site.api)))),
-        ("call", of(first.and_then(|claim| address(claim, true)))),
-        (
-            "constant",
-            of(first.and_then(|claim| address(claim, false))),
-        ),
-        (
-            "size_bytes",
-            match first {
-                Some(claim) => claim.site.size.map_or(absent("not constant"), Value::from),
-                None => nobody(),
-            },
-        ),
-        (
-            "protected",
-            suspect
-                .is_some_and(|s| s.claims.iter().any(|c| c.site.is_protected()))
-                .into(),
-        ),
-        (
-            "proof",
-            Value::List(proofs.iter().map(|lines| list(lines)).collect()),
-        ),
-        (
-            "exported",
-            list(suspect.map_or(&[], |s| s.exported.as_slice())),
-        ),
-        (
-            "importers",
-            list(suspect.map_or(&[], |s| s.importers.modules.as_slice())),
-        ),
-        (
-            "source",
-            of(suspect.map(|s| match &s.origin {
-                Origin::Dump => text("dump"),
-                Origin::File(path) => path.display().to_string().into(),
-                Origin::Database => text("tag database"),
-            })),
-        ),
-        (
-            "listed_as",
-            listed.map_or(absent("the tag is in no list"), |name| {
-                text(name.describe().trim_end())
-            }),
-        ),
-    ]
-}
-
-fn address(claim: &Claim, call: bool) -> Option<Value> {
-    let found = claim
-        .proof
-        .iter()
-        .find(|instruction| instruction.is_call == call)?;
-    let Virt(va) = found.va;
-    Some(Virt(va).into())
+fn address(claim: &Claim, call: bool) -> Option<Virt> {
+    let mut proof = claim.proof.iter();
+    let found = proof.find(|instruction| instruction.is_call == call)?;
+    Some(found.va)
 }

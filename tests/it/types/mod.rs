@@ -78,7 +78,7 @@ fn rows_are_typed() {
             let get = |name: &str| {
                 row.record
                     .iter()
-                    .find(|(key, _)| *key == name)
+                    .find(|(key, _)| key == name)
                     .unwrap()
                     .1
                     .clone()
