@@ -98,15 +98,15 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 
 /// A symbol by its place.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct NearbySymbol<'a> {
     name: &'a str,
     at: Virt,
 }
 
 /// The symbols on either side of an address.
 struct Sides<'a> {
-    below: Option<Place<'a>>,
-    above: Option<Place<'a>>,
+    below: Option<NearbySymbol<'a>>,
+    above: Option<NearbySymbol<'a>>,
 }
 
 impl<'a> Sides<'a> {
@@ -121,7 +121,7 @@ impl<'a> Sides<'a> {
         };
         for table in kernel.tables_of(module) {
             if let Some((name, distance)) = table.nearest(Rva(rva)) {
-                let place = Place {
+                let place = NearbySymbol {
                     name,
                     at: at - u64::from(distance),
                 };
@@ -132,7 +132,7 @@ impl<'a> Sides<'a> {
             if let Some(above) = table.next_above(Rva(rva))
                 && let Some((name, _)) = table.nearest(above)
             {
-                let place = Place {
+                let place = NearbySymbol {
                     name,
                     at: module.base + above,
                 };

@@ -2,7 +2,7 @@
 
 mod current;
 
-pub use current::{Place, unreadable};
+pub use current::{CurrentInstruction, unreadable};
 
 use crate::command::masm::{Scope, evaluate};
 use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic};
@@ -61,7 +61,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     if text.is_empty() {
         let kernel = session.target.kernel.clone();
         let context = kernel.context(session.target.processor)?;
-        let place = Place::of(&kernel, session.target.processor, &context);
+        let place = CurrentInstruction::of(&kernel, session.target.processor, &context);
         out.row(&All::new(session.target.processor, &context, &place))?;
         return match &place.missing {
             Some(why) => out.note(&format!("the instruction: {why}")),
@@ -151,7 +151,7 @@ fn width(name: &str) -> usize {
 }
 
 /// All registers and the current instruction, as kd shows them of a context.
-pub fn whole_text(context: &Context, place: &Place) -> String {
+pub fn whole_text(context: &Context, place: &CurrentInstruction) -> String {
     All::new(0, context, place).line()
 }
 
@@ -178,11 +178,11 @@ macro_rules! all_registers {
             #[row(skip)]
             context: &'a Context,
             #[row(skip)]
-            place: &'a Place,
+            place: &'a CurrentInstruction,
         }
 
         impl<'a> All<'a> {
-            fn new(processor: u32, context: &'a Context, place: &'a Place) -> All<'a> {
+            fn new(processor: u32, context: &'a Context, place: &'a CurrentInstruction) -> All<'a> {
                 let get = |name: &str| context.get(name).unwrap_or(0);
                 All {
                     processor,

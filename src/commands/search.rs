@@ -44,7 +44,7 @@ Pfn      Offset   Hit              Va               Pte
 0001B461 00000CE0 FFFFF80747F50000 FFFF91000010BCE0 FFFFA4C880000858 
 0001B4EF 00000120 FFFFF80747F50000 FFFFF80747F50120 FFFFA4FC03A3FA80 
 Search done." }],
-    rows: &[Place::SCHEMA],
+    rows: &[PhysicalHit::SCHEMA],
     run,
 };
 
@@ -83,7 +83,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         .0
         .checked_sub(first.0)
         .map_or(0, |pages| pages.saturating_add(1));
-    out.table(Place::SCHEMA)?;
+    out.table(PhysicalHit::SCHEMA)?;
     let span = Span {
         start: first.phys().0,
         len: pages.saturating_mul(PAGE_SIZE),
@@ -108,7 +108,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
                 page.and_then(|page| page.get(at.page_offset() as usize..)?.first_chunk::<8>());
             let value = bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
             let (va, pte) = owners.of(at.pfn()).unzip();
-            out.row(&Place {
+            out.row(&PhysicalHit {
                 physical: at,
                 pfn: at.pfn(),
                 offset: at.page_offset(),
@@ -216,7 +216,7 @@ struct Owners<'a> {
 }
 
 /// No more pieces of mapped memory than this are kept.
-const MOST_PIECES: usize = 1 << 20;
+const MAX_PIECES: usize = 1 << 20;
 
 impl<'a> Owners<'a> {
     fn new(kernel: &'a Kernel, stop: &'a AtomicBool) -> Owners<'a> {
@@ -276,7 +276,7 @@ impl<'a> Owners<'a> {
                 .space()
                 .mapped(Virt(1 << 63), 1 << 63)
                 .until(self.stop)
-                .take(MOST_PIECES);
+                .take(MAX_PIECES);
             let mut mapped: Vec<_> = pieces
                 .map(|piece| (piece.bytes.as_ptr().addr(), piece.bytes.len(), piece.va))
                 .collect();
@@ -303,7 +303,7 @@ fn canonical(va: u64) -> Virt {
 /// A place in physical memory that holds the number, or nearly.
 #[derive(Row)]
 #[row(kind = "physical_hit")]
-struct Place {
+struct PhysicalHit {
     /// Where it is.
     physical: Phys,
     /// The number of its page.
@@ -323,7 +323,7 @@ struct Place {
     pte: Option<Virt>,
 }
 
-impl KdLine for Place {
+impl KdLine for PhysicalHit {
     fn line(&self) -> String {
         let mut line = format!(
             "{:08X} {:08X} {:016X}",

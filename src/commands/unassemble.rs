@@ -11,7 +11,7 @@ use rkd_code::{Flow, Function, Instruction};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::{Kernel, Module};
-pub use row::Line;
+pub use row::InstructionRow;
 
 /// `u`: disassemble: forwards, backwards, a whole function.
 pub static COMMAND: Command = Command {
@@ -72,7 +72,7 @@ fffff807`47f51577 c3              ret" },
 00000000`00000000 ??              ???
 Memory access error in 'u 0 L1'" },
     ],
-    rows: &[Line::SCHEMA],
+    rows: &[InstructionRow::SCHEMA],
     run,
 };
 
@@ -197,7 +197,7 @@ fn show_one(
     if let Some(label) = label(kernel, instruction.address, is_first) {
         out.text(&label)?;
     }
-    out.row(&Line::new(kernel, instruction, ""))
+    out.row(&InstructionRow::new(kernel, instruction, ""))
 }
 
 /// kd names the first address, and each that begins a symbol.
@@ -370,7 +370,7 @@ fn whole_function(
             _ => "",
         };
         previous = Some(instruction.end());
-        out.row(&Line::new(kernel, *instruction, suffix))?;
+        out.row(&InstructionRow::new(kernel, *instruction, suffix))?;
     }
     for at in &function.indirect {
         out.note(&format!("where the jump at {at} leads is decided when it is taken: a table of cases, or a call in tail position"))?;

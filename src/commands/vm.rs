@@ -60,7 +60,7 @@ NonPagedPool Max:      4294967296 (17179869184 Kb)
 PagedPool Usage:            32907 (     131628 Kb)
 ...",
     }],
-    rows: &[PageFileRow::SCHEMA, Line::SCHEMA, ProcessRow::SCHEMA],
+    rows: &[PageFileRow::SCHEMA, CounterRow::SCHEMA, ProcessRow::SCHEMA],
     run,
 };
 
@@ -76,7 +76,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             kernel.symbol("MiSystemPartition").is_ok(),
             out,
         )?;
-        out.row(&Line::new(
+        out.row(&CounterRow::new(
             counter.key,
             counter.label,
             counter.pages.as_ref().copied(),
@@ -167,7 +167,7 @@ impl KdLine for PageFileRow<'_> {
 /// A counter of the memory manager.
 #[derive(Row)]
 #[row(kind = "counter")]
-struct Line<'a> {
+struct CounterRow<'a> {
     /// Its name for programs.
     name: &'static str,
     /// kd's label.
@@ -180,9 +180,9 @@ struct Line<'a> {
     title: &'a str,
 }
 
-impl<'a> Line<'a> {
-    fn new(name: &'static str, title: &'a str, pages: Result<u64, &'a Error>) -> Line<'a> {
-        Line {
+impl<'a> CounterRow<'a> {
+    fn new(name: &'static str, title: &'a str, pages: Result<u64, &'a Error>) -> CounterRow<'a> {
+        CounterRow {
             name,
             label: title.trim_end_matches(':'),
             pages,
@@ -192,7 +192,7 @@ impl<'a> Line<'a> {
     }
 }
 
-impl KdLine for Line<'_> {
+impl KdLine for CounterRow<'_> {
     fn line(&self) -> String {
         line(self.title, self.pages)
     }
@@ -272,18 +272,22 @@ fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
     let sum = vm.sum_system_commit();
     let [sum, private, committed, limit] =
         [&sum, &vm.private, &vm.committed, &vm.limit].map(|v| v.as_ref().copied());
-    out.row(&Line::new(
+    out.row(&CounterRow::new(
         "sum_system_commit_pages",
         "Sum System Commit:",
         sum,
     ))?;
-    out.row(&Line::new("total_private_pages", "Total Private:", private))?;
+    out.row(&CounterRow::new(
+        "total_private_pages",
+        "Total Private:",
+        private,
+    ))?;
     match (sum, private, committed) {
         (Ok(sum), Ok(private), Ok(committed)) => {
             let parts = sum.wrapping_add(private);
             let misc = committed.wrapping_sub(parts);
             if committed >= parts {
-                out.row(&Line::new(
+                out.row(&CounterRow::new(
                     "misc_commit_pages",
                     "Misc/Transient Commit:",
                     Ok(misc),
@@ -295,14 +299,22 @@ fn commit(vm: &Vm, out: &mut dyn Sink) -> Result<()> {
                 ))?;
             }
         }
-        (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => out.row(&Line::new(
+        (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => out.row(&CounterRow::new(
             "misc_commit_pages",
             "Misc/Transient Commit:",
             Err(why),
         ))?,
     }
-    out.row(&Line::new("committed_pages", "Committed pages:", committed))?;
-    out.row(&Line::new("commit_limit_pages", "Commit limit:", limit))
+    out.row(&CounterRow::new(
+        "committed_pages",
+        "Committed pages:",
+        committed,
+    ))?;
+    out.row(&CounterRow::new(
+        "commit_limit_pages",
+        "Commit limit:",
+        limit,
+    ))
 }
 
 fn processes(vm: &Vm, out: &mut dyn Sink) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What kd says when it has opened a dump, line by line.
 
 use crate::command::{Flow, Sink};
-use crate::commands::registers::Place;
+use crate::commands::registers::CurrentInstruction;
 use crate::commands::{reload, symbol_path, vertarget};
 use crate::session::Session;
 use rkd_dump::error::Result;
@@ -48,7 +48,7 @@ fn lines(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow
         out.text("For analysis of this file, run !analyze -v")?;
     }
     if let Ok(context) = kernel.context(session.target.processor) {
-        out.text(&Place::of(&kernel, session.target.processor, &context).text())?;
+        out.text(&CurrentInstruction::of(&kernel, session.target.processor, &context).text())?;
     }
     Ok(Flow::Continue)
 }

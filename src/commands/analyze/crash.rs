@@ -1,6 +1,6 @@
 //! What the dump tells about the crash: where it happened, in which process, by which calls, and who is to blame.
 
-use crate::commands::registers::Place;
+use crate::commands::registers::CurrentInstruction;
 use crate::commands::stack::{Call, Columns, remarks, site};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -13,7 +13,7 @@ use rkd_kernel::processes::process_at;
 use rkd_kernel::stack::{Frame, Stack};
 
 /// Calls that are shown at the most: kd shows a whole stack, but not one that has overflowed.
-const MOST: usize = 64;
+const MAX_FRAMES: usize = 64;
 
 /// Modules that stand on a stack because they serve all others, by kd's names.
 const SERVANTS: [&str; 4] = ["nt", "hal", "VerifierExt", "Wdf01000"];
@@ -77,7 +77,7 @@ pub(super) struct Crash {
     /// The exception, if the bug check has one.
     pub exception: Option<Exception>,
     /// The context record that the bug check names, and what it says.
-    pub context: Option<(Virt, Place, Context)>,
+    pub context: Option<(Virt, CurrentInstruction, Context)>,
     /// Memory that was touched.
     pub touched: Option<(Virt, Access)>,
     /// The process that ran.
@@ -113,7 +113,13 @@ impl Crash {
                 .context_at(at)
                 .map_err(|why| notes.push(format!("the context record: {why}")))
                 .ok()
-                .map(|context| (at, Place::of(kernel, processor, &context), context))
+                .map(|context| {
+                    (
+                        at,
+                        CurrentInstruction::of(kernel, processor, &context),
+                        context,
+                    )
+                })
         });
         let registers = match &context {
             Some((_, _, context)) => Ok(context.unwind_registers()),
@@ -122,7 +128,7 @@ impl Crash {
                 .map(|context| context.unwind_registers()),
         };
         let stack = match registers {
-            Ok(registers) => kernel.stack(registers, MOST),
+            Ok(registers) => kernel.stack(registers, MAX_FRAMES),
             Err(why) => Stack {
                 frames: Vec::new(),
                 stopped: Some(why),

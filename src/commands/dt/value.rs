@@ -11,7 +11,7 @@ use rkd_symbols::{BaseKind, SymbolTable, Type};
 /// Text behind a pointer is shown up to so many characters.
 const LONGEST_TEXT: usize = 512;
 /// So many elements of an array are handed over as data; kd shows the first.
-const MOST_ELEMENTS: u64 = 256;
+const MAX_VALUE_ELEMENTS: u64 = 256;
 
 /// Reads typed values, and remembers what could not be read.
 pub(super) struct Reader<'a> {
@@ -273,7 +273,7 @@ impl<'a> Reader<'a> {
         let mut values = vec![first.value];
         if let (false, Some(size)) = (matches!(of, Type::Udt(_) | Type::Array(..)), size) {
             let before = self.failed;
-            for element in 1..count.min(MOST_ELEMENTS) {
+            for element in 1..count.min(MAX_VALUE_ELEMENTS) {
                 let at = at + element.wrapping_mul(size);
                 values.push(self.show(of, at).value);
             }

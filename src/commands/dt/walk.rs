@@ -12,11 +12,11 @@ use rkd_symbols::{SymbolTable, Type, Udt};
 use std::sync::atomic::AtomicBool;
 
 /// After so many rows nobody is reading any more: `-r` over pointers goes round and round in a kernel.
-const MOST_ROWS: usize = 100_000;
+const MAX_ROWS: usize = 100_000;
 /// kd lines up the colons behind names of this length.
 const USUAL_WIDTH: usize = 16;
 /// Of an array so many elements are shown on lines of their own.
-const MOST_ELEMENTS: u64 = 0x1_0000;
+const MAX_ELEMENTS: u64 = 0x1_0000;
 
 /// One command at work.
 pub(super) struct Walk<'a> {
@@ -107,7 +107,7 @@ impl<'a> Walk<'a> {
 
     /// Whether the walk ended because there was too much to show.
     pub(super) fn is_cut(&self) -> bool {
-        self.rows >= MOST_ROWS
+        self.rows >= MAX_ROWS
     }
 
     fn all(&mut self, here: Here<'a>) -> Result<()> {
@@ -251,7 +251,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         };
         let wanted = self.options.elements.unwrap_or(count).min(count);
-        for element in 0..wanted.min(MOST_ELEMENTS) {
+        for element in 0..wanted.min(MAX_ELEMENTS) {
             if self.is_cut() {
                 return Ok(());
             }
@@ -266,8 +266,8 @@ impl<'a> Walk<'a> {
             )?;
             self.below(here, &name, of, Some(at))?;
         }
-        if wanted > MOST_ELEMENTS {
-            let note = format!("{name}: the first {MOST_ELEMENTS} of {wanted} elements are shown");
+        if wanted > MAX_ELEMENTS {
+            let note = format!("{name}: the first {MAX_ELEMENTS} of {wanted} elements are shown");
             self.out.note(&note)?;
         }
         Ok(())

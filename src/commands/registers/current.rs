@@ -8,7 +8,7 @@ use rkd_kernel::Kernel;
 use rkd_kernel::context::Context;
 
 /// Where a processor stands: kd's label, and the instruction's line.
-pub struct Place {
+pub struct CurrentInstruction {
     /// `nt!KeBugCheckEx`; `None` outside all modules.
     pub label: Option<String>,
     /// The instruction's line.
@@ -17,16 +17,16 @@ pub struct Place {
     pub missing: Option<String>,
 }
 
-impl Place {
+impl CurrentInstruction {
     /// Where these registers of a processor stand.
-    pub fn of(kernel: &Kernel, processor: u32, context: &Context) -> Place {
+    pub fn of(kernel: &Kernel, processor: u32, context: &Context) -> CurrentInstruction {
         let at = Virt(context.get("rip").unwrap_or(0));
         let label = kernel.nearest(at).map(|near| near.to_string());
         let (line, missing) = match kernel.instruction_at(at) {
             Ok(instruction) => (line(kernel, processor, context, &instruction), None),
             Err(why) => (unreadable(at), Some(why.to_string())),
         };
-        Place {
+        CurrentInstruction {
             label,
             line,
             missing,

@@ -8,7 +8,7 @@ use rkd_kernel::Kernel;
 /// An instruction of the target.
 #[derive(Row)]
 #[row(kind = "instruction")]
-pub struct Line {
+pub struct InstructionRow {
     /// Where it is.
     address: Virt,
     /// Its bytes.
@@ -30,9 +30,9 @@ pub struct Line {
     line: String,
 }
 
-impl Line {
+impl InstructionRow {
     /// The row for an instruction; `suffix` follows it on kd's line.
-    pub fn new(kernel: &Kernel, instruction: Instruction, suffix: &'static str) -> Line {
+    pub fn new(kernel: &Kernel, instruction: Instruction, suffix: &'static str) -> InstructionRow {
         let target = match instruction.flow {
             Flow::Jump(to) | Flow::Branch(to) | Flow::Call(to) => Some(to),
             // A call through a slot at a fixed place: where the slot leads now.
@@ -43,7 +43,7 @@ impl Line {
             Flow::Next | Flow::SystemCall | Flow::Return | Flow::Stop => None,
         };
         let text = instruction.disassemble(&|at| kernel.code_name(at));
-        Line {
+        InstructionRow {
             line: format!("{}{suffix}", text.line()),
             address: instruction.address,
             bytes: instruction.bytes().to_vec(),
@@ -58,7 +58,7 @@ impl Line {
     }
 }
 
-impl KdLine for Line {
+impl KdLine for InstructionRow {
     fn line(&self) -> String {
         match &self.comment {
             Some(comment) => format!("{}   ; {comment}", self.line),

@@ -10,7 +10,7 @@ use rkd_dump::error::{Error, Result};
 use std::collections::BTreeMap;
 
 /// Records of a table that are read; no machine has so many tags.
-const MOST_RECORDS: usize = 1_000_000;
+const MAX_RECORDS: usize = 1_000_000;
 
 /// Reads what a program wrote. `near` is a look at the same machine, by which a table without headings is understood.
 ///
@@ -140,7 +140,7 @@ fn read_csv(text: &str, near: &Look) -> Option<Look> {
     let records: Vec<csv::StringRecord> = reader
         .records()
         .filter_map(Result::ok)
-        .take(MOST_RECORDS)
+        .take(MAX_RECORDS)
         .collect();
     let columns = records.first().map(Columns::of)?;
     let look = match columns.tag {

@@ -19,7 +19,7 @@ const NAME_LENGTH: usize = 32;
 const WRITABLE: u32 = 0x8000_0000;
 const EXECUTE: u32 = 0x2000_0020;
 /// Bytes of variables that are looked through; the pointer is among the first of them in all drivers seen.
-const MOST_VARIABLES: u64 = 0x4_0000;
+const MAX_VARIABLE_BYTES: u64 = 0x4_0000;
 
 /// What the framework allocates under for a driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ fn noted(kernel: &Kernel, module: &Module) -> Option<(Virt, Tag, String)> {
         .filter(|s| writable(s.flags))
     {
         let start = module.base + section.rva;
-        let size = u64::from(section.virtual_size).min(MOST_VARIABLES);
+        let size = u64::from(section.virtual_size).min(MAX_VARIABLE_BYTES);
         for page in 0..size.div_ceil(PAGE_SIZE) {
             let at = start + page * PAGE_SIZE;
             let length = PAGE_SIZE.min(size - page * PAGE_SIZE) as usize;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Places of one tag in one module that are kept.
-const MOST_HITS: usize = 256;
+const MAX_HITS: usize = 256;
 /// Everything but bit 31, which marks a protected allocation.
 const MASK: [u8; 4] = [0xff, 0xff, 0xff, 0x7f];
 /// How the record that binds a driver to the framework calls it.
@@ -95,7 +95,7 @@ pub(super) fn gate(
         };
         *kept += 1;
         if let Ok(rva) = u32::try_from(Virt(hit.address) - module.base)
-            && *kept <= MOST_HITS
+            && *kept <= MAX_HITS
         {
             gate.hits.push(Hit {
                 question,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Blocks whose contents are looked at.
-const MOST_BLOCKS: usize = 4096;
+const MAX_BLOCKS: usize = 4096;
 
 /// An unloaded driver that may have allocated under a tag.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Contents {
             }
             for block in batch.blocks.iter().filter(|block| same(block.tag)) {
                 looked += 1;
-                if looked <= MOST_BLOCKS {
+                if looked <= MAX_BLOCKS {
                     contents.look(kernel, block.va, block.bytes);
                 }
                 if pool.is_some_and(|held| block.is_paged() == (held.pool == Pool::Paged)) {

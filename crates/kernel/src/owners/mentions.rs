@@ -13,7 +13,7 @@ use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic, OpKind, Register};
 use rkd_pooltags::{Class, Machine, Site, TagImage, Verdict, api::Kind};
 
 /// Functions longer than this are not decoded up to a mention.
-const MOST_CODE: u32 = 0x10_0000;
+const MAX_FUNCTION_BYTES: u32 = 0x10_0000;
 
 /// The module as a suspect, if its mentions of the tag are worth showing.
 pub(super) fn suspect(
@@ -116,7 +116,7 @@ fn operand(image: &TagImage, rva: u32) -> Option<(u32, bool)> {
         return None;
     }
     match image.piece(rva) {
-        Some(piece) if rva - piece.begin < MOST_CODE => {
+        Some(piece) if rva - piece.begin < MAX_FUNCTION_BYTES => {
             let bytes = image.slice(piece.begin, rva - piece.begin + LONGEST);
             let ip = u64::from(piece.begin);
             let mut decoder = Decoder::with_ip(bits, bytes, ip, DecoderOptions::NONE);

@@ -6,7 +6,7 @@ use rkd_dump::addr::{PAGE_SIZE, Virt};
 use rkd_symbols::pe::Image;
 
 /// Pages of code that are looked at; more than the largest kernel has.
-const MOST_PAGES: u64 = 0x1_0000;
+const MAX_PAGES: u64 = 0x1_0000;
 const EXECUTE: u32 = 0x2000_0020;
 const DISCARDABLE: u32 = 0x0200_0000;
 
@@ -75,7 +75,7 @@ impl Presence {
 fn missing(kernel: &Kernel, start: Virt, size: u64) -> u64 {
     let mut missing = 0;
     let mut at = 0;
-    let most = size.min(MOST_PAGES * PAGE_SIZE);
+    let most = size.min(MAX_PAGES * PAGE_SIZE);
     while at < most {
         let va = start + at;
         let step = (PAGE_SIZE - va.page_offset()).min(most - at);

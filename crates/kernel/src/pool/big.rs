@@ -11,7 +11,7 @@ use rkd_symbols::Type;
 
 const TYPE: &str = "_POOL_TRACKER_BIG_PAGES";
 /// The table of a 24-TB server has 2^26 entries; a larger count is a lie.
-const MOST_ENTRIES: u64 = 1 << 28;
+const MAX_BIG_PAGE_ENTRIES: u64 = 1 << 28;
 /// Entries read at once.
 const BATCH: u64 = 4096;
 /// `POOL_TYPE` bits.
@@ -100,7 +100,7 @@ impl BigTable {
         let table = kernel.table()?;
         let start = kernel.global_virt("PoolBigPageTable")?;
         let entries = kernel.global_u64("PoolBigPageTableSize")?;
-        if entries > MOST_ENTRIES {
+        if entries > MAX_BIG_PAGE_ENTRIES {
             return Err(Error::Corrupt {
                 what: "nt!PoolBigPageTableSize".into(),
                 why: format!("{entries} entries are more than any machine has"),

@@ -11,9 +11,9 @@ use rkd_dump::error::{Error, Result};
 use std::collections::{BTreeMap, HashSet};
 
 /// Larger tables than this are clipped: the kernel's own have at most 2^16 + 1 entries.
-const MOST_ENTRIES: u64 = 1 << 20;
+const MAX_TRACKER_ENTRIES: u64 = 1 << 20;
 /// Windows runs on at most 2048 logical processors.
-const MOST_PROCESSORS: u64 = 2048;
+const MAX_PROCESSORS: u64 = 2048;
 
 /// What one tag holds in one kind of pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -205,8 +205,9 @@ impl<'a> Sum<'a> {
 
     /// The size is a power of two plus one, and the mask two less than the size: so a damaged size is noticed, and mended.
     fn entries(&mut self) -> Result<u64> {
-        let plausible =
-            |entries: &u64| (3..=MOST_ENTRIES).contains(entries) && (entries - 1).is_power_of_two();
+        let plausible = |entries: &u64| {
+            (3..=MAX_TRACKER_ENTRIES).contains(entries) && (entries - 1).is_power_of_two()
+        };
         let size = self.kernel.global_u64("PoolTrackTableSize")?;
         if plausible(&size) {
             return Ok(size);
@@ -230,7 +231,7 @@ impl<'a> Sum<'a> {
         let mut seen = HashSet::from([master]);
         match self.kernel.symbol("ExPoolTagTables") {
             Ok(array) => {
-                for cpu in 0..u64::from(self.kernel.processors()).min(MOST_PROCESSORS) {
+                for cpu in 0..u64::from(self.kernel.processors()).min(MAX_PROCESSORS) {
                     match self.kernel.space().read_virt(array + cpu * 8) {
                         Ok(Virt(0)) => {}
                         Ok(at) if seen.insert(at) => tables.push((cpu, at)),
@@ -278,7 +279,7 @@ impl<'a> Sum<'a> {
     }
 
     fn bytes_of(&mut self, at: Virt, entries: u64, what: &str) -> Vec<u8> {
-        let clipped = entries.min(MOST_ENTRIES);
+        let clipped = entries.min(MAX_TRACKER_ENTRIES);
         if clipped < entries {
             self.notes.push(format!(
                 "{what} claims {entries} entries: only {clipped} were looked at"

@@ -7,7 +7,7 @@ use crate::ram::FrameRun;
 /// Bytes of the header.
 pub(super) const SIZE: usize = 0x2000;
 /// The header has room for so many runs of memory.
-pub(super) const MOST_RUNS: usize = 42;
+pub(super) const MAX_RUNS: usize = 42;
 
 /// A block of bytes that is filled in by offset.
 pub(super) struct Form(pub Vec<u8>);
@@ -54,7 +54,7 @@ pub(super) fn build(
     form.u32(0x88, runs.len() as u32);
     form.u32(0x8c, 0);
     form.u64(0x90, runs.iter().map(|run| run.pages).sum());
-    for (index, run) in runs.iter().take(MOST_RUNS).enumerate() {
+    for (index, run) in runs.iter().take(MAX_RUNS).enumerate() {
         form.u64(0x98 + index * 16, run.first.0);
         form.u64(0xa0 + index * 16, run.pages);
     }

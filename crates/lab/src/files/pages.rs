@@ -11,7 +11,7 @@ use std::io;
 /// A real machine's runs are all of its memory. Here they are only the parts with anything in them: gigabytes of zeroes
 /// would teach nobody anything.
 pub(super) fn full(snapshot: &Snapshot, out: &mut dyn Output) -> io::Result<u64> {
-    let runs = snapshot.ram.populated_runs(header::MOST_RUNS);
+    let runs = snapshot.ram.populated_runs(header::MAX_RUNS);
     let pages: u64 = runs.iter().map(|run| run.pages).sum();
     let length = header::SIZE as u64 + pages * PAGE_SIZE;
     out.write_all(&header::build(snapshot, 1, &runs, length))?;
