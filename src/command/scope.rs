@@ -5,6 +5,7 @@ use crate::session::Session;
 use rkd_dump::addr::{PAGE_SIZE, Phys, Virt};
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::context::Context;
+use rkd_kernel::stack::Frame;
 
 impl Scope for Session {
     fn radix(&self) -> u32 {
@@ -33,7 +34,9 @@ impl Scope for Session {
         }
         match self.target.kernel.context(self.target.processor) {
             Ok(context) => context.get(name).map(Ok),
-            Err(why) if Context::is_register(name) => Some(Err(why)),
+            Err(why) if Context::is_register(self.target.kernel.code_machine(), name) => {
+                Some(Err(why))
+            }
             Err(_) => None,
         }
     }
@@ -46,12 +49,13 @@ impl Scope for Session {
             return self.numbers.pseudo.get(number).copied().map(Ok);
         }
         let kernel = &self.target.kernel;
+        let context = || kernel.context(self.target.processor);
         let thread = || kernel.current_thread(self.target.processor);
         let process = || kernel.current_process(self.target.processor);
         Some(match name {
-            "ip" => self.register("rip")?,
-            "csp" | "sp" => self.register("rsp")?,
-            "retreg" => self.register("rax")?,
+            "ip" => context().map(|context| context.instruction().0),
+            "csp" | "sp" => context().map(|context| context.stack_pointer().0),
+            "retreg" => context().map(|context| context.returned()),
             "proc" => process().map(|at| at.0),
             "thread" => thread().map(|at| at.0),
             "peb" => process().and_then(|at| kernel.field_u64(at, "_EPROCESS", "Peb")),
@@ -114,16 +118,12 @@ impl Scope for Session {
 impl Session {
     /// Where the current function returns to.
     fn return_address(&self) -> Result<u64> {
-        let registers = self
-            .target
-            .kernel
-            .context(self.target.processor)?
-            .unwind_registers();
-        let stack = self.target.kernel.stack(registers, 1);
+        let kernel = &self.target.kernel;
+        let stack = kernel.calls(&kernel.context(self.target.processor)?, 1);
         match (stack.frames.first(), stack.stopped) {
             (_, Some(why)) => Err(why),
-            (Some(frame), None) => Ok(frame.ret.0),
-            (None, None) => Err(Error::NotInDump("the stack is empty".into())),
+            (Some(Frame { ret: Some(at), .. }), None) => Ok(at.0),
+            (_, None) => Err(Error::NotInDump("the stack is empty".into())),
         }
     }
 

@@ -9,6 +9,7 @@ use crash::Crash;
 use report::{Meaning, Report};
 use rkd_dump::error::{Error, Result};
 use rkd_kernel::Kernel;
+use rkd_kernel::bugcheck::maker;
 use rkd_kernel::pool::tracker::{TagUse, tracker};
 
 /// `!analyze`: the bug check in words, and what is to blame.
@@ -23,10 +24,15 @@ pub static COMMAND: Command = Command {
 Says what the bug check means and what its arguments are, and which module is most likely to blame; with -v it shows what that
 is concluded from: the exception, the process, the stack. -show only explains a bug check, this dump's or one that is given.
 
-The module is found like this, and only like this: the instruction that the bug check's arguments name, if they name one;
-else the first call on the stack that is not the kernel's own. A driver that damages memory is rarely the one that stumbles
-over it, and a crash that somebody asked for (E2) blames whoever ran by chance. kd knows hundreds of special cases and
-Microsoft's database of failures; rkd does not, and makes no FAILURE_BUCKET_ID. The descriptions are rkd's own words.
+The module is found like this, and only like this: what the bug check's arguments lead to (an instruction, a request, a device
+or driver object, a name), if it is not the kernel; else the driver that Windows noted in the dump; else the instruction of the
+exception; else the first call on the stack that is not the kernel's own. Where the calls cannot be followed out of the kernel,
+the next address on the stack that can be a return address is taken, which may be left over from a call that has ended. The
+kernel itself is named only where nothing leads to another. The field because of --json says which of these it was.
+
+A driver that damages memory is rarely the one that stumbles over it, and a crash that somebody asked for (E2) blames whoever
+ran by chance. kd knows hundreds of special cases and Microsoft's database of failures; rkd does not, and makes no
+FAILURE_BUCKET_ID. The descriptions are rkd's own words.
 
 When the pool looks leaked, a note says which tag holds it.",
     examples: &[
@@ -128,6 +134,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         }
     };
     kernel.crash()?;
+    if let Some(maker) = maker(code) {
+        return Err(Error::NotInDump(format!(
+            "There is nothing to analyze: {maker} took the dump of a running system, and wrote a mark of its own in place of a bug check code."
+        )));
+    }
     if code == 0 {
         return Err(Error::NotInDump(
             "There is nothing to analyze: the dump was taken of a running system, without a bug check.".into(),

@@ -4,6 +4,7 @@ use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
+use rkd_kernel::bugcheck::maker;
 
 /// `.bugcheck`: the bug check code and its four parameters.
 pub static COMMAND: Command = Command {
@@ -29,7 +30,11 @@ fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
         number: crash.code,
         code: format!("{:#x}", crash.code),
         parameters: crash.parameters.map(Virt),
-    })
+    })?;
+    match maker(crash.code) {
+        Some(maker) => out.note(&format!("the code is the mark of {maker}, which took the dump of a running system: there was no bug check")),
+        None => Ok(()),
+    }
 }
 
 /// Why Windows stopped.

@@ -134,9 +134,7 @@ fn default_start(session: &Session) -> Virt {
         .target
         .kernel
         .context(session.target.processor)
-        .ok()
-        .and_then(|context| context.get("rip"))
-        .map_or(Virt(0), Virt)
+        .map_or(Virt(0), |context| context.instruction())
 }
 
 /// One command at work: it moves the session's cursor behind every line that it has shown.

@@ -4,7 +4,6 @@ use crate::command::{
     Args, Command, Completes, Example, Flow, Grammar, KdLine, Row, Sink, Topic, run_command,
 };
 use crate::session::Session;
-use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 
 /// `~`: list the processors, choose one, or run a command on one.
@@ -92,10 +91,10 @@ fn list(session: &Session, out: &mut dyn Sink) -> Result<()> {
     let mut missing = None;
     for number in 0..kernel.processors() {
         let at = kernel.context(number).map(|context| {
-            let rip = Virt(context.get("rip").unwrap_or(0));
+            let at = context.instruction();
             kernel
-                .nearest(rip)
-                .map_or_else(|| rip.to_string(), |near| near.to_string())
+                .nearest(at)
+                .map_or_else(|| at.to_string(), |near| near.to_string())
         });
         if let Err(why) = &at {
             missing.get_or_insert_with(|| why.to_string());

@@ -7,9 +7,10 @@ pub use current::{CurrentInstruction, unreadable};
 use crate::command::masm::{Scope, evaluate};
 use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic};
 use crate::session::Session;
+use rkd_code::Machine;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
-use rkd_kernel::context::{Context, WHOLE};
+use rkd_kernel::context::Context;
 
 /// `r`: show registers, or set a pseudo-register.
 pub static COMMAND: Command = Command {
@@ -52,7 +53,7 @@ fffff807`229fd640 48894c2408      mov     qword ptr [rsp+8],rcx ss:0018:ffffa500
             output: "Bad register error in 'r rsx'",
         },
     ],
-    rows: &[All::SCHEMA, One::SCHEMA],
+    rows: &[All::SCHEMA, AllArm64::SCHEMA, One::SCHEMA],
     run,
 };
 
@@ -62,7 +63,11 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         let kernel = session.target.kernel.clone();
         let context = kernel.context(session.target.processor)?;
         let place = CurrentInstruction::of(&kernel, session.target.processor, &context);
-        out.row(&All::new(session.target.processor, &context, &place))?;
+        let processor = session.target.processor;
+        match context.machine() {
+            Machine::Arm64 => out.row(&AllArm64::new(processor, &context, &place))?,
+            Machine::X64 | Machine::X86 => out.row(&All::new(processor, &context, &place))?,
+        }
         return match &place.missing {
             Some(why) => out.note(&format!("the instruction: {why}")),
             None => Ok(()),
@@ -102,12 +107,14 @@ fn set(session: &mut Session, name: &str, expression: &str, bad: impl Fn() -> Er
         .and_then(|digits| digits.parse::<usize>().ok())
         .filter(|slot| *slot < session.numbers.pseudo.len());
     let Some(slot) = slot else {
-        return Err(match Context::is_register(&name) {
-            true => Error::Forbidden(format!(
-                "{name} belongs to the dump and cannot be set; $t0 to $t19 can."
-            )),
-            false => bad(),
-        });
+        return Err(
+            match Context::is_register(session.target.kernel.code_machine(), &name) {
+                true => Error::Forbidden(format!(
+                    "{name} belongs to the dump and cannot be set; $t0 to $t19 can."
+                )),
+                false => bad(),
+            },
+        );
     };
     let value = evaluate(session, expression)?;
     if let Some(place) = session.numbers.pseudo.get_mut(slot) {
@@ -139,7 +146,8 @@ fn width(name: &str) -> usize {
     match name {
         "cs" | "ds" | "es" | "fs" | "gs" | "ss" | "ax" | "bx" | "cx" | "dx" | "si" | "di"
         | "sp" | "bp" | "ip" => 4,
-        "efl" | "eflags" | "mxcsr" => 8,
+        "efl" | "eflags" | "mxcsr" | "psr" | "cpsr" => 8,
+        name if name.starts_with('w') => 8,
         "iopl" | "cf" | "pf" | "af" | "zf" | "sf" | "if" | "df" | "of" => 1,
         name if name.starts_with('e') => 8,
         name if name.starts_with('r') && name.ends_with('d') => 8,
@@ -152,15 +160,18 @@ fn width(name: &str) -> usize {
 
 /// All registers and the current instruction, as kd shows them of a context.
 pub fn whole_text(context: &Context, place: &CurrentInstruction) -> String {
-    All::new(0, context, place).line()
+    match context.machine() {
+        Machine::Arm64 => AllArm64::new(0, context, place).line(),
+        Machine::X64 | Machine::X86 => All::new(0, context, place).line(),
+    }
 }
 
 macro_rules! all_registers {
-    (whole: $($whole:ident)+; narrow: $($narrow:ident)+) => {
+    ($kind:tt $name:ident; whole: $($whole:ident)+; narrow: $($narrow:ident)+) => {
         /// All registers of a processor, and where it stands.
         #[derive(Row)]
-        #[row(kind = "registers")]
-        struct All<'a> {
+        #[row(kind = $kind)]
+        struct $name<'a> {
             /// The number of the processor, from 0.
             processor: u32,
             $(
@@ -181,10 +192,10 @@ macro_rules! all_registers {
             place: &'a CurrentInstruction,
         }
 
-        impl<'a> All<'a> {
-            fn new(processor: u32, context: &'a Context, place: &'a CurrentInstruction) -> All<'a> {
+        impl<'a> $name<'a> {
+            fn new(processor: u32, context: &'a Context, place: &'a CurrentInstruction) -> $name<'a> {
                 let get = |name: &str| context.get(name).unwrap_or(0);
-                All {
+                $name {
                     processor,
                     $($whole: Virt(get(stringify!($whole))),)+
                     $($narrow: get(stringify!($narrow)),)+
@@ -199,8 +210,47 @@ macro_rules! all_registers {
 }
 
 all_registers! {
+    "registers" All;
     whole: rax rbx rcx rdx rsi rdi rip rsp rbp r8 r9 r10 r11 r12 r13 r14 r15;
     narrow: cs ss ds es fs gs efl
+}
+
+all_registers! {
+    "registers_arm64" AllArm64;
+    whole: x0 x1 x2 x3 x4 x5 x6 x7 x8 x9 x10 x11 x12 x13 x14 x15 x16 x17 x18 x19 x20 x21 x22 x23 x24 x25 x26 x27 x28 fp lr sp pc;
+    narrow: psr
+}
+
+/// kd's screen of ARM64: the registers in rows of four, then the instruction, the flags and the exception level.
+impl KdLine for AllArm64<'_> {
+    fn line(&self) -> String {
+        const FLAGS: [(u32, char); 4] = [(31, 'N'), (30, 'Z'), (29, 'C'), (28, 'V')];
+        let whole: Vec<String> = self
+            .context
+            .whole()
+            .filter(|(name, _)| *name != "pc")
+            .map(|(name, value)| format!("{name:>3}={value:016x}"))
+            .collect();
+        let rows: Vec<String> = whole.chunks(4).map(|row| row.join("  ")).collect();
+        let flags: String = FLAGS
+            .iter()
+            .map(|(bit, letter)| {
+                if self.psr >> bit & 1 == 1 {
+                    *letter
+                } else {
+                    '-'
+                }
+            })
+            .collect();
+        format!(
+            "{}\n pc={:016x} psr={:08x} {flags} EL{}\n{}",
+            rows.join("\n"),
+            self.pc.0,
+            self.psr,
+            self.psr >> 2 & 3,
+            self.place.text()
+        )
+    }
 }
 
 impl All<'_> {
@@ -227,8 +277,8 @@ impl All<'_> {
 impl KdLine for All<'_> {
     fn line(&self) -> String {
         let mut text = String::new();
-        for (number, (name, _)) in WHOLE.iter().enumerate() {
-            text.push_str(&format!("{name:>3}={:016x}", self.get(name)));
+        for (number, (name, value)) in self.context.whole().enumerate() {
+            text.push_str(&format!("{name:>3}={value:016x}"));
             text.push(if number % 3 == 2 { '\n' } else { ' ' });
         }
         let text = text.trim_end();

@@ -6,6 +6,7 @@ mod scan;
 use crate::command::masm;
 use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
 use crate::session::Session;
+use rkd_code::Machine;
 use rkd_code::unwind::{How, Registers};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
@@ -30,9 +31,10 @@ stack pointer, kv both and the trap frame of functions that an exception or inte
 are taken and change nothing: frames are always numbered, and the symbols know neither parameters nor source lines.
 
 The callers are found by the unwind data of the images in the dump (.pdata and .xdata), as Windows and kd find them, not by
-guessing. Where that data is not in the dump (a triage dump has hardly any of it), the code is followed to the function's end
-instead, if it is there, and a note says so; otherwise the walk ends and says why. On x64 functions need not keep their
-arguments where kb shows them: what stands there may be something else.
+guessing; on ARM64 by the chain of frame records (fp). Where unwind data is not in the dump (a triage dump has hardly any of
+it), the code is followed to the function's end instead, if it is there, and a note says so; otherwise the walk ends and says
+why. What is not known is shown as ????????`????????. On x64 functions need not keep their arguments where kb shows them: what
+stands there may be something else.
 
 k = StackPtr InstructionPtr begins at other registers. k -scan is rkd's own and not kd's: it shows each number on the stack
 that is the address behind a call, oldest calls last. Some of these are left over from calls that have returned long ago, so
@@ -66,8 +68,8 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     let text = args.text.trim();
     if let Some(count) = text.strip_prefix("-scan") {
         let most = count_of(session, count)?;
-        let registers = kernel.context(session.target.processor)?.unwind_registers();
-        return scan::run(session, &kernel, registers.rsp(), most, out);
+        let stack = kernel.context(session.target.processor)?.stack_pointer();
+        return scan::run(session, &kernel, stack, most, out);
     }
     let columns = Columns::of(&args.name);
     let (count, start) = match text.split_once('=') {
@@ -75,29 +77,22 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         None => (text, None),
     };
     let most = count_of(session, count)?;
-    let registers = match start {
-        Some(text) => given_registers(session, text)?,
-        None => kernel.context(session.target.processor)?.unwind_registers(),
+    let stack = match start {
+        Some(text) => kernel.stack(given_registers(session, text)?, most),
+        None => kernel.calls(&kernel.context(session.target.processor)?, most),
     };
-    show(&kernel, registers, most, columns, out)
+    show(&kernel, &stack, columns, out)
 }
 
-/// Shows the calls from these registers outwards.
-pub fn show(
-    kernel: &Kernel,
-    registers: Registers,
-    most: usize,
-    columns: Columns,
-    out: &mut dyn Sink,
-) -> Result<()> {
-    let stack = kernel.stack(registers, most);
+/// Shows the calls of a stack.
+fn show(kernel: &Kernel, stack: &Stack, columns: Columns, out: &mut dyn Sink) -> Result<()> {
     if !stack.frames.is_empty() {
         out.text(columns.heading())?;
     }
     for (number, frame) in stack.frames.iter().enumerate() {
         out.row(&Call::new(number, frame, site(kernel, frame.at), columns))?;
     }
-    for note in remarks(&stack) {
+    for note in remarks(stack) {
         out.note(&note)?;
     }
     Ok(())
@@ -117,6 +112,13 @@ pub fn remarks(stack: &Stack) -> Vec<String> {
             "the callers of {} were found by following the code to its end, because the unwind data is not in the dump",
             numbers.join(", ")
         ));
+    }
+    if stack
+        .frames
+        .iter()
+        .any(|frame| frame.how == Some(How::Chain))
+    {
+        notes.push("the callers were found by the chain of frame records (fp), because ARM64's unwind data is not read: functions that keep no record are missing, and Child-SP is where the record lies".into());
     }
     if let Some(why) = &stack.stopped {
         notes.push(format!(
@@ -141,6 +143,13 @@ fn count_of(session: &Session, text: &str) -> Result<usize> {
 
 /// `StackPtr InstructionPtr`, or `BasePtr StackPtr InstructionPtr` as kd has it.
 fn given_registers(session: &Session, text: &str) -> Result<Registers> {
+    let machine = session.target.kernel.code_machine();
+    if machine != Machine::X64 {
+        return Err(Error::NotSupported(format!(
+            "k = is there for x64 only, and this is {}",
+            machine.name()
+        )));
+    }
     let mut numbers = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {

@@ -136,7 +136,7 @@ impl Request {
         let default = || match session.display.next_code {
             Some(next) if args.name != "uf" => Ok(next),
             _ => session
-                .register("rip")
+                .pseudo("ip")
                 .unwrap_or_else(|| {
                     Err(Error::NotInDump(
                         "the processor's registers are not known".into(),

@@ -5,6 +5,7 @@ use crate::commands::registers::CurrentInstruction;
 use crate::commands::{reload, symbol_path, vertarget};
 use crate::session::Session;
 use rkd_dump::error::Result;
+use rkd_kernel::bugcheck::maker;
 use rkd_kernel::target::Target;
 
 /// Shows the banner; what kd does not say (where the symbols come from, what the dump lacks) as notes.
@@ -44,7 +45,10 @@ fn lines(session: &mut Session, images: &str, out: &mut dyn Sink) -> Result<Flow
     }
     reload::progress(&kernel, out)?;
     // A dump of a running system has no bug check, and nothing to analyse.
-    if dump.crash().is_some_and(|crash| crash.code != 0) {
+    if dump
+        .crash()
+        .is_some_and(|crash| crash.code != 0 && maker(crash.code).is_none())
+    {
         out.text("For analysis of this file, run !analyze -v")?;
     }
     if let Ok(context) = kernel.context(session.target.processor) {

@@ -62,12 +62,16 @@ impl Registers {
 pub enum How {
     /// The function has no unwind data, and so has moved nothing: the return address lies on top of the stack.
     Leaf,
+    /// It is about to begin, and the return address lies on top of the stack.
+    Entry,
     /// By its unwind data.
     Unwound,
     /// By what is left of its epilogue.
     Epilogue,
     /// By following its code to its end, because its unwind data is not there.
     Code,
+    /// By the chain of frame records, which ARM64's functions keep.
+    Chain,
     /// Nobody called it: the processor interrupted something, and pushed its rip and rsp to the frame at this address.
     Interrupt(Virt),
 }

@@ -80,6 +80,13 @@ impl BugCheck {
 /// stack that led there (7E becomes 1000007E, and its name ends in `_M`).
 const SECOND_HAND: u32 = 0x1000_0000;
 
+/// The program that took a dump of a running machine and wrote a mark of its own where the bug check code stands: DumpIt's is
+/// MATT, in either order of bytes.
+pub fn maker(code: u32) -> Option<&'static str> {
+    const MATT: u32 = u32::from_be_bytes(*b"MATT");
+    (code == MATT || code == MATT.swap_bytes()).then_some("DumpIt")
+}
+
 /// All bug checks that are known, by code.
 pub fn all() -> impl Iterator<Item = &'static BugCheck> {
     table::TABLE.iter()
@@ -211,6 +218,7 @@ mod tests {
             Some("SYSTEM_THREAD_EXCEPTION_NOT_HANDLED_M")
         );
         assert_eq!(name(0x4242_4242), None);
+        assert_eq!((maker(0x4d41_5454), maker(0xe2)), (Some("DumpIt"), None));
         assert_eq!(name(0x1000_0000), None);
     }
 

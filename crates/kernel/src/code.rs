@@ -13,7 +13,7 @@ const IMPORT_ADDRESSES: usize = 12;
 
 impl Kernel {
     /// The processor whose code the target runs.
-    fn code_machine(&self) -> Machine {
+    pub fn code_machine(&self) -> Machine {
         let machine = self.located.machine.get();
         let machine = machine.and_then(|machine| u16::try_from(machine).ok());
         machine.and_then(Machine::of_image).unwrap_or(Machine::X64)

@@ -1,14 +1,16 @@
-//! The registers of a processor, as Windows saves them in an x64 `CONTEXT` record, and what a processor was running.
+//! The registers of a processor, as Windows saves them in a `CONTEXT` record, which is another one on each kind of processor.
 
 use super::Kernel;
+use rkd_code::Machine;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 
-/// Bytes of a `CONTEXT` record up to and including `Rip` (winnt.h); floating point state follows.
-const NEEDED: usize = 0x100;
+/// Bytes of a `CONTEXT` record up to the floating point state (winnt.h), on x64 and on ARM64.
+const NEEDED_X64: usize = 0x100;
+const NEEDED_ARM64: usize = 0x110;
 
 /// The whole registers in the order in which kd prints them, with their offsets in `CONTEXT` (winnt.h).
-pub const WHOLE: [(&str, usize); 17] = [
+const WHOLE: [(&str, usize); 17] = [
     ("rax", 0x78),
     ("rbx", 0x90),
     ("rcx", 0x80),
@@ -27,6 +29,46 @@ pub const WHOLE: [(&str, usize); 17] = [
     ("r14", 0xe8),
     ("r15", 0xf0),
 ];
+
+/// The same on ARM64, where x29 is fp and x30 is lr.
+const WHOLE_ARM64: [(&str, usize); 33] = [
+    ("x0", 0x08),
+    ("x1", 0x10),
+    ("x2", 0x18),
+    ("x3", 0x20),
+    ("x4", 0x28),
+    ("x5", 0x30),
+    ("x6", 0x38),
+    ("x7", 0x40),
+    ("x8", 0x48),
+    ("x9", 0x50),
+    ("x10", 0x58),
+    ("x11", 0x60),
+    ("x12", 0x68),
+    ("x13", 0x70),
+    ("x14", 0x78),
+    ("x15", 0x80),
+    ("x16", 0x88),
+    ("x17", 0x90),
+    ("x18", 0x98),
+    ("x19", 0xa0),
+    ("x20", 0xa8),
+    ("x21", 0xb0),
+    ("x22", 0xb8),
+    ("x23", 0xc0),
+    ("x24", 0xc8),
+    ("x25", 0xd0),
+    ("x26", 0xd8),
+    ("x27", 0xe0),
+    ("x28", 0xe8),
+    ("fp", 0xf0),
+    ("lr", 0xf8),
+    ("sp", 0x100),
+    ("pc", 0x108),
+];
+
+/// Where ARM64's `CONTEXT` has the flags (`Cpsr`).
+const PSR: usize = 4;
 
 /// Registers of other widths: name, offset, bytes.
 const OTHERS: [(&str, usize, usize); 15] = [
@@ -61,22 +103,84 @@ const FLAGS: [(&str, u32); 8] = [
 
 /// A processor's registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Context(Vec<u8>);
+pub struct Context {
+    machine: Machine,
+    bytes: Vec<u8>,
+}
 
 impl Context {
-    /// Takes the bytes of a `CONTEXT` record; `None` when there are too few, or when they are a dump header's filler.
-    pub fn parse(bytes: &[u8]) -> Option<Context> {
-        let whole = bytes.get(..NEEDED)?;
+    /// Takes the bytes of a `CONTEXT` record; `None` when there are too few, when they are a dump header's filler, and for
+    /// processors whose record is not known.
+    pub fn parse(machine: Machine, bytes: &[u8]) -> Option<Context> {
+        let whole = bytes.get(..needed(machine)?)?;
         let filler = whole.chunks_exact(4).all(|word| word == b"PAGE");
-        (!filler).then(|| Context(whole.to_vec()))
+        (!filler).then(|| Context {
+            machine,
+            bytes: whole.to_vec(),
+        })
     }
 
-    /// The value of a register by its name in lower case, parts (`eax`, `r8d`, `al`, `ah`) and flags (`zf`) included;
-    /// `None` for a name that is none.
+    /// The kind of processor.
+    pub fn machine(&self) -> Machine {
+        self.machine
+    }
+
+    /// The whole registers with their values, in the order in which kd prints them.
+    pub fn whole(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        whole(self.machine)
+            .iter()
+            .map(|(name, offset)| (*name, self.number(*offset, 8)))
+    }
+
+    /// The instruction that the processor stands before.
+    pub fn instruction(&self) -> Virt {
+        self.address("rip", "pc")
+    }
+
+    /// The stack pointer.
+    pub fn stack_pointer(&self) -> Virt {
+        self.address("rsp", "sp")
+    }
+
+    /// Where a function leaves its value.
+    pub fn returned(&self) -> u64 {
+        self.address("rax", "x0").0
+    }
+
+    fn address(&self, x64: &str, arm64: &str) -> Virt {
+        let name = match self.machine {
+            Machine::Arm64 => arm64,
+            Machine::X64 | Machine::X86 => x64,
+        };
+        Virt(self.get(name).unwrap_or(0))
+    }
+
+    /// The value of a register by its name in lower case, parts (`eax`, `r8d`, `al`, `ah`; `w0` on ARM64) and flags (`zf`)
+    /// included; `None` for a name that is none.
     pub fn get(&self, name: &str) -> Option<u64> {
-        if let Some((_, offset)) = WHOLE.iter().find(|(whole, _)| *whole == name) {
+        if let Some((_, offset)) = whole(self.machine).iter().find(|(whole, _)| *whole == name) {
             return Some(self.number(*offset, 8));
         }
+        match self.machine {
+            Machine::Arm64 => self.get_arm64(name),
+            Machine::X64 | Machine::X86 => self.get_x64(name),
+        }
+    }
+
+    fn get_arm64(&self, name: &str) -> Option<u64> {
+        match name {
+            "x29" => self.get("fp"),
+            "x30" => self.get("lr"),
+            "psr" | "cpsr" => Some(self.number(PSR, 4)),
+            name => {
+                let number = name.strip_prefix('w')?;
+                self.get(&format!("x{number}"))
+                    .map(|value| value & 0xffff_ffff)
+            }
+        }
+    }
+
+    fn get_x64(&self, name: &str) -> Option<u64> {
         if let Some((_, offset, bytes)) = OTHERS.iter().find(|(other, _, _)| *other == name) {
             return Some(self.number(*offset, *bytes));
         }
@@ -90,17 +194,38 @@ impl Context {
         Some(self.get(&whole)? >> shift & mask)
     }
 
-    /// Whether a name in lower case is a register's, whatever its value.
-    pub fn is_register(name: &str) -> bool {
-        Context(vec![0; NEEDED]).get(name).is_some()
+    /// Whether a name in lower case is a register's of such a processor, whatever its value.
+    pub fn is_register(machine: Machine, name: &str) -> bool {
+        let blank = needed(machine).map(|length| Context {
+            machine,
+            bytes: vec![0; length],
+        });
+        blank.is_some_and(|context| context.get(name).is_some())
     }
 
     fn number(&self, offset: usize, bytes: usize) -> u64 {
-        let bytes = self.0.get(offset..offset + bytes).unwrap_or_default();
+        let bytes = self.bytes.get(offset..offset + bytes).unwrap_or_default();
         bytes
             .iter()
             .rev()
             .fold(0, |value, byte| value << 8 | u64::from(*byte))
+    }
+}
+
+/// Bytes that must be there of a record; `None` where it is not known.
+fn needed(machine: Machine) -> Option<usize> {
+    match machine {
+        Machine::X64 => Some(NEEDED_X64),
+        Machine::Arm64 => Some(NEEDED_ARM64),
+        Machine::X86 => None,
+    }
+}
+
+fn whole(machine: Machine) -> &'static [(&'static str, usize)] {
+    match machine {
+        Machine::X64 => &WHOLE,
+        Machine::Arm64 => &WHOLE_ARM64,
+        Machine::X86 => &[],
     }
 }
 
@@ -154,34 +279,57 @@ impl Kernel {
     /// Why they cannot be had: an image of memory alone, whose processors were not stopped; a processor that is not there,
     /// missing symbols, a fault.
     pub fn context(&self, processor: u32) -> Result<Context> {
-        let saved = self.crash()?.context.as_deref().and_then(Context::parse);
-        if let Some(context) = saved.filter(|_| processor == self.current_processor()) {
+        let written = self.written_context()?;
+        if let Some(context) = written.filter(|_| processor == self.current_processor()) {
             return Ok(context);
         }
+        self.context_at(self.saved_context(processor)?)
+            .map_err(|why| match why {
+                Error::NotInDump(_) => {
+                    Error::NotInDump(format!("processor {processor} saved no registers"))
+                }
+                why => why,
+            })
+    }
+
+    /// The registers that the dump itself has, if any: those of the processor that wrote it.
+    ///
+    /// # Errors
+    /// An image of memory alone.
+    pub(crate) fn written_context(&self) -> Result<Option<Context>> {
+        let bytes = self.crash()?.context.as_deref();
+        Ok(bytes.and_then(|bytes| Context::parse(self.code_machine(), bytes)))
+    }
+
+    /// Where a processor saved its registers when it was stopped.
+    ///
+    /// # Errors
+    /// A processor that is not there, missing symbols, a fault.
+    pub(crate) fn saved_context(&self, processor: u32) -> Result<Virt> {
         let prcb = self.processor_block(processor)?;
         // ContextFrame lies in the block up to Windows 7; later a pointer leads to a record that has room for AVX state.
-        let at = match self
+        match self
             .debugger_data()
             .and_then(|block| block.u16(0x338))
             .filter(|offset| *offset != 0)
         {
-            Some(offset) => self.space().read_virt(prcb + u64::from(offset))?,
-            None => self.field_address(prcb, "_KPRCB", "ProcessorState.ContextFrame")?,
-        };
-        let mut bytes = [0; NEEDED];
-        self.space().read(at, &mut bytes)?;
-        Context::parse(&bytes)
-            .ok_or_else(|| Error::NotInDump(format!("processor {processor} saved no registers")))
+            Some(offset) => Ok(self.space().read_virt(prcb + u64::from(offset))?),
+            None => self.field_address(prcb, "_KPRCB", "ProcessorState.ContextFrame"),
+        }
     }
 
     /// The `CONTEXT` record at an address.
     ///
     /// # Errors
-    /// A fault.
+    /// A fault, or a processor whose record is not known.
     pub fn context_at(&self, at: Virt) -> Result<Context> {
-        let mut bytes = [0; NEEDED];
+        let machine = self.code_machine();
+        let length = needed(machine).ok_or_else(|| {
+            Error::NotSupported(format!("registers of {} are not read", machine.name()))
+        })?;
+        let mut bytes = vec![0; length];
         self.space().read(at, &mut bytes)?;
-        Context::parse(&bytes)
+        Context::parse(machine, &bytes)
             .ok_or_else(|| Error::NotInDump(format!("there is no context record at {at}")))
     }
 
@@ -207,28 +355,6 @@ impl Kernel {
             )))
         }
     }
-
-    /// The thread (`_KTHREAD`) that a processor was running.
-    ///
-    /// # Errors
-    /// Those of [`Kernel::processor_block`] and of reading its fields.
-    pub fn current_thread(&self, processor: u32) -> Result<Virt> {
-        self.field_u64(self.processor_block(processor)?, "_KPRCB", "CurrentThread")
-            .map(Virt)
-    }
-
-    /// The process (`_KPROCESS`) whose address space a processor was in.
-    ///
-    /// # Errors
-    /// Those of [`Kernel::current_thread`] and of reading its fields.
-    pub fn current_process(&self, processor: u32) -> Result<Virt> {
-        self.field_u64(
-            self.current_thread(processor)?,
-            "_KTHREAD",
-            "ApcState.Process",
-        )
-        .map(Virt)
-    }
 }
 
 #[cfg(test)]
@@ -237,7 +363,7 @@ mod tests {
 
     /// A record whose every byte is its own offset, so that each register's value says where it was read.
     fn offsets() -> Context {
-        Context::parse(&(0..=255u8).collect::<Vec<_>>()).expect("long enough")
+        Context::parse(Machine::X64, &(0..=255u8).collect::<Vec<_>>()).expect("long enough")
     }
 
     #[test]
@@ -280,8 +406,32 @@ mod tests {
 
     #[test]
     fn filler_is_no_context() {
-        assert_eq!(Context::parse(&b"PAGE".repeat(64)), None);
-        assert_eq!(Context::parse(&[0; 0xff]), None);
-        assert!(Context::parse(&[0; 0x100]).is_some());
+        assert_eq!(Context::parse(Machine::X64, &b"PAGE".repeat(64)), None);
+        assert_eq!(Context::parse(Machine::X64, &[0; 0xff]), None);
+        assert!(Context::parse(Machine::X64, &[0; 0x100]).is_some());
+        assert_eq!(Context::parse(Machine::Arm64, &[0; 0x10f]), None);
+        assert_eq!(Context::parse(Machine::X86, &[0; 0x400]), None);
+    }
+
+    #[test]
+    fn registers_of_arm64() {
+        let bytes: Vec<u8> = (0..0x110u32).map(|n| n as u8).collect();
+        let context = Context::parse(Machine::Arm64, &bytes).expect("long enough");
+        for (name, value) in [
+            ("x0", 0x0f0e_0d0c_0b0a_0908u64),
+            ("w0", 0x0b0a_0908),
+            ("x28", 0xefee_edec_ebea_e9e8),
+            ("fp", 0xf7f6_f5f4_f3f2_f1f0),
+            ("x29", 0xf7f6_f5f4_f3f2_f1f0),
+            ("lr", 0xfffe_fdfc_fbfa_f9f8),
+            ("sp", 0x0706_0504_0302_0100),
+            ("pc", 0x0f0e_0d0c_0b0a_0908),
+            ("psr", 0x0706_0504),
+        ] {
+            assert_eq!(context.get(name), Some(value), "{name}");
+        }
+        for name in ["rip", "eax", "x31", "w", "x", "zf"] {
+            assert_eq!(context.get(name), None, "{name}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Kernel;
 use super::debugger_data::{DebuggerData, SYMBOL_FIELDS};
+use rkd_code::Machine;
 use rkd_dump::addr::{Rva, Virt};
 use rkd_dump::bytes::ReadAt;
 use rkd_symbols::{PdbId, facts};
@@ -38,29 +39,32 @@ pub(crate) fn by_debugger_data(
     }
 }
 
-/// The processor whose saved context has the stack pointer of the context in the dump.
+/// The processor whose saved context has the stack pointer of the context in the dump, or else the one whose control block the
+/// dump has a copy of.
 pub(crate) fn current_processor(kernel: &Kernel) -> Option<u32> {
-    const RSP: u64 = 0x98;
-    let wanted = kernel.dump().crash()?.context.as_ref()?.u64_at(RSP)?;
-    let blocks = kernel.symbol("KiProcessorBlock").ok()?;
-    (0..kernel.processors()).find(|cpu| {
-        let rsp = || {
-            let prcb = kernel
-                .space()
-                .read_virt(blocks + u64::from(*cpu) * 8)
-                .ok()?;
-            let context = match kernel
-                .debugger_data()
-                .and_then(|block| block.u16(0x338))
-                .filter(|offset| *offset != 0)
-            {
-                Some(offset) => kernel.space().read_virt(prcb + u64::from(offset)).ok()?,
-                None => kernel
-                    .field_address(prcb, "_KPRCB", "ProcessorState.ContextFrame")
-                    .ok()?,
-            };
-            kernel.space().read_u64(context + RSP).ok()
-        };
-        rsp() == Some(wanted)
+    let written = kernel.written_context().ok()??;
+    let (wanted, field) = (written.stack_pointer(), stack_pointer_at(written.machine()));
+    let by_stack = (0..kernel.processors()).find(|processor| {
+        let stack = kernel
+            .saved_context(*processor)
+            .and_then(|at| Ok(kernel.space().read_virt(at + field)?));
+        stack.is_ok_and(|stack| stack == wanted)
+    });
+    by_stack.or_else(|| {
+        let number = kernel.debugger_data()?.u16(PRCB_NUMBER)?;
+        let copy = kernel.dump().triage()?.prcb()?;
+        let number = copy.u16_at(u64::from(number)).map(u32::from)?;
+        (number < kernel.processors()).then_some(number)
     })
+}
+
+/// The offset of `_KPRCB.Number` in the debugger data block.
+const PRCB_NUMBER: usize = 0x2be;
+
+/// Where a `CONTEXT` record has the stack pointer.
+fn stack_pointer_at(machine: Machine) -> u64 {
+    match machine {
+        Machine::X64 | Machine::X86 => 0x98,
+        Machine::Arm64 => 0x100,
+    }
 }

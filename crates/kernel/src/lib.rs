@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![warn(unreachable_pub)]
 
+pub mod blame;
 pub mod bugcheck;
 mod code;
 pub mod context;
+mod current;
 pub mod debugger_data;
 pub mod found;
 pub mod growth;

@@ -208,7 +208,7 @@ impl Kernel {
         })
     }
 
-    fn is_nt(&self, base: Virt) -> bool {
+    pub(crate) fn is_nt(&self, base: Virt) -> bool {
         self.base == Some(base)
     }
 

@@ -1,8 +1,11 @@
 //! The calls on a stack, by the unwind data of the images they are in.
 
+mod chain;
+
 use super::Kernel;
 use super::context::Context;
 use rkd_code::Flow;
+use rkd_code::Machine;
 use rkd_code::unwind::{self, How, Registers};
 use rkd_dump::addr::{PAGE_SIZE, Virt};
 use rkd_dump::error::{Error, Result};
@@ -22,6 +25,12 @@ const GENERAL: [&str; 16] = [
     "r14", "r15",
 ];
 
+/// The registers that pass the first four arguments, by their numbers.
+const RCX: usize = 1;
+const RDX: usize = 2;
+const R8: usize = 8;
+const R9: usize = 9;
+
 /// A call that has not returned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
@@ -29,8 +38,8 @@ pub struct Frame {
     pub stack: Virt,
     /// The instruction: the current one, or the one behind a call.
     pub at: Virt,
-    /// Where it returns to; 0 where the stack ends.
-    pub ret: Virt,
+    /// Where it returns to: 0 where the stack ends, `None` where nothing in the dump says so.
+    pub ret: Option<Virt>,
     /// What lies in the places that a function may keep its first four arguments in; nothing forces it to.
     pub arguments: [Option<u64>; 4],
     /// How the caller was found; `None` when it was not.
@@ -49,7 +58,7 @@ pub struct Stack {
 }
 
 impl Context {
-    /// What unwinding needs of the registers.
+    /// What unwinding on x64 needs of the registers.
     pub fn unwind_registers(&self) -> Registers {
         Registers {
             rip: Virt(self.get("rip").unwrap_or(0)),
@@ -59,6 +68,14 @@ impl Context {
 }
 
 impl Kernel {
+    /// The calls on the stack of a processor with these registers, the innermost first, `most` of them at the most.
+    pub fn calls(&self, context: &Context, most: usize) -> Stack {
+        match context.machine() {
+            Machine::Arm64 => self.frame_chain(context, most),
+            Machine::X64 | Machine::X86 => self.stack(context.unwind_registers(), most),
+        }
+    }
+
     /// The calls on the stack, from these registers outwards, `most` of them at the most.
     pub fn stack(&self, registers: Registers, most: usize) -> Stack {
         let mut registers = registers;
@@ -79,7 +96,7 @@ impl Kernel {
             frames.push(Frame {
                 stack,
                 at,
-                ret: if found { registers.rip } else { Virt(0) },
+                ret: found.then_some(registers.rip),
                 arguments: if found {
                     [0, 1, 2, 3].map(argument)
                 } else {
@@ -133,6 +150,10 @@ impl Kernel {
             Err(why) => Err(missing(why, &module.name)),
         };
         by_data.or_else(|why| {
+            if is_first && self.is_entry(registers) {
+                unwind::leaf(&self.space, registers)?;
+                return Ok(How::Entry);
+            }
             // Unwind data that is there and lies would lead astray again; what is not there can be worked out.
             let is_missing = matches!(
                 why,
@@ -144,6 +165,25 @@ impl Kernel {
                 .flatten()
                 .ok_or(why)
         })
+    }
+
+    /// Whether the registers stand on a function's first instruction, where nothing has been pushed yet. Symbols tell, and so
+    /// does a bug check: Windows writes the registers into the dump as they were when `KeBugCheckEx` was entered, with the
+    /// code and the first parameters in the registers for arguments.
+    fn is_entry(&self, registers: &Registers) -> bool {
+        let near = self.nearest(registers.rip);
+        if near.is_some_and(|near| near.symbol.is_some() && near.offset == 0) {
+            return true;
+        }
+        let Ok(crash) = self.crash() else {
+            return false;
+        };
+        let [first, second, third, _] = crash.parameters;
+        let passed = [RCX, RDX, R8, R9].map(|number| registers.general[number]);
+        let is_nt = self
+            .module_at(registers.rip)
+            .is_some_and(|module| self.is_nt(module.base));
+        is_nt && passed == [u64::from(crash.code), first, second, third]
     }
 
     /// Whether a call stands before an address: `None` when the code there is not in the dump, false outside all modules.

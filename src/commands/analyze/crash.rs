@@ -5,18 +5,13 @@ use crate::commands::stack::{Call, Columns, remarks, site};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
 use rkd_kernel::Kernel;
-use rkd_kernel::bugcheck::{
-    ACCESS_VIOLATION, Access, Clue, Lead, clues, exception_access, touched,
-};
+use rkd_kernel::blame::{Blame, Trail, blame};
+use rkd_kernel::bugcheck::{ACCESS_VIOLATION, Access, Lead, clues, exception_access, touched};
 use rkd_kernel::context::Context;
-use rkd_kernel::processes::process_at;
 use rkd_kernel::stack::{Frame, Stack};
 
 /// Calls that are shown at the most: kd shows a whole stack, but not one that has overflowed.
 const MAX_FRAMES: usize = 64;
-
-/// Modules that stand on a stack because they serve all others, by kd's names.
-const SERVANTS: [&str; 4] = ["nt", "hal", "VerifierExt", "Wdf01000"];
 
 /// An exception record (`EXCEPTION_RECORD64`).
 pub(super) struct Exception {
@@ -60,16 +55,10 @@ impl Exception {
 
 /// Who is to blame.
 pub(super) struct Culprit {
-    /// The instruction.
-    pub at: Virt,
-    /// kd's name of the module.
-    pub module: String,
-    /// Its file's name.
-    pub image: String,
-    /// The instruction by its symbol: `kbdhid+1020`, as kd writes it here, without `0x`.
+    /// The module, and what it is concluded from.
+    pub blame: Blame,
+    /// The address by its symbol, `kbdhid+1020`, as kd writes it here, without `0x`; the module's name where no address is known.
     pub symbol: String,
-    /// What it is concluded from.
-    pub because: &'static str,
 }
 
 /// What the dump tells about the crash.
@@ -88,6 +77,10 @@ pub(super) struct Crash {
     pub sites: Vec<(Virt, String)>,
     /// Who is to blame; `None` when nothing tells.
     pub culprit: Option<Culprit>,
+    /// What was passed on the way there.
+    pub trail: Trail,
+    /// The thread that ran.
+    pub thread: Result<Virt, String>,
     /// What is missing, and why.
     pub notes: Vec<String>,
 }
@@ -122,13 +115,11 @@ impl Crash {
                 })
         });
         let registers = match &context {
-            Some((_, _, context)) => Ok(context.unwind_registers()),
-            None => kernel
-                .context(processor)
-                .map(|context| context.unwind_registers()),
+            Some((_, _, context)) => Ok(context.clone()),
+            None => kernel.context(processor),
         };
         let stack = match registers {
-            Ok(registers) => kernel.stack(registers, MAX_FRAMES),
+            Ok(context) => kernel.calls(&context, MAX_FRAMES),
             Err(why) => Stack {
                 frames: Vec::new(),
                 stopped: Some(why),
@@ -138,15 +129,23 @@ impl Crash {
         let line = |frame: &Frame| {
             Call::new(0, frame, site(kernel, frame.at), Columns::Verbose).unnumbered()
         };
-        let process = kernel
-            .current_process(processor)
-            .and_then(|at| process_at(kernel, at))
-            .map(|process| process.image)
-            .map_err(|why| why.to_string());
+        let address = exception.as_ref().map(|exception| exception.address);
+        let (blame, trail) = blame(kernel, &clues, address, &stack);
+        notes.extend(trail.lost.iter().cloned());
         let touched = touched(code, arguments)
             .or_else(|| exception.as_ref()?.access().map(|(how, at)| (at, how)));
         Crash {
-            culprit: culprit(kernel, &clues, exception.as_ref(), &stack),
+            culprit: blame.map(|blame| Culprit {
+                symbol: symbol(kernel, &blame),
+                blame,
+            }),
+            trail,
+            thread: kernel
+                .current_thread(processor)
+                .map_err(|why| why.to_string()),
+            process: kernel
+                .current_process_name(processor)
+                .map_err(|why| why.to_string()),
             sites: stack
                 .frames
                 .iter()
@@ -156,66 +155,25 @@ impl Crash {
             exception,
             context,
             touched,
-            process,
             notes,
         }
     }
 }
 
-fn culprit(
-    kernel: &Kernel,
-    clues: &[Clue],
-    exception: Option<&Exception>,
-    stack: &Stack,
-) -> Option<Culprit> {
-    let is_servant = |at: Virt| {
-        kernel.module_at(at).is_none_or(|module| {
-            SERVANTS
+/// kd's way to write where the blame falls.
+fn symbol(kernel: &Kernel, blame: &Blame) -> String {
+    match blame.at {
+        None => blame.module.clone(),
+        Some(at) if kernel.module_at(at).is_some() => site(kernel, at).replacen("+0x", "+", 1),
+        Some(at) => {
+            let gone = kernel
+                .unloaded()
                 .iter()
-                .any(|name| module.name.eq_ignore_ascii_case(name))
-        })
-    };
-    let named = clues
-        .iter()
-        .find(|clue| clue.lead == Lead::Code)
-        .map(|clue| clue.at)
-        .or(exception.map(|exception| exception.address))
-        .filter(|at| !is_servant(*at))
-        .map(|at| (at, "the bug check names the instruction"));
-    let called = || {
-        stack
-            .frames
-            .iter()
-            .map(|frame| frame.at)
-            .find(|at| !is_servant(*at))
-            .map(|at| {
-                (
-                    at,
-                    "the first call on the stack that is not the kernel's own",
-                )
-            })
-    };
-    // Nobody but the kernel: the function that found out, behind those that stop the machine.
-    let own = || {
-        let stops = |name: &str| name.starts_with("KeBugCheck") || name.starts_with("KiBugCheck");
-        stack
-            .frames
-            .iter()
-            .map(|frame| frame.at)
-            .find(|at| {
-                kernel
-                    .nearest(*at)
-                    .is_some_and(|near| !near.symbol.is_some_and(stops))
-            })
-            .map(|at| (at, "only the kernel's own calls are on the stack"))
-    };
-    let (at, because) = named.or_else(called).or_else(own)?;
-    let module = kernel.module_at(at)?;
-    Some(Culprit {
-        at,
-        module: module.name.clone(),
-        image: module.image_name.clone(),
-        symbol: site(kernel, at).replacen("+0x", "+", 1),
-        because,
-    })
+                .find(|gone| gone.start <= at && at < gone.end);
+            match gone {
+                Some(gone) => format!("{}+{:x}", blame.module, at - gone.start),
+                None => site(kernel, at),
+            }
+        }
+    }
 }

@@ -107,6 +107,17 @@ pub(super) struct Report<'a> {
     argument_texts: Option<[&'static str; 4]>,
     /// The process that ran.
     process: Result<&'a str, &'a str>,
+    /// The thread (`_KTHREAD`) that ran.
+    thread: Result<Virt, &'a str>,
+    /// The request (`_IRP`) that the arguments lead to.
+    #[row(absent = "the arguments lead to none")]
+    irp: Option<Virt>,
+    /// The device object that they lead to.
+    #[row(absent = "the arguments lead to none")]
+    device_object: Option<Virt>,
+    /// The driver object that they lead to.
+    #[row(absent = "the arguments lead to none")]
+    driver_object: Option<Virt>,
     /// The module that is to blame.
     #[row(absent = "nothing in the dump tells")]
     module: Option<&'a str>,
@@ -121,7 +132,7 @@ pub(super) struct Report<'a> {
     symbol: Option<&'a str>,
     /// What the blame is concluded from.
     #[row(absent = "nothing in the dump tells")]
-    because: Option<&'static str>,
+    because: Option<&'a str>,
     /// The calls, the innermost first.
     stack: Vec<CallSite<'a>>,
     #[row(skip)]
@@ -153,11 +164,15 @@ impl<'a> Report<'a> {
             arguments: meaning.arguments,
             argument_texts: meaning.argument_texts,
             process: crash.process.as_deref().map_err(|why| &**why),
-            module: culprit.map(|culprit| culprit.module.as_str()),
-            image: culprit.map(|culprit| culprit.image.as_str()),
-            address: culprit.map(|culprit| culprit.at),
+            thread: crash.thread.as_ref().map(|at| *at).map_err(|why| &**why),
+            irp: crash.trail.request,
+            device_object: crash.trail.device,
+            driver_object: crash.trail.driver,
+            module: culprit.map(|culprit| culprit.blame.module.as_str()),
+            image: culprit.map(|culprit| culprit.blame.image.as_str()),
+            address: culprit.and_then(|culprit| culprit.blame.at),
             symbol: culprit.map(|culprit| culprit.symbol.as_str()),
-            because: culprit.map(|culprit| culprit.because),
+            because: culprit.map(|culprit| culprit.blame.because.as_str()),
             stack: sites
                 .map(|(address, site)| CallSite {
                     address: *address,
@@ -185,7 +200,7 @@ impl Report<'_> {
         let blame = match &self.crash.culprit {
             Some(culprit) => format!(
                 "Probably caused by : {} ( {} )\n\n",
-                culprit.image, culprit.symbol
+                culprit.blame.image, culprit.symbol
             ),
             None => String::new(),
         };
@@ -222,13 +237,23 @@ impl Report<'_> {
         if let Ok(process) = &crash.process {
             text.push_str(&format!("PROCESS_NAME:  {process}\n\n"));
         }
+        let trail = [
+            ("IRP_ADDRESS", self.irp),
+            ("DEVICE_OBJECT", self.device_object),
+            ("DRIVER_OBJECT", self.driver_object),
+        ];
+        for (heading, at) in trail {
+            if let Some(at) = at {
+                text.push_str(&format!("{heading}: {at:x}\n\n"));
+            }
+        }
         if !crash.stack.is_empty() {
             text.push_str(&format!("STACK_TEXT:  \n{}\n\n\n", crash.stack.join("\n")));
         }
         if let Some(culprit) = &crash.culprit {
             text.push_str(&format!(
                 "SYMBOL_NAME:  {}\n\nMODULE_NAME: {}\n\nIMAGE_NAME:  {}\n\n",
-                culprit.symbol, culprit.module, culprit.image
+                culprit.symbol, culprit.blame.module, culprit.blame.image
             ));
         }
         text.push_str("Followup:     MachineOwner\n---------\n");
@@ -248,7 +273,7 @@ fn exception_text(exception: &Exception, crash: &Crash) -> String {
     let symbol = crash
         .culprit
         .as_ref()
-        .filter(|culprit| culprit.at == *address)
+        .filter(|culprit| culprit.blame.at == Some(*address))
         .map(|culprit| format!(" ({})", long_offset(&culprit.symbol)))
         .unwrap_or_default();
     let name = match exception_name(*code) {

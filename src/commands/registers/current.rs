@@ -20,7 +20,7 @@ pub struct CurrentInstruction {
 impl CurrentInstruction {
     /// Where these registers of a processor stand.
     pub fn of(kernel: &Kernel, processor: u32, context: &Context) -> CurrentInstruction {
-        let at = Virt(context.get("rip").unwrap_or(0));
+        let at = context.instruction();
         let label = kernel.nearest(at).map(|near| near.to_string());
         let (line, missing) = match kernel.instruction_at(at) {
             Ok(instruction) => (line(kernel, processor, context, &instruction), None),

@@ -54,6 +54,9 @@ pub fn site(kernel: &Kernel, at: Virt) -> String {
     }
 }
 
+/// What stands where a value is not in the dump.
+const MISSING: &str = "????????`????????";
+
 /// A call that has not returned.
 #[derive(Row)]
 #[row(kind = "frame")]
@@ -63,7 +66,8 @@ pub struct Call {
     /// The stack pointer in it.
     stack: Virt,
     /// Where it returns to.
-    return_address: Virt,
+    #[row(absent = "the caller was not found")]
+    return_address: Option<Virt>,
     /// Where it stands.
     address: Virt,
     /// What that place is called.
@@ -94,9 +98,11 @@ impl Call {
                 .map(|value| value.map(Virt).ok_or("not in the dump")),
             found_by: frame.how.map(|how| match how {
                 How::Leaf => "leaf function",
+                How::Entry => "entry of the function",
                 How::Unwound => "unwind data",
                 How::Epilogue => "epilogue",
                 How::Code => "code",
+                How::Chain => "frame record",
                 How::Interrupt(_) => "interrupt",
             }),
             trap_frame: frame.trap,
@@ -107,14 +113,17 @@ impl Call {
     fn arguments(&self) -> String {
         let argument = |value: Result<Virt, _>| match value {
             Ok(value) => value.to_string(),
-            Err(_) => "????????`????????".to_string(),
+            Err(_) => MISSING.to_string(),
         };
         self.arguments.map(argument).join(" ")
     }
 
     /// The line without the number, as `!analyze` shows it.
     pub fn unnumbered(&self) -> String {
-        let (stack, ret) = (self.stack, self.return_address);
+        let stack = self.stack;
+        let ret = self
+            .return_address
+            .map_or(MISSING.to_string(), |at| at.to_string());
         let trap = self
             .trap_frame
             .map_or(String::new(), |at| format!(" (TrapFrame @ {at})"));

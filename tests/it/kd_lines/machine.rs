@@ -14,6 +14,14 @@ pub const MYFAULT: u64 = 0xffff_f807_47f5_0000;
 pub const DATA: u64 = 0xffff_9000_0000_0000;
 const LIST: u64 = 0xffff_9100_0000_0000;
 
+/// The parameters of the bug check, 9F: a device and a request that it has kept.
+const PARAMETERS: [u64; 4] = [
+    3,
+    0xffff_948f_e9be_4060,
+    0xffff_e381_3d0e_f040,
+    0xffff_948f_ee90_eba0,
+];
+
 /// The two places in myfault where the tag is an immediate value of an instruction.
 const HITS: [(u64, &[u8]); 2] = [
     (
@@ -27,6 +35,26 @@ const HITS: [(u64, &[u8]); 2] = [
 ];
 
 pub fn session() -> Session {
+    machine(&[])
+}
+
+/// The same machine with what the bug check's parameters lead to: a request whose stack location names a device object of
+/// myfault's.
+pub fn session_with_request() -> Session {
+    let [_, device, _, request] = PARAMETERS;
+    let (location, driver) = (request + 0xd0, DATA + 0x800);
+    machine(&[
+        (request, 6),
+        (request + 0xb8, location),
+        (location + 0x28, device),
+        (device, 3),
+        (device + 8, driver),
+        (driver, 4),
+        (driver + 0x18, MYFAULT),
+    ])
+}
+
+fn machine(numbers: &[(u64, u64)]) -> Session {
     let mut memory = memory(&[]);
     let mut write = |at: u64, bytes: &[u8]| memory.write(Virt(at), bytes).unwrap();
 
@@ -69,6 +97,10 @@ pub fn session() -> Session {
     data[0x508..0x510].copy_from_slice(&(DATA + 0x200).to_le_bytes());
     write(DATA, &data);
 
+    for (at, number) in numbers {
+        write(*at, &number.to_le_bytes());
+    }
+
     // The loader's list.
     let entries = [
         (
@@ -103,12 +135,7 @@ pub fn session() -> Session {
         module_list: Virt(LIST),
         processors: 4,
         code: 0x9f,
-        parameters: [
-            3,
-            0xffff_948f_e9be_4060,
-            0xffff_e381_3d0e_f040,
-            0xffff_948f_ee90_eba0,
-        ],
+        parameters: PARAMETERS,
         context: context(),
         // Fri Sep 30 00:17:31.042 2022 in China.
         system_time: 133_089_418_510_420_000,

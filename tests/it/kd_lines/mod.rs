@@ -6,7 +6,7 @@ mod machine;
 use crate::support::data::data;
 use crate::support::say;
 use jiff::tz::{TimeZone, offset};
-use machine::{DATA, play, play_on, session};
+use machine::{DATA, play, play_on, session, session_with_request};
 use proptest::prelude::*;
 use rkd::command::{Collect, Row, Sink, run_line};
 use rkd::session::Session;
@@ -40,6 +40,12 @@ sessions! {
     control_flow,
     printf,
     the_end,
+}
+
+/// The blame follows the bug check's request to the driver that has it.
+#[test]
+fn analysis() {
+    play_on(&mut session_with_request(), include_str!("analysis.txt"));
 }
 
 /// A dump of a real machine: its processor stopped where the bug check's second parameter says.
