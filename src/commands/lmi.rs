@@ -114,7 +114,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 
 /// A module in a few lines.
 #[derive(Row)]
-#[row(kind = "module_info")]
+#[row(kind = "module_info", absent = "the headers are not in the dump")]
 struct Info<'a> {
     /// Its name in kd.
     module: &'a str,
@@ -123,30 +123,23 @@ struct Info<'a> {
     /// The name of the image's file.
     image_name: &'a str,
     /// The kind of processor that it is for.
-    #[row(absent = "the headers are not in the dump")]
     machine: Option<&'static str>,
     /// When it was linked, or a hash of its contents.
-    #[row(unit = "s since 1970", absent = "the headers are not in the dump")]
+    #[row(unit = "s since 1970")]
     time_stamp: Option<u32>,
     /// Whether the time stamp is such a hash.
-    #[row(absent = "the headers are not in the dump")]
     reproducible: Option<bool>,
     /// The size of the image.
     size_bytes: u64,
     /// The checksum of the image's file.
-    #[row(absent = "the headers are not in the dump")]
     checksum: Option<u32>,
     /// The flags of the file header.
-    #[row(absent = "the headers are not in the dump")]
     characteristics: Option<u16>,
     /// The GUID of its PDB.
-    #[row(absent = "the headers are not in the dump")]
     pdb_guid: Option<String>,
     /// The age of its PDB.
-    #[row(absent = "the headers are not in the dump")]
     pdb_age: Option<u32>,
     /// The path of its PDB, as the linker wrote it.
-    #[row(absent = "the headers are not in the dump")]
     pdb: Option<String>,
     /// What was done about its symbols.
     symbols: &'static str,

@@ -165,26 +165,22 @@ fn exact<'a>(
 
 /// The symbols on either side of an address.
 #[derive(Row)]
-#[row(kind = "near_symbol")]
+#[row(kind = "near_symbol", absent = "no symbol there")]
 struct NearRow<'a> {
     /// The address.
     address: Virt,
     /// The module that holds it.
     module: &'a str,
     /// The symbol at the address or before it.
-    #[row(absent = "no symbol there")]
     symbol: Option<&'a str>,
     /// Where that symbol is.
-    #[row(absent = "no symbol there")]
     symbol_address: Option<Virt>,
     /// How far the address is behind it; behind the module's base where there is none.
     #[row(unit = "bytes")]
     offset: u64,
     /// The next symbol.
-    #[row(absent = "no symbol there")]
     next_symbol: Option<&'a str>,
     /// Where that symbol is.
-    #[row(absent = "no symbol there")]
     next_address: Option<Virt>,
 }
 

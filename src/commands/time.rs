@@ -38,16 +38,13 @@ fn run(session: &mut Session, _: &Args, out: &mut dyn Sink) -> Result<()> {
 
 /// When the dump was written, and how long Windows had run.
 #[derive(Row)]
-#[row(kind = "time")]
+#[row(kind = "time", absent = "the dump's header does not say")]
 struct Time {
     /// When the dump was written, in UTC.
-    #[row(absent = "the dump's header does not say")]
     written_filetime: Option<u64>,
     /// The same in the session's time zone.
-    #[row(absent = "the dump's header does not say")]
     written_local: Option<String>,
     /// How long Windows had run.
-    #[row(absent = "the dump's header does not say")]
     uptime_100ns: Option<u64>,
     #[row(skip, line)]
     line: String,

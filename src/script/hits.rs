@@ -243,6 +243,7 @@ struct VirtualHit {
 
 /// What is told of a hit in virtual memory.
 #[derive(Record)]
+#[row(absent = "the address lies in no section")]
 struct VirtualFound {
     /// Where it is.
     va: Virt,
@@ -253,13 +254,11 @@ struct VirtualFound {
     #[row(unit = "bytes", absent = "the address lies in no module")]
     module_offset: Option<u64>,
     /// The section that holds it.
-    #[row(absent = "the address lies in no section")]
     section: Option<String>,
     /// How far into the section it is.
-    #[row(unit = "bytes", absent = "the address lies in no section")]
+    #[row(unit = "bytes")]
     section_offset: Option<u64>,
     /// Whether code can be run there.
-    #[row(absent = "the address lies in no section")]
     executable: Option<bool>,
     /// The pattern that was found.
     pattern: String,

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `#[row(kind = "tag")]` | the kind of the rows, one snake_case word; for `Row` only |
 //! | `#[row(cells = Found<'a>)]` | the columns are those of another type, which `self.cells()` makes when somebody asks: for cells that cost more than the line. The fields of the struct itself are no columns then |
+//! | `#[row(absent = "not in the dump")]` | why there is no value, for all columns that do not say it themselves |
 //!
 //! On a field:
 //!

@@ -25,6 +25,8 @@ pub(crate) struct Table {
     pub doc: String,
     /// The type that has the cells instead of the struct itself.
     pub cells: Option<Type>,
+    /// Why there are no values, for columns that do not say it themselves.
+    absent: Option<String>,
     /// The columns, in their order.
     pub columns: Vec<Column>,
     /// The field that is kd's line.
@@ -60,6 +62,7 @@ impl Table {
             kind: None,
             doc: doc(&input.attrs),
             cells: None,
+            absent: None,
             columns: Vec::new(),
             line: None,
         };
@@ -69,8 +72,10 @@ impl Table {
                     table.kind = Some(meta.value()?.parse()?);
                 } else if meta.path.is_ident("cells") {
                     table.cells = Some(meta.value()?.parse()?);
+                } else if meta.path.is_ident("absent") {
+                    table.absent = Some(meta.value()?.parse::<LitStr>()?.value());
                 } else {
-                    return Err(meta.error("a struct of rows knows `kind` and `cells`"));
+                    return Err(meta.error("a struct of rows knows `kind`, `cells` and `absent`"));
                 }
                 Ok(())
             })?;
@@ -141,7 +146,7 @@ impl Table {
             unit: unit.unwrap_or_else(|| unit_of(&name).to_string()),
             name,
             doc,
-            absent,
+            absent: absent.or_else(|| self.absent.clone()),
         });
         Ok(())
     }
@@ -206,7 +211,7 @@ mod tests {
              /// of a type.
              ///
              /// More of it.
-             #[row(kind = \"field\")]
+             #[row(kind = \"field\", absent = \"not known\")]
              struct FieldRow<'a> {
                  /// Its type.
                  #[row(name = \"type\", absent = \"the symbols do not say it\")]
@@ -231,12 +236,13 @@ mod tests {
             .map(|c| (c.name.as_str(), c.unit.as_str(), c.doc.as_str(), &c.absent))
             .collect();
         let why = Some("the symbols do not say it".to_string());
+        let default = Some("not known".to_string());
         assert_eq!(
             columns,
             [
                 ("type", "", "Its type.", &why),
-                ("size_bytes", "bytes", "How large it is.", &None),
-                ("age", "days", "When it was made.", &None),
+                ("size_bytes", "bytes", "How large it is.", &default),
+                ("age", "days", "When it was made.", &default),
             ]
         );
     }

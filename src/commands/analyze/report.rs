@@ -10,20 +10,17 @@ const WIDTH: usize = 79;
 
 /// What a bug check and its arguments mean.
 #[derive(Row)]
-#[row(kind = "bugcheck_meaning")]
+#[row(kind = "bugcheck_meaning", absent = "the bug check is not known")]
 pub(super) struct Meaning {
     /// The code, in hexadecimal.
     code: String,
     /// Its name.
-    #[row(absent = "the bug check is not known")]
     name: Option<String>,
     /// What it says of the machine.
-    #[row(absent = "the bug check is not known")]
     what: Option<&'static str>,
     /// Its four arguments.
     arguments: [Virt; 4],
     /// What each of them stands for.
-    #[row(absent = "the bug check is not known")]
     argument_texts: Option<[&'static str; 4]>,
     #[row(skip)]
     number: u32,
@@ -90,7 +87,7 @@ fn fold(text: &str) -> String {
 
 /// Why the machine crashed.
 #[derive(Row)]
-#[row(kind = "analysis")]
+#[row(kind = "analysis", absent = "nothing in the dump tells")]
 pub(super) struct Report<'a> {
     /// The bug check code, in hexadecimal.
     code: String,
@@ -119,19 +116,14 @@ pub(super) struct Report<'a> {
     #[row(absent = "the arguments lead to none")]
     driver_object: Option<Virt>,
     /// The module that is to blame.
-    #[row(absent = "nothing in the dump tells")]
     module: Option<&'a str>,
     /// The name of that module's file.
-    #[row(absent = "nothing in the dump tells")]
     image: Option<&'a str>,
     /// The instruction that is to blame.
-    #[row(absent = "nothing in the dump tells")]
     address: Option<Virt>,
     /// What that instruction is called.
-    #[row(absent = "nothing in the dump tells")]
     symbol: Option<&'a str>,
     /// What the blame is concluded from.
-    #[row(absent = "nothing in the dump tells")]
     because: Option<&'a str>,
     /// The calls, the innermost first.
     stack: Vec<CallSite<'a>>,

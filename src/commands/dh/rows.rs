@@ -272,7 +272,10 @@ impl KdLine for SectionRow<'_> {
 
 /// An entry of the debug directory.
 #[derive(Row)]
-#[row(kind = "debug_directory")]
+#[row(
+    kind = "debug_directory",
+    absent = "the record names no PDB, or is not in the dump"
+)]
 pub(super) struct DebugRow<'a> {
     /// The number of the kind of record.
     #[row(name = "type")]
@@ -285,13 +288,10 @@ pub(super) struct DebugRow<'a> {
     #[row(unit = "bytes")]
     file_offset: u32,
     /// The GUID of the PDB.
-    #[row(absent = "the record names no PDB, or is not in the dump")]
     pdb_guid: Option<String>,
     /// The age of the PDB.
-    #[row(absent = "the record names no PDB, or is not in the dump")]
     pdb_age: Option<u32>,
     /// The path of the PDB, as the linker wrote it.
-    #[row(absent = "the record names no PDB, or is not in the dump")]
     pdb: Option<&'a str>,
 }
 

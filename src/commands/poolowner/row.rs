@@ -14,7 +14,7 @@ const SITES: usize = 3;
 
 /// A driver that may own a tag.
 #[derive(Row)]
-#[row(kind = "owner")]
+#[row(kind = "owner", absent = "no module is seen to allocate under the tag")]
 pub struct OwnerRow {
     /// The tag, as text.
     tag: Tag,
@@ -30,48 +30,36 @@ pub struct OwnerRow {
     #[row(absent = "the dump does not say")]
     outstanding: Option<u64>,
     /// The driver.
-    #[row(absent = "no module is seen to allocate under the tag")]
     module: Option<String>,
     /// The name of its file.
-    #[row(absent = "no module is seen to allocate under the tag")]
     image_name: Option<String>,
     /// The path of its file.
-    #[row(absent = "no module is seen to allocate under the tag")]
     image_path: Option<String>,
     /// The class of the evidence, E1 to E7.
-    #[row(absent = "no module is seen to allocate under the tag")]
     class: Option<String>,
     /// How sure it is: `proven` to `ruled out`, or `unknown`.
     confidence: &'static str,
     /// What that is concluded from.
-    #[row(absent = "no module is seen to allocate under the tag")]
     reason: Option<String>,
     /// What else there is to say.
     remarks: Vec<String>,
     /// For whom it allocates.
-    #[row(absent = "no module is seen to allocate under the tag")]
     role: Option<&'static str>,
     /// Others that allocate under the tag as surely.
     shared_with: Vec<String>,
     /// Whether its sites explain what the tag holds: `yes`, `no` or `unknown`.
-    #[row(absent = "no module is seen to allocate under the tag")]
     explains: Option<&'static str>,
     /// The pool that its sites allocate from.
-    #[row(absent = "no module is seen to allocate under the tag")]
     pool: Option<Result<&'static str, &'static str>>,
     /// How many places in its code pass the tag.
     sites: usize,
     /// What the first of them calls.
-    #[row(absent = "no module is seen to allocate under the tag")]
     api: Option<&'static str>,
     /// Where that call is.
-    #[row(absent = "no module is seen to allocate under the tag")]
     call: Option<Virt>,
     /// Where the tag is in the code.
-    #[row(absent = "no module is seen to allocate under the tag")]
     constant: Option<Virt>,
     /// How much the first site asks for.
-    #[row(absent = "no module is seen to allocate under the tag")]
     size_bytes: Option<Result<u64, &'static str>>,
     /// Whether a site passes the tag with the bit that protects blocks.
     protected: bool,
@@ -82,7 +70,6 @@ pub struct OwnerRow {
     /// The modules that import those.
     importers: Vec<String>,
     /// Where its code was read.
-    #[row(absent = "no module is seen to allocate under the tag")]
     source: Option<String>,
     /// What the list of tags says of the tag.
     #[row(absent = "the tag is in no list")]
