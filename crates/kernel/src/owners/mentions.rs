@@ -9,7 +9,9 @@ use super::gate::Hit;
 use super::readings::{Origin, Reading};
 use super::suspect::{Claim, Confidence, Explains, Instruction, LONGEST, Role, Suspect};
 use crate::{Kernel, Module};
-use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic, OpKind, Register};
+use iced_x86::{Code, Mnemonic, OpKind, Register};
+use rkd_code::{Instruction as Decoded, Operation};
+use rkd_dump::addr::Virt;
 use rkd_pooltags::{Class, Machine, Site, TagImage, Verdict, api::Kind};
 
 /// Functions longer than this are not decoded up to a mention.
@@ -107,38 +109,44 @@ fn claim(image: &TagImage, module: &Module, rva: u32, tag: u32, allocates: bool)
 
 /// The instruction whose operand begins at `rva`, and whether it moves that into the register of an argument.
 fn operand(image: &TagImage, rva: u32) -> Option<(u32, bool)> {
-    let bits = match image.machine {
-        Machine::X64 => 64,
-        Machine::X86 => 32,
-        Machine::Arm64 => return None,
-    };
+    if image.machine == Machine::Arm64 {
+        return None;
+    }
     if !image.is_code(rva) {
         return None;
     }
     match image.piece(rva) {
         Some(piece) if rva - piece.begin < MAX_FUNCTION_BYTES => {
             let bytes = image.slice(piece.begin, rva - piece.begin + LONGEST);
-            let ip = u64::from(piece.begin);
-            let mut decoder = Decoder::with_ip(bits, bytes, ip, DecoderOptions::NONE);
-            while decoder.can_decode() {
-                let instruction = decoder.decode();
-                if instruction.next_ip() <= u64::from(rva) {
+            let mut at = 0;
+            while let Some(found) = bytes.get(at..).and_then(|rest| {
+                let rva = u64::from(piece.begin) + at as u64;
+                Decoded::decode(image.machine, Virt(rva), rest)
+            }) {
+                at += found.bytes().len().max(1);
+                let begin = found.address.0 as u32;
+                if piece.begin as usize + at <= rva as usize {
                     continue;
                 }
-                let offsets = decoder.get_constant_offsets(&instruction);
-                let at = instruction.ip() + offsets.immediate_offset() as u64;
-                let whole = offsets.has_immediate() && offsets.immediate_size() == 4;
-                let is_it = whole && at == u64::from(rva) && !instruction.is_invalid();
-                return is_it.then(|| (instruction.ip() as u32, is_argument(&instruction)));
+                let Operation::Intel {
+                    instruction,
+                    fields,
+                } = found.operation
+                else {
+                    return None;
+                };
+                let whole = fields.has_immediate() && fields.immediate_size() == 4;
+                let is_it = whole && begin + fields.immediate_offset() as u32 == rva;
+                return is_it.then(|| (begin, is_argument(&instruction)));
             }
             None
         }
         // A function without an entry in the table: only the plainest forms can be told from other bytes.
         _ => {
             let before = |count: u32| image.slice(rva.saturating_sub(count), count);
-            match (bits, before(2), before(1)) {
-                (64, [0x41, 0xb8 | 0xb9], _) => Some((rva - 2, true)),
-                (64, _, [0xba]) | (32, _, [0x68]) => Some((rva - 1, true)),
+            match (image.machine, before(2), before(1)) {
+                (Machine::X64, [0x41, 0xb8 | 0xb9], _) => Some((rva - 2, true)),
+                (Machine::X64, _, [0xba]) | (Machine::X86, _, [0x68]) => Some((rva - 1, true)),
                 _ => None,
             }
         }

@@ -16,8 +16,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes that are handed over at once.
 const READ_BYTES: usize = 64 << 10;
 
-/// Bytes that are waited for before the content is looked at.
-const HEAD: usize = super::msf::HEAD;
+/// Bytes that are waited for before the content is looked at: the magic of a PDB and six numbers.
+const HEAD: usize = 56;
 
 /// symsrv's name comes first, because there are servers that answer no other.
 const AGENT: &str = concat!(

@@ -8,9 +8,6 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// The first bytes of a PDB since Visual C++ 7.
 pub(crate) const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 
-/// Bytes of the superblock that are of interest: the magic and six numbers.
-pub(crate) const HEAD: usize = 56;
-
 /// The largest stream directory that is read. That of a kernel's PDB has 30 KiB.
 const MAX_DIRECTORY: u32 = 64 << 20;
 
