@@ -7,6 +7,7 @@ pub mod block;
 pub mod branch;
 pub mod bugcheck;
 pub mod cls;
+pub mod cpuid;
 pub mod dh;
 pub mod display;
 pub mod dt;
@@ -87,6 +88,7 @@ pub static ALL: &[&Command] = &[
     &time::COMMAND,
     &bugcheck::COMMAND,
     &processor::COMMAND,
+    &cpuid::COMMAND,
     &registers::COMMAND,
     // Symbols
     &x::COMMAND,

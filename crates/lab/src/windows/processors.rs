@@ -68,6 +68,7 @@ pub(super) fn write(
         structure.set("Prcb.IdleThread", idle.0)?;
         structure.set_if("Prcb.MHz", 2_904);
         structure.set_if("Prcb.CpuType", 6);
+        structure.set_if("Prcb.CpuStep", 0x9e0a);
         structure.put("Prcb.VendorString", b"GenuineIntel\0")?;
         structure.put("Prcb.ProcessorState.ContextFrame", &saved)?;
         structure.set("Prcb.ProcessorState.SpecialRegisters.Cr3", running.root)?;
