@@ -13,6 +13,7 @@
 //! | [`rkd_pooltags`] | tags: which pool tags an image allocates under, with the instructions that prove it |
 //! | [`rkd_kernel`] | Windows: structures become plain values, and judgement over them has its evidence |
 //! | [`rkd_lab`] | practice: a small made-up Windows that writes dumps, independent of the crates that read them |
+//! | [`rkd_derive`] | columns: what commands find declares its names, kinds and units once |
 //!
 //! The program on top of them is this one; `tests/it/layers.rs` holds the direction of its rooms:
 //!

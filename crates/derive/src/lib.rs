@@ -2,7 +2,8 @@
 //!
 //! A struct declares a kind of row, and its fields, in their order, the columns. The documentation of a field is the
 //! column's description, the field's type (by `rkd::command::Cell`) is the column's kind, and the last word of its name the
-//! unit of a number (`size_bytes`, `commit_pages`); the documentation of the struct describes the kind.
+//! unit of a number (`size_bytes`, `commit_pages`); the documentation of the struct describes the kind. What may be missing is a
+//! `Result`, whose error is the reason, or an `Option` with `absent`.
 //!
 //! On the struct:
 //!
