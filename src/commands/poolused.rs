@@ -37,7 +37,9 @@ Quote a tag that holds a blank: !poolused 0 \"AB C\".
 
 Allocs is what is outstanding (with flag 1: since boot), Used is in bytes as charged. Tags with nothing in either pool are
 left out. What a tag stands for comes from your pooltag.txt (--pooltag FILE, or the one of an installed WinDbg), and
-behind it from a small table of rkd's own. Session pool (flag 8) has books of its own in each session and is not shown.",
+behind it from a small table of rkd's own. The file may be UTF-8, UTF-16 or Windows-1252, indented, or have tabs or commas
+between tag, driver and description; PoolMon's localtag.txt will do. Session pool (flag 8) has books of its own in each session
+and is not shown.",
     examples: &[
         Example {
             line: "!poolused 2 Leak",

@@ -8,7 +8,7 @@ use super::row::RowObject;
 use crate::command::Value;
 use crate::commands::pooldiff;
 use rhai::{Array, Dynamic};
-use rkd_kernel::growth::Look;
+use rkd_kernel::growth::{Look, TagHeld};
 use rkd_kernel::pool::{Tag, TagUse, Use};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ enum Side {
 pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
     r.function(
         "pool_diff(before, after)",
-        "The tags that changed between two looks at the pools, as the rows of `!pooldiff`, what grew most first. A look is an array of rows of `poolused()`, or `()` for the dump that is open. With `--allow`, which lets scripts open files, also the path of another dump, of a PoolMon log or of a CSV table.",
+        "The tags that changed between two looks at the pools, as the rows of `!pooldiff`, what grew most first. A look is an array of rows of `poolused()`, or `()` for the dump that is open. With `--allow`, which lets scripts open files, also the path of another dump or of a list that another program wrote, as `!pooldiff` takes it; a figure that a list does not give is `()`.",
     );
     let of = Arc::clone(host);
     r.engine.register_fn(
@@ -36,16 +36,21 @@ pub(super) fn register(r: &mut Registry, host: &Arc<Host>) {
             let (before, after) = (side(&a)?, side(&b)?);
             rows(&of, move |session, sink| {
                 let here = pooldiff::look(&session.target.kernel);
-                let look = |side: Side| match side {
+                let mut look = |side: Side| match side {
                     Side::Rows(look) => Ok(look),
                     Side::Here => pooldiff::look(&session.target.kernel),
                     Side::File(path) => {
                         session.check_files()?;
                         let near = here.as_ref().ok().cloned().unwrap_or_default();
-                        pooldiff::other_look(session, &path, &near)
+                        let list = pooldiff::other_look(session, &path, &near)?;
+                        for remark in list.remarks {
+                            sink.note(&remark.to_string())?;
+                        }
+                        Ok(list.look)
                     }
                 };
-                pooldiff::compare(session, &look(before)?, &look(after)?, sink)
+                let (before, after) = (look(before)?, look(after)?);
+                pooldiff::compare(session, &before, &after, sink)
             })
         },
     );
@@ -67,13 +72,14 @@ fn side(value: &Dynamic) -> Answer<Side> {
     let mut tags = Vec::new();
     for item in list.iter() {
         let row = item.clone().try_cast::<RowObject>();
-        let usage = row.as_ref().and_then(usage);
+        let usage = row.as_ref().and_then(usage).map(TagHeld::from);
         tags.push(usage.ok_or_else(|| {
             fail("pool_diff() wants rows of poolused(), with tag_bytes and the figures of both pools".to_owned())
         })?);
     }
     Ok(Side::Rows(Look {
         tags,
+        whole: true,
         ..Look::default()
     }))
 }

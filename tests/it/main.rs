@@ -13,6 +13,7 @@ mod lab;
 mod lab_and_dump;
 mod lab_structures;
 mod layers;
+mod lists;
 mod mutants;
 mod owners;
 mod pe;

@@ -7,6 +7,7 @@ mod code;
 pub mod context;
 mod current;
 pub mod debugger_data;
+mod file_text;
 pub mod found;
 pub mod growth;
 mod identify;

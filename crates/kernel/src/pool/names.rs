@@ -2,7 +2,10 @@
 //!
 //! Microsoft's file is not ours to ship; who has the Debugging Tools or the driver kit has it already.
 
+mod record;
+
 use super::Tag;
+use crate::file_text;
 use rkd_dump::error::{Error, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +28,7 @@ impl TagName {
     /// kd's form in `!poolused`: the description, one blank, and the binary if it is known.
     pub fn describe(&self) -> String {
         match &self.binary {
+            Some(binary) if self.description.is_empty() => format!("Binary: {binary}"),
             Some(binary) => format!("{} , Binary: {binary}", self.description),
             None => format!("{} ", self.description),
         }
@@ -75,7 +79,8 @@ impl TagNames {
         let list = List::parse(&std::fs::read(path).map_err(|e| wrong(e.to_string()))?);
         if list.exact.is_empty() && list.wild.is_empty() {
             return Err(wrong(
-                "no line of it reads `Tag - binary - description`".into(),
+                "no line of it reads `Tag - binary - description`, nor has the same between commas or tabs, nor names a driver's tags as PoolMon does"
+                    .into(),
             ));
         }
         let mut names = TagNames::default();
@@ -150,50 +155,19 @@ fn covers(wild: &[u8; 4], tag: &[u8; 4]) -> bool {
 }
 
 impl List {
-    /// Reads `TAG - binary - description` records. Lines that begin with `rem` are comments, lines that fit nothing are
-    /// passed over: the files in the wild are edited by hand.
+    /// Reads the records of a file, in whatever of the forms that are known, and passes over lines that fit nothing: the files in
+    /// the wild are edited by hand.
     fn parse(bytes: &[u8]) -> List {
         let mut list = List::default();
-        for line in bytes.split(|&b| b == b'\n') {
-            if let Some((tag, name)) = record(line) {
-                if tag.contains(&b'?') || tag.contains(&b'*') {
-                    list.wild.push((tag, name));
-                } else {
-                    list.exact.entry(tag).or_insert(name);
-                }
+        for (tag, name) in record::records(&file_text::decode(bytes)) {
+            if tag.contains(&b'?') || tag.contains(&b'*') {
+                list.wild.push((tag, name));
+            } else {
+                list.exact.entry(tag).or_insert(name);
             }
         }
         list
     }
-}
-
-fn record(line: &[u8]) -> Option<([u8; 4], TagName)> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line
-        .get(..3)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"rem"))
-        && line.get(3).is_none_or(u8::is_ascii_whitespace)
-    {
-        return None;
-    }
-    // A tag of four characters fills the columns before " - "; a shorter one may be padded or not.
-    let dash = (1..=5)
-        .find(|&at| line.get(at..at + 2) == Some(b"- ") && line.get(at - 1) == Some(&b' '))?;
-    let mut tag = [b' '; 4];
-    let typed = line.get(..dash - 1)?;
-    let typed = typed.get(..typed.len().min(4))?;
-    tag[..typed.len()].copy_from_slice(typed);
-    let rest = String::from_utf8_lossy(line.get(dash + 2..)?).into_owned();
-    let (binary, description) = rest.split_once(" - ")?;
-    let binary = binary.trim();
-    Some((
-        tag,
-        TagName {
-            binary: (!binary.is_empty() && !binary.eq_ignore_ascii_case("<unknown>"))
-                .then(|| binary.to_string()),
-            description: description.trim().to_string(),
-        },
-    ))
 }
 
 #[cfg(test)]
@@ -239,7 +213,7 @@ mod tests {
             .lines()
             .filter(|line| !line.is_empty() && !line.starts_with("rem"))
         {
-            assert!(record(line.as_bytes()).is_some(), "{line}");
+            assert_eq!(record::records(line).len(), 1, "{line}");
         }
     }
 }
