@@ -122,9 +122,11 @@ fn unlisted(unknown: &[TagHeld]) -> Option<String> {
 /// Those of the sink.
 pub fn compare(session: &Session, before: &Look, after: &Look, out: &mut dyn Sink) -> Result<()> {
     let hours = hours(before, after);
-    let changes = growth(before, after);
-    let mut changes = changes.tags.iter();
-    changes.try_for_each(|change| out.row(&GrowthRow::of(session, change, hours)))
+    let Changes { tags, unknown } = growth(before, after);
+    for change in &tags {
+        out.row(&GrowthRow::of(session, change, hours))?;
+    }
+    unlisted(&unknown).map_or(Ok(()), |note| out.note(&note))
 }
 
 /// What a dump says of its pools.

@@ -110,9 +110,9 @@ pub enum Unreadable {
     },
 }
 
-/// Reads what a program wrote, in any of the encodings that Windows programs save in. Of several lists in it, number `which` (from
-/// 1) is taken, or the last. `near` is a look at the same machine: by it a table without headings is understood, and a tag
-/// that a program printed with full stops for what is no letter.
+/// Reads what a program wrote, in any of the encodings that Windows programs save in. Several lists in it are counted from 1:
+/// `which` is taken, or the last. `near` is a look at the same machine: by it a table without headings is understood, and a
+/// tag that a program printed with full stops for what is no letter.
 ///
 /// # Errors
 /// [`Unreadable`] says why it cannot be compared.
