@@ -39,7 +39,6 @@ fn section(command: &Command) -> String {
         aliases,
         rhai,
         summary,
-        help,
         examples,
         rows,
         ..
@@ -54,7 +53,7 @@ fn section(command: &Command) -> String {
         "" => "\nNot callable from Rhai.\n".to_string(),
         name => format!("\nIn Rhai: `{name}()`.\n"),
     };
-    text += &block(&format!("{}\n\n{help}", command.usage()));
+    text += &block(&format!("{}\n\n{}", command.usage(), command.manual()));
     text.extend(rows.iter().map(|rows| columns(rows)));
     for example in *examples {
         text += &format!("\nExample: {}\n", example.shows);

@@ -43,7 +43,8 @@ pub struct Command {
     pub summary: &'static str,
     /// How what stands behind the name is read.
     pub grammar: Grammar,
-    /// The long text of `help NAME`: every argument and flag, where the figures come from, what differs from kd.
+    /// The long text of `help NAME`: what the signature's own words leave open about arguments and flags, where the figures come
+    /// from, what differs from kd.
     pub help: &'static str,
     /// Worked examples, run and compared whole by `tests/it/examples.rs`.
     pub examples: &'static [Example],
@@ -57,6 +58,13 @@ impl Command {
     /// The usage line, in kd's notation: `!poolused [/tN] [Flags [TagString]]`.
     pub fn usage(&self) -> Cow<'static, str> {
         self.grammar.usage(self.name)
+    }
+
+    /// Flags and arguments, and the long text: what `help NAME` and the reference show below the usage line.
+    pub fn manual(&self) -> String {
+        let parts = self.grammar.documented();
+        let gap = if parts.is_empty() { "" } else { "\n" };
+        format!("{parts}{gap}{}", self.help)
     }
 
     /// The refusal of what was typed: the reason, if there is more to say, and the usage line.

@@ -3,7 +3,8 @@
 mod crash;
 mod report;
 
-use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
+use crate::command::signature::{Flag, Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, Sink, Topic};
 use crate::session::Session;
 use crash::Crash;
 use report::{Meaning, Report};
@@ -12,6 +13,9 @@ use rkd_kernel::Kernel;
 use rkd_kernel::bugcheck::maker;
 use rkd_kernel::pool::tracker::{TagUse, tracker};
 
+/// The arguments of a bug check, as the usage line names them.
+const ARGUMENTS: [&str; 4] = ["Arg1", "Arg2", "Arg3", "Arg4"];
+
 /// `!analyze`: the bug check in words, and what is to blame.
 pub static COMMAND: Command = Command {
     name: "!analyze",
@@ -19,10 +23,19 @@ pub static COMMAND: Command = Command {
     rhai: "analyze",
     topic: Topic::Target,
     summary: "the bug check in words, and what is to blame",
-    grammar: Grammar::own("!analyze [-v] | !analyze -show [Code [Arg1 [Arg2 [Arg3 [Arg4]]]]]", Completes::Nothing),
+    grammar: Grammar::of(&[
+        Item::OneOf(&[
+            Flag::new("-v", "what that is concluded from, too: the exception, the process, the stack"),
+            Flag::new("-show", "only explains a bug check, this dump's or one that is given"),
+        ]),
+        Item::optional("Code", Kind::Hex, "behind -show, in hexadecimal digits as its arguments"),
+        Item::optional(ARGUMENTS[0], Kind::Hex, ""),
+        Item::optional(ARGUMENTS[1], Kind::Hex, ""),
+        Item::optional(ARGUMENTS[2], Kind::Hex, ""),
+        Item::optional(ARGUMENTS[3], Kind::Hex, ""),
+    ]),
     help: "\
-Says what the bug check means and what its arguments are, and which module is most likely to blame; with -v it shows what that
-is concluded from: the exception, the process, the stack. -show only explains a bug check, this dump's or one that is given.
+Says what the bug check means and what its arguments are, and which module is most likely to blame.
 
 The module is found like this, and only like this: what the bug check's arguments lead to (an instruction, a request, a device
 or driver object, a name), if it is not the kernel; else the driver that Windows noted in the dump; else the instruction of the
@@ -116,23 +129,15 @@ Arg4: 0000000000000000, address of the instruction that touched it" },
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let words = args.words();
     let kernel = session.target.kernel.clone();
     let crash = kernel.dump().crash();
     let (code, arguments) = crash.map_or((0, [0; 4]), |crash| (crash.code, crash.parameters));
-    if let Some(("-show", given)) = words
-        .split_first()
-        .map(|(first, rest)| (first.as_str(), rest))
-    {
-        return explain(given, (code, arguments), out);
+    if args.has("show") {
+        return explain(args, (code, arguments), out);
     }
-    let is_verbose = match words.as_slice() {
-        [] => false,
-        [flag] if flag == "-v" => true,
-        [flag, ..] => {
-            return Err(COMMAND.misuse(&format!("!analyze knows -v and -show, not '{flag}'")));
-        }
-    };
+    if let Some(code) = args.number("Code") {
+        return Err(COMMAND.misuse(&format!("!analyze knows -v and -show, not '{code:x}'")));
+    }
     kernel.crash()?;
     if let Some(maker) = maker(code) {
         return Err(Error::NotInDump(format!(
@@ -146,7 +151,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     }
     let crash = Crash::of(&kernel, session.target.processor, code, arguments);
     let meaning = Meaning::of(code, arguments);
-    out.row(&Report::new(meaning, &crash, is_verbose))?;
+    out.row(&Report::new(meaning, &crash, args.has("v")))?;
     for note in &crash.notes {
         out.note(note)?;
     }
@@ -157,23 +162,12 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 }
 
 /// Explains a bug check, the dump's own when none is given.
-fn explain(given: &[String], own: (u32, [u64; 4]), out: &mut dyn Sink) -> Result<()> {
-    let number = |word: &String| {
-        let digits = word.replace('`', "");
-        let digits = digits.trim_start_matches("0x").trim_start_matches("0X");
-        u64::from_str_radix(digits, 16)
-            .map_err(|_| Error::Syntax(format!("Couldn't resolve error at '{word}'")))
-    };
-    let numbers = given.iter().map(number).collect::<Result<Vec<u64>>>()?;
-    let (code, arguments) = match numbers.split_first() {
+fn explain(args: &Args, own: (u32, [u64; 4]), out: &mut dyn Sink) -> Result<()> {
+    let (code, arguments) = match args.number("Code") {
         None => own,
-        Some((code, rest)) => {
-            let mut arguments = [0; 4];
-            arguments
-                .iter_mut()
-                .zip(rest)
-                .for_each(|(to, from)| *to = *from);
-            let code = u32::try_from(*code).map_err(|_| {
+        Some(code) => {
+            let arguments = ARGUMENTS.map(|name| args.number(name).unwrap_or(0));
+            let code = u32::try_from(code).map_err(|_| {
                 Error::Syntax(format!("{code:x} is no bug check code: those have 32 bits"))
             })?;
             (code, arguments)

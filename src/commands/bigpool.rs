@@ -19,11 +19,11 @@ pub static COMMAND: Command = Command {
     summary: "large pool blocks: addresses, sizes, what they hold",
     grammar: Grammar::Signature(Signature {
         wants: "takes one tag",
-        ..Signature::of(&[Item::optional("TagString", Kind::Tags, "a tag")])
+        ..Signature::of(&[Item::optional("TagString", Kind::Tags, "case-sensitive, * and ? allowed")])
     }),
     help: "\
 Reads the table of pool blocks of a page and more (nt!PoolBigPageTable). Without an argument: how much each tag holds in such
-blocks. With a tag (case-sensitive, * and ? allowed): each block, then
+blocks. With a tag: each block, then
 
   how the blocks divide by size – one size points to one place in the code that allocates them;
   how many of their pages are in the dump;

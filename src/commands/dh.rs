@@ -27,7 +27,7 @@ pub static COMMAND: Command = Command {
             Item::flag("-f", "the file header and the optional header"),
             Item::flag("-s", "the sections and the debug directory"),
             Item::flag("-e", "the exports"),
-            Item::flag("-i", "the imports"),
+            Item::flag("-i", "the imports, with the slots of the import address table"),
             Item::flag("-a", "everything"),
             Item::flag("-h", "this help"),
             Item::required("Module | Address", Kind::Module, ""),
@@ -36,10 +36,6 @@ pub static COMMAND: Command = Command {
     help: "\
 Shows the headers of an image: the file header, the optional header with the data directories, the sections, and behind the
 section that holds it the debug directory.
-
-  -f   the file header and the optional header      -e   the exports
-  -s   the sections and the debug directory         -i   the imports, with the slots of the import address table
-  -a   everything                                   -h   this help
 
 The image is the one in memory: sections that are discarded after a driver has started are listed, though their pages are gone,
 and the image base is where the image was loaded. What is not in the dump is said. !lmi is shorter.",
@@ -72,7 +68,7 @@ SECTION HEADER #2
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
     if args.has("h") {
-        return out.text(COMMAND.help);
+        return out.text(&COMMAND.manual());
     }
     let place = given(args.module("Module | Address"))?;
     let wants = |part| args.has(part) || args.has("a");

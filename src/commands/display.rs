@@ -26,6 +26,7 @@ pub static COMMAND: Command = Command {
     rhai: "d",
     topic: Topic::Memory,
     summary: "show memory as bytes, numbers, text, pointers, symbols",
+    // How many bytes the L of a range counts follows from the spelling, which a kind does not know.
     grammar: Grammar::own("d{a|b|c|d|D|f|p|q|u|w|W} [/cN] [/p] [Range]", Completes::Symbols),
     help: "\
 Shows memory from an address on. Without a range each command goes on where the last one ended; d alone repeats the last form.

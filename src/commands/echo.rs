@@ -1,6 +1,7 @@
 //! `.echo`: a line of text.
 
-use crate::command::{Args, Command, Completes, Example, Grammar, Row, Sink, Topic};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, Row, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 
@@ -11,9 +12,13 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "print a line of text",
-    grammar: Grammar::own(".echo Text | .echo \"Text\"", Completes::Nothing),
+    grammar: Grammar::of(&[Item::optional(
+        "Text",
+        Kind::Text,
+        "up to the next semicolon, which it may hold in double quotes",
+    )]),
     help: "\
-Prints the text up to the next semicolon. In double quotes it may hold semicolons; the quotes themselves are not printed.",
+Prints the text. Double quotes at its start, and what follows the next ones, are not printed.",
     examples: &[Example {
         line: ".echo \"one; two\"",
         shows: "text with a semicolon",
@@ -24,9 +29,10 @@ Prints the text up to the next semicolon. In double quotes it may hold semicolon
 };
 
 fn run(_: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let text = match args.text.strip_prefix('"') {
+    let text = args.text("Text").unwrap_or_default();
+    let text = match text.strip_prefix('"') {
         Some(inside) => inside.split('"').next().unwrap_or_default(),
-        None => args.text.trim_end(),
+        None => text,
     };
     if text.is_empty() {
         out.text("")

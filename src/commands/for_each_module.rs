@@ -1,8 +1,7 @@
 //! `!for_each_module`: the same command for every loaded module.
 
-use crate::command::{
-    Args, Command, Completes, Example, Grammar, Sink, Topic, alias, run_line, sink,
-};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, Sink, Topic, alias, run_line, sink};
 use crate::session::{SearchAccount, Session};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::Result;
@@ -15,7 +14,11 @@ pub static COMMAND: Command = Command {
     rhai: "for_each_module",
     topic: Topic::Modules,
     summary: "run a command once for every loaded module",
-    grammar: Grammar::own("!for_each_module [Command | \"Command; Command\"]", Completes::Commands),
+    grammar: Grammar::of(&[Item::optional(
+        "Command | \"Command; Command\"",
+        Kind::Command,
+        "without one, every module is listed; in double quotes there must be no further ones",
+    )]),
     help: "\
 Runs a command once for every loaded module, in the loader's order: nt is the first. In the command these names stand for the
 module's own values, where they stand alone between blanks, or anywhere as ${@#Base}:
@@ -27,7 +30,6 @@ module's own values, where they stand alone between blanks, or anywhere as ${@#B
   @#FileVersion @#ProductVersion @#Flags @#SymbolType  known to kd, empty or 0 here
   ...Size behind the name of a text is its length and one
 
-Several commands stand in double quotes, which must not hold further quotes then. Without a command, every module is listed.
 Searching all modules for a pool tag:  !for_each_module s -a @#Base @#End \"Leak\"",
     examples: &[
         Example {
@@ -52,15 +54,13 @@ const LISTING: &str =
     ".echo @#ModuleIndex : @#Base @#End @#ModuleName @#ImageName @#LoadedImageName";
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let text = args.text.trim();
-    let command = match text
+    let text = args
+        .text("Command | \"Command; Command\"")
+        .unwrap_or(LISTING);
+    let command = text
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'))
-    {
-        Some(inside) => inside,
-        None if text.is_empty() => LISTING,
-        None => text,
-    };
+        .unwrap_or(text);
     let kernel = session.target.kernel.clone();
     let modules = kernel.modules();
     session.search = SearchAccount::default();

@@ -52,7 +52,7 @@ fn run(_: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
             rhai: command.rhai,
             summary: command.summary,
             usage: command.usage().into_owned(),
-            help: command.help,
+            help: command.manual(),
             examples: command.examples,
         }),
         None => Err(Error::NotFound(match head::suggest(table(), name) {
@@ -141,7 +141,7 @@ struct Help {
     /// How it is called.
     usage: String,
     /// The long text.
-    help: &'static str,
+    help: String,
     #[row(skip)]
     examples: &'static [Example],
 }

@@ -1,6 +1,7 @@
 //! `.exepath`: where the files of images are looked for.
 
-use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Signature, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_symbols::ImagePath;
@@ -12,11 +13,17 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "show or set where files of drivers are looked for",
-    grammar: Grammar::own(".exepath[+] [Path[;Path]...]", Completes::Files),
+    grammar: Grammar::Signature(Signature {
+        written: Some(".exepath[+] [Path[;Path]...]"),
+        ..Signature::of(&[Item::optional(
+            "Path",
+            Kind::Path,
+            "a folder (its subfolders drivers, System32 and System32\\drivers are looked into, too), a single file, or\n\
+             srv*CACHE*URL, of which the cache is used",
+        )])
+    }),
     help: "\
-.exepath shows the executable image path, or sets it; .exepath+ adds to it; -i on the command line sets it from the start. A place
-on the path is a folder (its subfolders drivers, System32 and System32\\drivers are looked into, too), a single file, or
-srv*CACHE*URL, of which the cache is used.
+.exepath shows the executable image path, or sets it; .exepath+ adds to it; -i on the command line sets it from the start.
 
 A dump lacks pages of drivers: INIT is discarded after the start, and PAGE is paged out when memory is short. !poolowner and !leak
 then read the driver's file instead, if the time stamp and the size in its header are those of the loaded image. A file of another
@@ -35,7 +42,7 @@ Expanded Executable image search path is: /images;/more",
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let wanted = args.text.trim().trim_matches('"');
+    let wanted = args.text("Path").unwrap_or_default();
     if !wanted.is_empty() {
         session.check_files()?;
         let path = match args.name.ends_with('+') && !session.target.image_path.is_empty() {

@@ -21,11 +21,11 @@ pub static COMMAND: Command = Command {
     summary: "is there a pool leak, whose, how sure, and what next",
     grammar: Grammar::Signature(Signature {
         wants: "wants one tag or none",
-        ..Signature::of(&[Item::optional("Tag", Kind::Tag, "a tag")])
+        ..Signature::of(&[Item::optional("Tag", Kind::Tag, "the same for a tag of your own choice")])
     }),
     help: "\
 Goes the whole way from the counters to a verdict: which pool is too large (!vm), which tag holds it (!poolused), whose tag that is
-(!poolowner), how sure all this is, and what to do next. With Tag, the same for a tag of your own choice.
+(!poolowner), how sure all this is, and what to do next.
 
 A pool is too large when nonpaged pool is more than 10 % of the memory, paged pool more than 20 %; both are talked about when both
 are. A tag stands out when it holds more than 40 % of its pool; so do tags that hold as much together and whose counts are in step

@@ -1,6 +1,7 @@
 //! `.logopen`, `.logappend`, `.logclose`: everything that is typed and printed, in a file too.
 
-use crate::command::{Args, Command, Completes, Example, Grammar, Sink, Topic};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, Signature, Sink, Topic};
 use crate::session::Session;
 use jiff::Zoned;
 use rkd_dump::error::{Error, Result};
@@ -15,16 +16,19 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "write everything to a log file too",
-    grammar: Grammar::own(".logopen [/t] [/d] [File] | .logappend [File] | .logclose", Completes::Files),
+    grammar: Grammar::Signature(Signature {
+        written: Some(".logopen [/t] [/d] [File] | .logappend [File] | .logclose"),
+        ..Signature::of(&[
+            Item::flag("/t", "the date and the time become part of the file's name"),
+            Item::flag("/d", "the file is called after the dump, with the extension .log"),
+            Item::flag("/u", "not done: the log is text in UTF-8, and not in UTF-16"),
+            Item::optional("File", Kind::File, "without a name, dbgeng.log in the current directory"),
+        ])
+    }),
     help: "\
 .logopen writes everything that is typed and printed from now on to a file too, after emptying it; .logappend keeps what is in
-the file; .logclose ends the log. Opening another log closes the first. Without a name, the file is dbgeng.log in the current
-directory.
-
-  /t   the date and the time become part of the file's name
-  /d   the file is called after the dump, with the extension .log
-
-The log is text in UTF-8, as kd would print it, whatever the format on the screen. kd's /u (UTF-16) is not done.",
+the file; .logclose ends the log. Opening another log closes the first. The log is text as kd would print it, whatever the format
+on the screen.",
     examples: &[Example { line: ".logclose", shows: "without a log", output: "No log file open" }],
     rows: &[],
     run,
@@ -82,28 +86,23 @@ fn close(session: &mut Session, must_be_open: bool, out: &mut dyn Sink) -> Resul
 }
 
 fn path(session: &Session, args: &Args) -> Result<PathBuf> {
-    let mut stamped = false;
-    let mut named = None;
-    for word in args.words() {
-        match word.as_str() {
-            "/t" => stamped = true,
-            "/d" => named = Some(session.target.kernel.dump().path().with_extension("log")),
-            "/u" => {
-                return Err(Error::NotSupported(
-                    "A log in UTF-16 (/u) is not done: the log is UTF-8.".into(),
-                ));
-            }
-            word => named = Some(PathBuf::from(word)),
-        }
+    if args.has("u") {
+        return Err(Error::NotSupported(
+            "A log in UTF-16 (/u) is not done: the log is UTF-8.".into(),
+        ));
     }
-    let path = named.unwrap_or_else(|| PathBuf::from("dbgeng.log"));
+    let path = match args.text("File") {
+        Some(name) => PathBuf::from(name),
+        None if args.has("d") => session.target.kernel.dump().path().with_extension("log"),
+        None => PathBuf::from("dbgeng.log"),
+    };
     if path == session.target.kernel.dump().path() {
         return Err(Error::File {
             path,
             reason: "that is the dump, which must not be overwritten".into(),
         });
     }
-    if !stamped {
+    if !args.has("t") {
         return Ok(path);
     }
     let stem = path

@@ -13,12 +13,20 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Expressions,
     summary: "show or set the base of numbers: 16, 10 or 8",
-    grammar: Grammar::of(&[Item::optional("8 | 10 | 16", Kind::Text, "")]),
+    grammar: Grammar::of(&[Item::optional(
+        "8 | 10 | 16",
+        Kind::Text,
+        "the base, always in decimal",
+    )]),
     help: "\
-Shows the base in which numbers without a prefix are read, or sets it to 8, 10 or 16; the number is always read as decimal.
+Shows the base in which numbers without a prefix are read, or sets it.
 It is 16 at the start. Prefixes (0x, 0n, 0t, 0y) and output are not changed by it.",
     examples: &[
-        Example { line: "n", shows: "the base at the start", output: "base is 16" },
+        Example {
+            line: "n",
+            shows: "the base at the start",
+            output: "base is 16",
+        },
         Example {
             line: "n 10; ? 10 + 0x10; n 16",
             shows: "decimal for a while",

@@ -28,6 +28,7 @@ pub static COMMAND: Command = Command {
         Item::optional("TagCount", Kind::Decimal, "a decimal number of tags"),
     ]),
     help: "\
+<<<<<<< HEAD
 Compares the pool tags of this dump with those of another one of the same machine, or with a list that another program wrote:
   - a log of PoolMon (poolmon -n FILE), with /g too
   - the text of !poolused, of kd or of rkd, in a log or pasted and quoted
@@ -40,6 +41,17 @@ understood by the dump beside it. Of several lists in one file the last is taken
 Growth is in bytes and in outstanding allocations, and per hour of uptime when both are dumps. The tags that grew most come first;
 TagCount (decimal, 20 without it) says how many. A figure that a list does not give is absent, not zero: a tag that is not in a list
 does not appear, and a note counts these tags.
+||||||| parent of 61e81ba (Bind seven more commands by their signatures, and show in the help what each flag and argument is)
+Compares the pool tags of this dump with those of another one of the same machine, or with what another program saw: a log of
+PoolMon (poolmon -n FILE), a table of PoolMonX or System Informer, or the CSV of rkd's own !poolused. Growth is in bytes and in
+outstanding allocations, and per hour of uptime when both are dumps. The tags that grew most come first; TagCount (decimal, 20
+without it) says how many. A table without headings, as PoolMonX v3 saves it, is understood by the dump beside it.
+=======
+Compares the pool tags of this dump with those of another one of the same machine, or with what another program saw: a log of
+PoolMon (poolmon -n FILE), a table of PoolMonX or System Informer, or the CSV of rkd's own !poolused. Growth is in bytes and in
+outstanding allocations, and per hour of uptime when both are dumps. The tags that grew most come first, 20 unless TagCount says
+how many. A table without headings, as PoolMonX v3 saves it, is understood by the dump beside it.
+>>>>>>> 61e81ba (Bind seven more commands by their signatures, and show in the help what each flag and argument is)
 
 A single dump cannot tell a leak from a heavy load. If the other dump is the later one, the figures are turned round.
 This command is rkd's own; in Rhai, pool_diff(a, b) compares the rows of two !poolused in the same way.",

@@ -23,8 +23,8 @@ pub static COMMAND: Command = Command {
         ..Signature::of(&[
             Item::required("Tag", Kind::Tags, "a tag"),
             Item::OneOf(&[
-                Flag { also: "0", ..Flag::new("-nonpaged", "the nonpaged pool only") },
-                Flag { also: "1", ..Flag::new("-paged", "the paged pool only") },
+                Flag { also: "0", ..Flag::new("-nonpaged", "the nonpaged pool only, as 0 behind the tag") },
+                Flag { also: "1", ..Flag::new("-paged", "the paged pool only, as 1 behind the tag") },
             ]),
             Item::OneOf(&[
                 Flag::new("-small", "blocks with a header only"),
@@ -35,8 +35,7 @@ pub static COMMAND: Command = Command {
     }),
     help: "\
 Lists the blocks of a tag (case-sensitive; * and ? allowed): first the large ones, from the kernel's own table, then small ones by
-their pool headers, page by page through the parts of the pool that are in the dump. -nonpaged or 0, and -paged or 1, choose a
-pool; without either both are searched. -large and -small choose the kind of block.
+their pool headers, page by page through the parts of the pool that are in the dump.
 
 A header is no proof: it stays behind when a block is freed. The note at the end says how many blocks the tracker counts and how
 much of the pool was there to be searched, so that \"found 2 of 300\" has a reason.",

@@ -25,7 +25,7 @@ pub static COMMAND: Command = Command {
         Item::required("Tag | *", Kind::Tags, "a tag, or * for all that are in use"),
         Item::most("a decimal number of tags"),
         Item::flag("-v", "every site"),
-        Item::flag("-all", "every module is read"),
+        Item::flag("-all", "every module is read, not only those that hold the bytes of the tag"),
         Item::flag("-raw", "bytes that prove nothing, too"),
     ]),
     help: "\
@@ -46,9 +46,8 @@ What the code says is held against the books: a driver that allocates from the o
 is ruled out (unlikely, where not all of its code was read), and a word that a second book confirms is raised (very likely). Drivers
 that share a tag are all named, and so are unloaded ones that left something behind.
 
--v shows every site; -all reads every module, not only those that hold the bytes of the tag. When nobody is proven, all modules
-are read anyway, and the notes say how many could be: pages of code that the dump lacks are read from the driver's file, if
--i IMAGEPATH or .exepath leads to the very build. This command is rkd's own; in Rhai it is owners(tag).",
+When nobody is proven, all modules are read anyway, and the notes say how many could be: pages of code that the dump lacks are read
+from the driver's file, if -i IMAGEPATH or .exepath leads to the very build. This command is rkd's own; in Rhai it is owners(tag).",
     examples: &[
         Example {
             line: "!poolowner Leak",

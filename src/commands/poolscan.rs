@@ -20,7 +20,7 @@ pub static COMMAND: Command = Command {
     summary: "count pool blocks by their headers, per tag",
     grammar: Grammar::Signature(Signature {
         wants: "takes one tag",
-        ..Signature::of(&[Item::optional("TagString", Kind::Tags, "a tag")])
+        ..Signature::of(&[Item::optional("TagString", Kind::Tags, "the tags that are counted: * and ? allowed")])
     }),
     help: "\
 Goes through every page of pool that is in the dump, counts the blocks of each tag by their headers and adds the large blocks of

@@ -19,21 +19,24 @@ pub static COMMAND: Command = Command {
     summary: "which tag holds how much pool",
     grammar: Grammar::of(&[
         Item::most("a decimal number of tags"),
-        Item::optional("Flags", Kind::Flags(0xf), "flags"),
-        Item::optional("TagString", Kind::Tags, "a tag"),
+        Item::optional(
+            "Flags",
+            Kind::Flags(0xf),
+            "hexadecimal, added up:\n\
+             0  sort by tag (the default)\n\
+             1  verbose: allocations and frees since boot, too\n\
+             2  sort by nonpaged bytes\n\
+             4  sort by paged bytes",
+        ),
+        Item::optional(
+            "TagString",
+            Kind::Tags,
+            "case-sensitive: * stands for any run of characters, ? for one; shorter tags are padded with blanks",
+        ),
     ]),
     help: "\
 Adds up the pool tracker of every processor and lists the tags.
-
-Flags (hexadecimal, added up):
-  0  sort by tag (the default)
-  1  verbose: allocations and frees since boot, too
-  2  sort by nonpaged bytes
-  4  sort by paged bytes
-/tN, before or after the flags, shows the first N tags only.
-
-TagString is case-sensitive: * stands for any run of characters, ? for one; shorter tags are padded with blanks.
-Quote a tag that holds a blank: !poolused 0 \"AB C\".
+With /tN, before or after the flags, it is the first N of them only. Quote a tag that holds a blank: !poolused 0 \"AB C\".
 
 Allocs is what is outstanding (with flag 1: since boot), Used is in bytes as charged. Tags with nothing in either pool are
 left out. What a tag stands for comes from your pooltag.txt (--pooltag FILE, or the one of an installed WinDbg), and

@@ -2,9 +2,10 @@
 
 mod request;
 
+use crate::command::signature::{Item, Kind, Unknown};
 use crate::command::wildcard::Wildcard;
 use crate::command::{
-    Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic, sink, tell,
+    Args, Command, Example, Grammar, KdLine, Row, Signature, Sink, Topic, sink, tell,
 };
 use crate::session::Session;
 use request::{Request, Wanted};
@@ -20,16 +21,22 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "read the modules and their symbols again",
-    grammar: Grammar::own(".reload [/f] [/i] [/u] [/v] [/n] [Module[=Address[,Size]]]...", Completes::Modules),
+    grammar: Grammar::Signature(Signature {
+        unknown: Unknown::NoSwitch("/f /i /u /v /n"),
+        ..Signature::of(&[
+            Item::flag("/f", "reads the symbols at once, from servers too"),
+            Item::flag("/i", "takes a symbol file of another build, where there is no right one: its addresses may be wrong"),
+            Item::flag("/u", "forgets the symbols, and the module if it was placed by hand"),
+            Item::flag("/v", "tells every place that is tried, as !sym noisy does"),
+            Item::flag("/n", "nothing here: there are no user-mode modules to leave out"),
+            // Unloaded modules, the order, prompts.
+            Item::Idle(&["/d", "/l", "/o", "/s", "/sc", "/unl", "/user", "/w", "/a", "/p"]),
+            Item::several("Module[=Address[,Size]]", Kind::Placed, "only this one's symbols are forgotten; * and ? stand in a name"),
+        ])
+    }),
     help: "\
 Reads the list of modules again and forgets all symbols: they are read anew when they are needed, from where .sympath says now.
-Servers that were left alone are asked again. With names, only those modules' symbols are forgotten; * and ? stand in a name.
-
-  /f   reads the symbols at once, from servers too
-  /i   takes a symbol file of another build, where there is no right one: its addresses may be wrong
-  /u   forgets the symbols, and the module if it was placed by hand
-  /v   tells every place that is tried, as !sym noisy does
-  /n   nothing here: there are no user-mode modules to leave out
+Servers that were left alone are asked again.
 
 Name=Address,Size places a module by hand where the list of modules does not have it: one that hides itself, or one of a dump
 without its list. The symbols of nt come from a file on the path with its GUID and age, or else from what rkd knows of this
@@ -59,7 +66,7 @@ Loading unloaded module list
 };
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let request = Request::parse(&args.words())?;
+    let request = Request::of(args);
     let was_noisy = session.target.servers.journal().is_noisy();
     session
         .target

@@ -20,19 +20,17 @@ pub static COMMAND: Command = Command {
     summary: "search physical memory for a pointer",
     grammar: Grammar::of(&[
         Item::flag("-s", "nothing, as in kd"),
-        Item::flag("-p", "Data has 32 bits"),
-        Item::required("Data", Kind::Number, ""),
-        Item::optional("Delta", Kind::Number, ""),
-        Item::optional("StartPFN", Kind::Number, ""),
-        Item::optional("EndPFN", Kind::Number, ""),
+        Item::flag("-p", "Data has 32 bits, and its sign is not extended"),
+        Item::required("Data", Kind::Number, "the number"),
+        Item::optional("Delta", Kind::Number, "all from Data-Delta to Data+Delta, and those that differ from Data-Delta in a single bit"),
+        Item::optional("StartPFN", Kind::Number, "the first page"),
+        Item::optional("EndPFN", Kind::Number, "the last page"),
     ]),
     help: "\
 Searches all pages of the dump, whoever owns them, for an 8-byte number at addresses that are multiples of 8: for every place
 that points at a pool block, an object, a module.
 
-Data is the number. Without Delta, or with 0, numbers that differ from it in a single bit are found too (a sign of bad memory);
-with Delta, all from Data-Delta to Data+Delta, and those that differ from Data-Delta in a single bit. StartPFN and EndPFN limit
-the pages. -p takes Data as 32 bits without extending its sign; -s is accepted and does nothing.
+Without Delta, or with 0, numbers that differ from Data in a single bit are found too (a sign of bad memory).
 
 Va is the address at which the kernel has the page, by the PFN database or the page tables, and Pte the address of its page table
 entry; both stay empty when no kernel address has it.",

@@ -23,6 +23,7 @@ pub static COMMAND: Command = Command {
     rhai: "stack",
     topic: Topic::Code,
     summary: "show the calls on the stack",
+    // = begins registers here, and is an operator in the expression in front of it.
     grammar: Grammar::own("k[b|c|v] [n] [L] [Count] [= [BasePtr] StackPtr InstructionPtr] | k -scan [Count]", Completes::Symbols),
     help: "\
 Shows the calls that led to where the current processor stands (~Ns chooses one), the innermost first: the stack pointer in

@@ -12,11 +12,10 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "say every place that is tried for symbols, or do not",
-    grammar: Grammar::of(&[Item::optional("noisy | quiet", Kind::Text, "")]),
+    grammar: Grammar::of(&[Item::optional("noisy | quiet", Kind::Text, "without a word the mode is shown")]),
     help: "\
 noisy shows every file that is looked for, every request to a server with its answer, and what came of it; quiet, which is the
-default, tells only of fetches, of refused files and of servers that fail. Without a word the mode is shown. -n on the command
-line begins in the noisy mode.
+default, tells only of fetches, of refused files and of servers that fail. -n on the command line begins in the noisy mode.
 
 The lines appear behind the output of the command that needed the symbols. To see again what happens for one module, unload its
 symbols first:  !sym noisy; .reload /f myfault",

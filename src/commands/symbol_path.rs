@@ -1,6 +1,7 @@
 //! `.sympath`, `.symfix`: where symbols are looked for.
 
-use crate::command::{Args, Command, Completes, Example, Grammar, KdLine, Row, Sink, Topic};
+use crate::command::signature::{Item, Kind};
+use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Signature, Sink, Topic};
 use crate::session::Session;
 use rkd_dump::error::Result;
 use rkd_symbols::SymbolPath;
@@ -13,7 +14,10 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Symbols,
     summary: "show or set where symbols are looked for",
-    grammar: Grammar::own(".sympath[+] [Place[;Place]...] | .symfix[+] [Cache]", Completes::Files),
+    grammar: Grammar::Signature(Signature {
+        written: Some(".sympath[+] [Place[;Place]...] | .symfix[+] [Cache]"),
+        ..Signature::of(&[Item::optional("Place", Kind::Path, "")])
+    }),
     help: "\
 .sympath shows the symbol path, or sets it; .sympath+ adds to it. .symfix sets it to Microsoft's server behind a cache: yours, or
 the default one. A new path is used from the next .reload on. A place is one of these:
@@ -76,7 +80,7 @@ Symbol search path is: *** Invalid ***
 ****************************************************************************";
 
 fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
-    let text = args.text.trim().trim_matches('"');
+    let text = args.text("Place").unwrap_or_default();
     let is_fix = args.name.starts_with(".symfix");
     let wanted = match (is_fix, text) {
         (true, "") => "srv*".to_string(),

@@ -14,11 +14,10 @@ pub static COMMAND: Command = Command {
     rhai: "",
     topic: Topic::Session,
     summary: "show or set the time zone in which times are shown",
-    grammar: Grammar::of(&[Item::optional("Zone | local", Kind::Text, "")]),
+    grammar: Grammar::of(&[Item::optional("Zone | local", Kind::Text, "a name (Asia/Shanghai, UTC), a distance to UTC (+8, -5:30), or local for the zone of this machine")]),
     help: "\
 kd shows every time in the zone of the machine that it runs on, so that the same dump gives different text in different
-places. .tz shows the zone in use, and sets another one: a name (Asia/Shanghai, UTC), a distance to UTC (+8, -5:30), or
-local for the zone of this machine (which the variable TZ overrides).",
+places. .tz shows the zone in use, and sets another one. The variable TZ overrides the zone of this machine.",
     examples: &[
         Example { line: ".tz", shows: "the zone in use", output: "Time zone: Asia/Shanghai (UTC + 8:00)" },
         Example {

@@ -20,6 +20,7 @@ pub static COMMAND: Command = Command {
     rhai: "unassemble",
     topic: Topic::Code,
     summary: "disassemble: forwards, backwards, a whole function",
+    // L counts instructions, and may stand without an address.
     grammar: Grammar::own("u [Address [L Count | End]] | ub [Address [L Count]] | uf [Address]", Completes::Symbols),
     help: "\
 Shows instructions. u begins at the address, or goes on behind what was shown last (at first: where the processor stands), and

@@ -18,15 +18,11 @@ pub static COMMAND: Command = Command {
     summary: "memory counters, commit charges and who holds them",
     grammar: Grammar::Signature(Signature {
         wants: "takes one argument",
-        ..Signature::of(&[Item::optional("Flags", Kind::Flags(u32::MAX), "flags")])
+        ..Signature::of(&[Item::optional("Flags", Kind::Flags(u32::MAX), "hexadecimal: 0 shows everything (the default), 1 leaves the list of processes out")])
     }),
     help: "\
 Shows the memory manager's counters: page files, physical memory, both pools, every part of the commit charge, and the
 processes by what they commit.
-
-Flags (hexadecimal):
-  0  everything (the default)
-  1  without the list of processes
 
 Each figure is read by the name of its field in nt's symbols. A figure that this kernel does not keep, or that is not in the
 dump, shows as ?? and a note says why; Sum System Commit then leaves it out. Kernel Stacks is added up thread by thread on

@@ -31,14 +31,6 @@ Lists the symbols whose names fit, by address. Both patterns take kd's wildcards
 underscore of the symbol's pattern stands for any number of them. A C++ name is found by its plain name too. The symbols of
 each module that fits are read if they have not been yet.
 
-  /0 /1 /2   the address only, the name only, both; for loops: .foreach (p {x /0 nt!Pool*}) { ... }
-  /a /A      by address, upwards or downwards     /n /N   by name     /z /Z   by size
-  /f         functions only                       /d      data only
-  /s Size    symbols of this size (in hexadecimal digits) and those whose size is not known
-  /v         kind and size too                    /t      the type in front of the name
-  /q         names in kd's quotes: @!\"nt!Name\"    /p      no blank in front of a bracket
-  /D         accepted, as in kd's links
-
 Private symbols say what a function takes and what a variable holds; public ones (<no parameter info>) and
 <no type information>. Where a table does not say whether a symbol is a function or data, the section that it lies in does; and
 where the headers of the image are not in the dump either, kd's remark is left out.",

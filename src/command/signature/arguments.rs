@@ -108,6 +108,15 @@ impl Args {
         }
     }
 
+    /// The texts of an argument that may be given several times.
+    pub fn texts(&self, parameter: &str) -> impl Iterator<Item = &str> {
+        let arguments = self.bound.arguments.iter();
+        arguments.filter_map(move |(name, argument)| match argument {
+            Argument::Text(text) if *name == parameter => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// A pool tag or several.
     pub fn tags(&self, parameter: &str) -> Option<&Tags> {
         match self.argument(parameter)? {

@@ -207,8 +207,16 @@ impl Binding<'_> {
         }
         let mut flags = self.signature.flags();
         let has_arguments = !self.bound.arguments.is_empty();
+        let next = self.open.as_slice().first().map(|parameter| parameter.kind);
+        let admits = |sign| next.is_some_and(|kind| kind.admits(sign, word));
+        // kd takes - for / as well.
+        let bare = word.strip_prefix('-').filter(|_| !admits('-'));
         if let Some(flag) = flags.find(|flag| match flag.value.is_empty() {
-            true => flag.name == word || has_arguments && flag.also == word,
+            true => {
+                flag.name == word
+                    || has_arguments && flag.also == word
+                    || bare.is_some() && flag.name.strip_prefix('/') == bare
+            }
             false => word.starts_with(flag.name),
         }) {
             return Ok(match word.strip_prefix(flag.name) {
@@ -221,11 +229,7 @@ impl Binding<'_> {
         let Some(sign @ ('-' | '/')) = word.chars().next() else {
             return Ok(Meaning::Argument);
         };
-        let next = self.open.as_slice().first().map(|parameter| parameter.kind);
-        if word.len() == 1
-            || !self.signature.has_sign(sign)
-            || next.is_some_and(|kind| kind.admits(sign, word))
-        {
+        if word.len() == 1 || !self.signature.has_sign(sign) || admits(sign) {
             return Ok(Meaning::Argument);
         }
         // Letters behind one sign, or each behind its own: `-fs`, `/1/Z`.
@@ -237,6 +241,7 @@ impl Binding<'_> {
                     let typed = word.get(at + 1..).unwrap_or_default().to_string();
                     return Ok(Meaning::Valued(flags, flag, typed));
                 }
+                None if self.signature.is_idle(&format!("{sign}{letter}")) => {}
                 None => {
                     return Err(Misfit::UnknownFlag {
                         word: word.to_string(),
@@ -266,7 +271,9 @@ impl Binding<'_> {
         &mut self,
         too_many: impl FnOnce(bool) -> Misfit,
     ) -> Result<&'static Parameter, Misfit> {
-        let Some(parameter) = self.open.next() else {
+        let repeated = self.open.as_slice().first().copied();
+        let repeated = repeated.filter(|parameter| parameter.is_repeated);
+        let Some(parameter) = repeated.or_else(|| self.open.next()) else {
             let last = self.signature.parameters().last();
             return Err(too_many(last.is_some_and(|last| last.kind.is_expression())));
         };

@@ -25,11 +25,17 @@ pub enum Kind {
     Tag,
     /// A pool tag or, with `*` and `?`, several.
     Tags,
+    /// A number in hexadecimal digits, whatever the radix, with kd's backtick or without.
+    Hex,
     /// A module by its name, or an address: the rest of the line.
     Module,
+    /// A module by its name, with wildcards, and perhaps the place where it is put: `name=Address,Size`.
+    Placed,
     /// A file.
     File,
-    /// The name of a command: the rest of the line.
+    /// A search path, its places divided by semicolons: the rest of the line, in double quotes or not.
+    Path,
+    /// The name of a command, or commands: the rest of the line.
     Command,
     /// `Module!Symbol`, with wildcards: the rest of the line.
     SymbolPattern,
@@ -56,10 +62,12 @@ impl Kind {
         match self {
             Kind::Address | Kind::Number | Kind::SymbolPattern => Completes::Symbols,
             Kind::Tag | Kind::Tags => Completes::Tags,
-            Kind::Module => Completes::Modules,
-            Kind::File => Completes::Files,
+            Kind::Module | Kind::Placed => Completes::Modules,
+            Kind::File | Kind::Path => Completes::Files,
             Kind::Command => Completes::Commands,
-            Kind::Decimal | Kind::Size | Kind::Flags(_) | Kind::Text => Completes::Nothing,
+            Kind::Decimal | Kind::Size | Kind::Flags(_) | Kind::Hex | Kind::Text => {
+                Completes::Nothing
+            }
         }
     }
 
@@ -74,9 +82,10 @@ impl Kind {
                 let (value, rest) = masm::evaluate_prefix(scope, text)?;
                 Ok((Argument::Number(value), rest))
             }
-            Kind::Module | Kind::SymbolPattern | Kind::Text => {
+            Kind::Module | Kind::Command | Kind::SymbolPattern | Kind::Text => {
                 Ok((Argument::Text(text.trim_end().to_string()), ""))
             }
+            Kind::Path => Ok((self.of_text(scope, text)?, "")),
             _ => {
                 let (word, rest) = word(text);
                 Ok((self.of_word(word)?, rest))
@@ -91,6 +100,7 @@ impl Kind {
             Kind::Module | Kind::Command | Kind::SymbolPattern | Kind::Text => {
                 Ok(Argument::Text(text.to_string()))
             }
+            Kind::Path => Ok(Argument::Text(text.trim().trim_matches('"').to_string())),
             // A script may write the quotes that a person has to.
             _ => self.of_word(
                 match text
@@ -107,15 +117,23 @@ impl Kind {
     /// Makes it of a number that a script has.
     pub(super) fn of_number(self, number: u64) -> Result<Argument, Misfit> {
         Ok(match self {
-            Kind::Address | Kind::Number | Kind::Decimal | Kind::Size | Kind::Module => {
-                Argument::Number(number)
-            }
+            Kind::Address
+            | Kind::Number
+            | Kind::Decimal
+            | Kind::Size
+            | Kind::Hex
+            | Kind::Module => Argument::Number(number),
             Kind::Flags(all) => flags(all, number)?,
             Kind::Tag | Kind::Tags => match u32::try_from(number) {
                 Ok(tag) => Argument::Tags(Tags::of(Tag::from_u32(tag))),
                 Err(_) => return Err(Misfit::NoText(format!("{number:#x}"))),
             },
-            Kind::File | Kind::Command | Kind::SymbolPattern | Kind::Text => {
+            Kind::Placed
+            | Kind::File
+            | Kind::Path
+            | Kind::Command
+            | Kind::SymbolPattern
+            | Kind::Text => {
                 return Err(Misfit::NoText(format!("{number:#x}")));
             }
         })
@@ -135,6 +153,13 @@ impl Kind {
                 Ok(number) => flags(all, number.into()),
                 Err(_) => Err(Misfit::NoFlags(word)),
             },
+            Kind::Hex => {
+                let digits = word.replace('`', "");
+                let digits = digits.trim_start_matches("0x").trim_start_matches("0X");
+                u64::from_str_radix(digits, 16)
+                    .map(Argument::Number)
+                    .map_err(|_| Misfit::NoNumber(word))
+            }
             Kind::Tag => Ok(Argument::Tags(Tags::of(parse_tag(&word)?))),
             Kind::Tags => Ok(Argument::Tags(Tags::parse(word)?)),
             _ => Ok(Argument::Text(word)),
@@ -148,6 +173,8 @@ impl Kind {
             Kind::Address | Kind::Number => true,
             // Any four characters are a tag.
             Kind::Tag | Kind::Tags => sign == '/' || word.chars().count() == 4,
+            // A file of Unix.
+            Kind::File => sign == '/',
             _ => false,
         }
     }

@@ -25,6 +25,8 @@ pub(super) enum Misfit {
     NoFlags(String),
     /// Not a hexadecimal number, or 0.
     NoSize(String),
+    /// No hexadecimal number, in kd's words.
+    NoNumber(String),
     /// Bits that no flag has.
     UnknownBits(u64),
     /// A script has something else where only text will do.
@@ -67,9 +69,15 @@ impl Misfit {
             Misfit::NoSize(word) => {
                 return Error::Syntax(format!("'{word}' is no size in hexadecimal digits"));
             }
+            Misfit::NoNumber(word) => {
+                return Error::Syntax(format!("Couldn't resolve error at '{word}'"));
+            }
             Misfit::UnknownFlag { word, letter } => match unknown {
                 Unknown::HasNo => format!("{name} has no {word}"),
                 Unknown::RkdHasNo => format!("rkd's {name} has no {word}"),
+                Unknown::NoSwitch(has) => {
+                    return Error::Syntax(format!("{word} is no switch of {name} (it has {has})"));
+                }
                 Unknown::IsNone(help) => {
                     return Error::Syntax(format!("'{letter}' is no option of {name}: {help}"));
                 }

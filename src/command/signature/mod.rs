@@ -73,7 +73,8 @@ pub struct Flag {
     pub value: &'static str,
     /// How the value is read.
     pub kind: Kind,
-    /// Of a flag with a value what it must be (`a decimal number of tags`), of another one what it does.
+    /// Of a flag with a value what it must be (`a decimal number of tags`), of another one what it does. Empty where the help
+    /// says it in a table of its own.
     pub doc: &'static str,
 }
 
@@ -86,7 +87,9 @@ pub struct Parameter {
     pub kind: Kind,
     /// Whether it must be given. Those that need not be given come last.
     pub is_required: bool,
-    /// What it must be, for the refusal when it is missing: `the other dump`. Empty where the usage line says enough.
+    /// Whether several may be given: the last parameter only.
+    pub is_repeated: bool,
+    /// What it is (`the other dump`), for the help and for the refusal when it is missing. Empty where the usage line says enough.
     pub doc: &'static str,
 }
 
@@ -97,6 +100,8 @@ pub enum Unknown {
     HasNo,
     /// The same of rkd's command, where kd's command of that name has more flags.
     RkdHasNo,
+    /// `/x is no switch of .reload (it has /f /i)`.
+    NoSwitch(&'static str),
     /// `'-x' is no option of !dh: !dh -h`: this is where the letters are explained.
     IsNone(&'static str),
 }
@@ -170,6 +175,9 @@ impl Signature {
                 Item::Parameter(parameter) if parameter.is_required => {
                     usage += &format!(" {}", parameter.name);
                 }
+                Item::Parameter(parameter) if parameter.is_repeated => {
+                    usage += &format!(" [{}]...", parameter.name);
+                }
                 Item::Parameter(parameter) => {
                     usage += &format!(" [{}", parameter.name);
                     open += 1;
@@ -178,6 +186,31 @@ impl Signature {
         }
         usage.push_str(&"]".repeat(open));
         usage
+    }
+
+    /// What the flags and the arguments are, a line or more for each, as `help` shows it.
+    fn documented(&self) -> String {
+        let mut parts: Vec<(String, &str)> = Vec::new();
+        for item in self.items {
+            match item {
+                Item::Flag(flag) => parts.push((flag.to_string(), flag.doc)),
+                Item::OneOf(flags) => {
+                    parts.extend(flags.iter().map(|flag| (flag.to_string(), flag.doc)));
+                }
+                Item::Idle(_) => {}
+                Item::Parameter(parameter) => parts.push((parameter.name.into(), parameter.doc)),
+            }
+        }
+        parts.retain(|(_, doc)| !doc.is_empty());
+        let width = parts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for (mut name, doc) in parts {
+            for line in doc.lines() {
+                text += &format!("  {name:<width$}   {line}\n");
+                name.clear();
+            }
+        }
+        text
     }
 
     /// What can stand at the end of `typed`, the text behind the name.
@@ -224,6 +257,14 @@ impl Grammar {
         }
     }
 
+    /// What the flags and the arguments are, a line or more for each; empty where the help's text says it.
+    pub(super) fn documented(&self) -> String {
+        match self {
+            Grammar::Own { .. } => String::new(),
+            Grammar::Signature(signature) => signature.documented(),
+        }
+    }
+
     /// What Tab offers at the end of `typed`, the text behind the name.
     pub fn completes(&self, typed: &str) -> Completes {
         match self {
@@ -250,21 +291,34 @@ impl Item {
     /// An argument that must be given.
     pub const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Item {
         Item::Parameter(Parameter {
-            name,
-            kind,
             is_required: true,
-            doc,
+            ..Parameter::new(name, kind, doc)
         })
     }
 
     /// An argument that may be left out.
     pub const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Item {
+        Item::Parameter(Parameter::new(name, kind, doc))
+    }
+
+    /// An argument that may be left out, or given several times.
+    pub const fn several(name: &'static str, kind: Kind, doc: &'static str) -> Item {
         Item::Parameter(Parameter {
+            is_repeated: true,
+            ..Parameter::new(name, kind, doc)
+        })
+    }
+}
+
+impl Parameter {
+    const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Parameter {
+        Parameter {
             name,
             kind,
             is_required: false,
+            is_repeated: false,
             doc,
-        })
+        }
     }
 }
 

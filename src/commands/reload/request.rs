@@ -1,6 +1,6 @@
 //! What `.reload` was asked for.
 
-use crate::command::masm;
+use crate::command::{Args, masm};
 use crate::session::Session;
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
@@ -31,44 +31,17 @@ pub(super) struct Wanted {
     pub place: Option<(String, Option<String>)>,
 }
 
-/// Switches of kd that change nothing here: user mode, unloaded modules, the order, prompts.
-const IDLE: &[&str] = &["d", "l", "n", "o", "s", "sc", "unl", "user", "w", "a", "p"];
-
 impl Request {
-    /// Reads the words.
-    ///
-    /// # Errors
-    /// [`Error::Syntax`] for a switch that kd does not have.
-    pub(super) fn parse(words: &[String]) -> Result<Request> {
-        let mut request = Request::default();
-        for word in words {
-            let Some(switch) = word.strip_prefix(['/', '-']) else {
-                request.modules.push(wanted(word));
-                continue;
-            };
-            let switch = switch.to_ascii_lowercase();
-            if IDLE.contains(&switch.as_str()) {
-                continue;
-            }
-            // kd takes /fi for /f /i.
-            for letter in switch.chars() {
-                match letter {
-                    'f' => request.now = true,
-                    'i' => request.mismatched = true,
-                    'u' => request.unload = true,
-                    'v' => request.noisy = true,
-                    'n' | 'd' | 'o' | 's' | 'w' => {}
-                    _ => {
-                        return Err(Error::Syntax(format!(
-                            "{word} is no switch of .reload (it has /f /i /u /v /n)"
-                        )));
-                    }
-                }
-            }
+    /// What was bound.
+    pub(super) fn of(args: &Args) -> Request {
+        Request {
+            // A file of another build is looked for when it is read.
+            now: args.has("f") || args.has("i"),
+            mismatched: args.has("i"),
+            unload: args.has("u"),
+            noisy: args.has("v"),
+            modules: args.texts("Module[=Address[,Size]]").map(wanted).collect(),
         }
-        // A file of another build is looked for when it is read.
-        request.now |= request.mismatched;
-        Ok(request)
     }
 }
 
@@ -119,8 +92,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Request> {
-        let words: Vec<String> = text.split_whitespace().map(String::from).collect();
-        Request::parse(&words)
+        Args::typed(&super::super::COMMAND, text).map(|args| Request::of(&args))
     }
 
     #[test]
@@ -143,7 +115,8 @@ mod tests {
                 }
             ]
         );
-        assert!(parse("/i x").unwrap().now);
+        assert!(parse("x /i").unwrap().now);
+        assert!(parse("-v /fs").unwrap().noisy);
         assert_eq!(
             parse("/q").unwrap_err().to_string(),
             "/q is no switch of .reload (it has /f /i /u /v /n)"

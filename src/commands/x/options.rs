@@ -61,10 +61,13 @@ pub(super) struct Options {
 
 /// What `x` takes.
 pub(super) const ITEMS: &[Item] = &[
-    Item::flag("/0", "the address only"),
+    Item::flag(
+        "/0",
+        "the address only, for loops: .foreach (p {x /0 nt!Pool*}) { ... }",
+    ),
     Item::flag("/1", "the name only"),
     Item::flag("/2", "the address and the name"),
-    Item::flag("/a", "by address"),
+    Item::flag("/a", "by address, upwards"),
     Item::flag("/A", "by address, downwards"),
     Item::flag("/n", "by name"),
     Item::flag("/N", "by name, downwards"),
@@ -74,13 +77,16 @@ pub(super) const ITEMS: &[Item] = &[
     Item::flag("/d", "data only"),
     Item::flag("/v", "kind and size too"),
     Item::flag("/t", "the type in front of the name"),
-    Item::flag("/q", "names in kd's quotes"),
+    Item::flag("/q", "names in kd's quotes: @!\"nt!Name\""),
     Item::flag("/p", "no blank in front of a bracket"),
     Item::flag("/D", "nothing: kd makes links"),
     Item::Flag(Flag {
         value: " Size",
         kind: Kind::Size,
-        ..Flag::new("/s", "symbols of this size")
+        ..Flag::new(
+            "/s",
+            "symbols of this size (in hexadecimal digits) and those whose size is not known",
+        )
     }),
     Item::required(PATTERN, Kind::SymbolPattern, ""),
 ];
