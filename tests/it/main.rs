@@ -4,6 +4,7 @@
 
 mod address_space;
 mod body;
+mod bugchecks;
 mod cli;
 mod dump_formats;
 mod examples;

@@ -70,7 +70,7 @@ pub(super) struct Crash {
     /// Memory that was touched.
     pub touched: Option<(Virt, Access)>,
     /// The process that ran.
-    pub process: Result<String, String>,
+    pub process: Result<String>,
     /// The lines of the stack, as kd shows them here.
     pub stack: Vec<String>,
     /// The calls, for rows.
@@ -80,7 +80,7 @@ pub(super) struct Crash {
     /// What was passed on the way there.
     pub trail: Trail,
     /// The thread that ran.
-    pub thread: Result<Virt, String>,
+    pub thread: Result<Virt>,
     /// What is missing, and why.
     pub notes: Vec<String>,
 }
@@ -140,12 +140,8 @@ impl Crash {
                 blame,
             }),
             trail,
-            thread: kernel
-                .current_thread(processor)
-                .map_err(|why| why.to_string()),
-            process: kernel
-                .current_process_name(processor)
-                .map_err(|why| why.to_string()),
+            thread: kernel.current_thread(processor),
+            process: kernel.current_process_name(processor),
             sites: stack
                 .frames
                 .iter()

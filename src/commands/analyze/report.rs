@@ -3,6 +3,7 @@
 use super::crash::{Crash, Exception};
 use crate::command::{KdLine, Record, Row};
 use rkd_dump::addr::Virt;
+use rkd_dump::error::Error;
 use rkd_kernel::bugcheck::{Access, exception_name, named};
 
 /// Characters on a line of a description.
@@ -103,9 +104,9 @@ pub(super) struct Report<'a> {
     #[row(absent = "the bug check is not known")]
     argument_texts: Option<[&'static str; 4]>,
     /// The process that ran.
-    process: Result<&'a str, &'a str>,
+    process: Result<&'a str, &'a Error>,
     /// The thread (`_KTHREAD`) that ran.
-    thread: Result<Virt, &'a str>,
+    thread: Result<Virt, &'a Error>,
     /// The request (`_IRP`) that the arguments lead to.
     #[row(absent = "the arguments lead to none")]
     irp: Option<Virt>,
@@ -155,8 +156,8 @@ impl<'a> Report<'a> {
             what: meaning.what,
             arguments: meaning.arguments,
             argument_texts: meaning.argument_texts,
-            process: crash.process.as_deref().map_err(|why| &**why),
-            thread: crash.thread.as_ref().map(|at| *at).map_err(|why| &**why),
+            process: crash.process.as_deref(),
+            thread: crash.thread.as_ref().copied(),
             irp: crash.trail.request,
             device_object: crash.trail.device,
             driver_object: crash.trail.driver,
