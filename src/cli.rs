@@ -185,7 +185,7 @@ fn hold(world: &World<'_>, shell: &mut Shell) -> Result<()> {
     }
     for path in &cli.command_files {
         // kd passes over a file that is not there, but a person who names one wants it.
-        let file = std::fs::File::open(path).map_err(|source| Error::open(&path, source))?;
+        let file = std::fs::File::open(path).map_err(|source| Error::open(path, source))?;
         if feed(
             shell,
             &path.display().to_string(),

@@ -30,7 +30,7 @@ pub fn is_command(line: &str) -> bool {
 
 /// Runs a line of commands.
 ///
-/// A command that fails prints its error, as in kd, counts in [`Session::errors`], and the next one is run.
+/// A command that fails prints its error, as in kd, counts in [`Control::errors`](crate::session::Control::errors), and the next one is run.
 ///
 /// # Errors
 /// [`Error::Stopped`]: Ctrl-C, or nobody is there to read.
@@ -65,7 +65,7 @@ pub fn expand(session: &Session, line: &str) -> String {
 /// Runs one command.
 ///
 /// # Errors
-/// Whatever the command says, or kd's words for a name that no command has. Counted in [`Session::errors`].
+/// Whatever the command says, or kd's words for a name that no command has. Counted in [`Control::errors`](crate::session::Control::errors).
 pub fn run_command(session: &mut Session, text: &str, sink: &mut dyn Sink) -> Result<Flow> {
     counted(session, sink, |session, sink| {
         let (command, args) = head::find(table(), text)?;

@@ -1,7 +1,7 @@
 //! TERMINAL: the prompt, and what a person does at it.
 //!
 //! A line is kd's or Rhai's by its first word ([`shell`]); it comes from a person ([`editor`]), from a pipe or a file
-//! ([`piped`]), or from the demo ([`demo`]).
+//! ([`piped`]), or from the demo (`demo`).
 
 pub mod banner;
 pub mod complete;

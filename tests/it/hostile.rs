@@ -67,7 +67,7 @@ fn with_variable(original: &[u8], symbol: &str, value: u64, commands: &[&str]) -
 fn counts_that_lie_are_told() {
     let original = bytes(ARTICLE, Kind::BitmapKernel);
     let said = with_variable(
-        &original,
+        original,
         "PoolTrackTableSize",
         1 << 60,
         &["!poolused 2 Leak"],
@@ -78,7 +78,7 @@ fn counts_that_lie_are_told() {
         "{said}"
     );
     let said = with_variable(
-        &original,
+        original,
         "PoolBigPageTableSize",
         1 << 60,
         &["!bigpool Leak"],
@@ -88,13 +88,13 @@ fn counts_that_lie_are_told() {
         "nt!PoolBigPageTableSize is corrupt: 1152921504606846976 entries are more than any machine has\n\n"
     );
     let said = with_variable(
-        &original,
+        original,
         "KeNumberProcessors",
         u64::MAX,
         &["!poolused 2 Leak"],
     );
     assert!(said.contains(" Leak       119   4991221760"), "{said}");
-    let said = with_variable(&original, "PoolTrackTable", 0x1000, &["!poolused 2"]);
+    let said = with_variable(original, "PoolTrackTable", 0x1000, &["!poolused 2"]);
     assert_eq!(
         said,
         "cannot read 00000000`00001000: not mapped (PXE is zero)\n\n"

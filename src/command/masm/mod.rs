@@ -1,6 +1,6 @@
 //! kd's expression language, MASM: `nt+0x10`, `poi(nt!PoolTrackTable) + 0n16*8`, `@rax & ff`.
 //!
-//! [`parse`](parser::parse) turns text into steps for a small stack machine, [`run`](machine::run) takes them with the help of a
+//! `parse` turns text into steps for a small stack machine, `run` takes them with the help of a
 //! [`Scope`], which is all that the language knows of a target. Arithmetic is that of unsigned 64-bit numbers and wraps.
 //! Error texts are kd's and quote the rest of the line from the place that could not be understood.
 

@@ -232,7 +232,7 @@ mod tests {
             unsearched: vec![Unsearched {
                 module: "cdd".into(),
                 why: Unread::Image(Error::Fault(Fault {
-                    at: Virt(0xfffff807_21e0_0000),
+                    at: Virt(0xffff_f807_21e0_0000),
                     why: Why::NoBlock,
                 })),
             }],

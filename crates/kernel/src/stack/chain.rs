@@ -51,7 +51,7 @@ impl Kernel {
 
     /// The record at an address of the stack: the next one, and the address that the function returns to.
     fn record(&self, at: Virt, stack: Virt) -> Result<(Virt, Virt)> {
-        if !at.is_kernel() || at < stack || at.0 % 8 != 0 {
+        if !at.is_kernel() || at < stack || !at.0.is_multiple_of(8) {
             return Err(Error::Corrupt {
                 what: format!("the stack at {stack}"),
                 why: format!("the frame record at {at} does not lie above"),
