@@ -106,7 +106,7 @@ fn counted(
     session.control.depth += 1;
     let outcome = run(session, sink);
     session.control.depth -= 1;
-    super::tell(session, sink)?;
+    super::show_journal(session, sink)?;
     let outcome = outcome.and_then(|()| session.target.kernel.dump().check_whole());
     match outcome {
         Ok(()) if session.control.quit => Ok(Flow::Quit),

@@ -6,6 +6,7 @@
 pub mod alias;
 pub mod clock;
 pub mod head;
+mod journal;
 pub mod line;
 pub mod masm;
 pub mod range;
@@ -14,11 +15,11 @@ mod scope;
 pub mod signature;
 pub mod sink;
 pub mod split;
-mod telling;
 pub mod value;
 pub mod wildcard;
 
 use crate::session::Session;
+pub use journal::show_journal;
 pub use line::{Flow, is_command, run_called, run_command, run_line};
 pub use rkd_derive::{Record, Row};
 use rkd_dump::error::{Error, Result};
@@ -26,7 +27,6 @@ pub use schema::{Cell, CellKind, Cells, Column, Schema};
 pub use signature::{Args, Grammar, Signature};
 pub use sink::{Collect, KdLine, Kept, Row, Sink};
 use std::borrow::Cow;
-pub use telling::tell;
 pub use value::{Name, Record, Value};
 
 /// A command, whole: how it is spelt, what it says of itself, and what it does.

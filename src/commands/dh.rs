@@ -4,7 +4,7 @@ mod rows;
 mod words;
 
 use super::lmi::module_of;
-use crate::command::signature::{Item, Kind, Place, Signature, Unknown, given};
+use crate::command::signature::{Item, Kind, ModuleRef, Signature, Unknown, given};
 use crate::command::{Args, Command, Example, Grammar, Sink, Topic, masm, sink};
 use crate::session::Session;
 use jiff::Timestamp;
@@ -114,10 +114,10 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
 }
 
 /// Where the image lies: at a module's base, or where it is said to.
-fn base(session: &Session, place: Place<'_>) -> Result<Virt> {
+fn base(session: &Session, place: ModuleRef<'_>) -> Result<Virt> {
     let text = match place {
-        Place::At(at) => return Ok(at),
-        Place::Named(text) => text,
+        ModuleRef::At(at) => return Ok(at),
+        ModuleRef::Named(text) => text,
     };
     match module_of(session, &session.target.kernel, place) {
         Ok(module) if session.target.kernel.module(text).is_some() => Ok(module.base),

@@ -1,7 +1,7 @@
 //! `!lmi`: a module in a few lines, from its image and from what was done about its symbols.
 
 use super::lm::{SymbolState, symbol_state};
-use crate::command::signature::{Item, Kind, Place, given};
+use crate::command::signature::{Item, Kind, ModuleRef, given};
 use crate::command::{Args, Command, Example, Grammar, KdLine, Row, Sink, Topic, masm};
 use crate::session::Session;
 use jiff::Timestamp;
@@ -62,15 +62,15 @@ pub(super) fn machine(number: u16) -> &'static str {
 pub(super) fn module_of<'a>(
     session: &Session,
     kernel: &'a Kernel,
-    place: Place<'_>,
+    place: ModuleRef<'_>,
 ) -> Result<&'a Module> {
     let refused = |why: Error| Error::Refused {
         text: format!("{place} not found"),
         why: Box::new(why),
     };
     let at = match place {
-        Place::At(at) => at,
-        Place::Named(text) => {
+        ModuleRef::At(at) => at,
+        ModuleRef::Named(text) => {
             let by_file = |module: &&Module| module.image_name.eq_ignore_ascii_case(text);
             let module = kernel.module(text);
             if let Some(module) = module.or_else(|| kernel.modules().iter().find(by_file)) {

@@ -5,7 +5,7 @@ mod request;
 use crate::command::signature::{Item, Kind, Unknown};
 use crate::command::wildcard::Wildcard;
 use crate::command::{
-    Args, Command, Example, Grammar, KdLine, Row, Signature, Sink, Topic, sink, tell,
+    Args, Command, Example, Grammar, KdLine, Row, Signature, Sink, Topic, show_journal, sink,
 };
 use crate::session::Session;
 use request::{Request, Wanted};
@@ -74,7 +74,7 @@ fn run(session: &mut Session, args: &Args, out: &mut dyn Sink) -> Result<()> {
         .journal()
         .set_noisy(was_noisy || request.noisy);
     let done = reload(session, &request, out);
-    let told = tell(session, out);
+    let told = show_journal(session, out);
     session.target.servers.journal().set_noisy(was_noisy);
     done.and(told)
 }
@@ -154,7 +154,7 @@ fn read_now(
         out.progress(done, total, "modules")?;
         kernel.symbols_of(module);
         sink::check(&session.control.stop)?;
-        tell(session, out)?;
+        show_journal(session, out)?;
         out.row(&Read::new(&kernel, module))?;
     }
     out.progress(total, total, "modules")

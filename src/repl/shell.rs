@@ -3,7 +3,7 @@
 use super::interrupt::{INTERRUPTED_STATUS, Interrupts};
 use super::paste;
 use crate::command::line::{expand, run_command, table};
-use crate::command::{Flow, Sink as _, alias, head, is_command, split, tell};
+use crate::command::{Flow, Sink as _, alias, head, is_command, show_journal, split};
 use crate::render::{Outcome, Output, Tee};
 use crate::script::{Completeness, Failure, Script};
 use crate::session::Session;
@@ -133,7 +133,7 @@ impl Shell {
         out.begin(name)?;
         let errors = session.control.errors;
         let result = interrupts.during(|| what(session, out));
-        tell(session, out)?;
+        show_journal(session, out)?;
         out.end(Outcome::from(&result))?;
         self.ending.failed |= self.session.control.errors > errors;
         match result {
@@ -187,7 +187,7 @@ impl Shell {
         } = self;
         out.begin(name)?;
         let result = interrupts.during(|| what(&mut script.borrow_mut(), session, out));
-        tell(session, out)?;
+        show_journal(session, out)?;
         let whole = || session.target.kernel.dump().check_whole();
         let result = result.and_then(|()| whole().map_err(Failure::Outside));
         if let (Err(Failure::Script(_)), Some(command)) = (&result, meant) {

@@ -78,7 +78,9 @@ pub use database::Database;
 pub use fixpoint::Limits;
 pub use image::{NameOf, Piece, Section, TagImage, Wdf};
 pub use proof::Proof;
-pub use report::{Agent, Class, Coverage, Line, Reason, Report, Site, UNTAGGED, Verdict, tag_text};
+pub use report::{
+    Agent, Class, Coverage, Reason, Report, Site, SiteRecord, UNTAGGED, Verdict, tag_text,
+};
 pub use rkd_code::Machine;
 
 use std::sync::atomic::AtomicBool;

@@ -221,11 +221,11 @@ impl Report {
     }
 
     /// Every site as the line that programs read, in the order of the calls; calls without a tag argument are among them.
-    pub fn lines(&self) -> Vec<Line<'_>> {
+    pub fn lines(&self) -> Vec<SiteRecord<'_>> {
         let mut sites: Vec<(&Site, bool)> = self.sites.iter().map(|s| (s, false)).collect();
         sites.extend(self.untagged.iter().map(|s| (s, true)));
         sites.sort_by_key(|(site, _)| site.call_rva);
-        let line = |(site, untagged)| Line::new(self, site, untagged);
+        let line = |(site, untagged)| SiteRecord::new(self, site, untagged);
         sites.into_iter().map(line).collect()
     }
 }
@@ -235,7 +235,7 @@ pub const UNTAGGED: u32 = u32::from_le_bytes(*b"None");
 
 /// A site for programs: what is not known is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Line<'a> {
+pub struct SiteRecord<'a> {
     /// The image's name.
     pub file: &'a str,
     /// `x64`, `x86` or `arm64`.
@@ -262,15 +262,15 @@ pub struct Line<'a> {
     pub note: String,
 }
 
-impl<'a> Line<'a> {
-    fn new(report: &'a Report, site: &'a Site, untagged: bool) -> Line<'a> {
+impl<'a> SiteRecord<'a> {
+    fn new(report: &'a Report, site: &'a Site, untagged: bool) -> SiteRecord<'a> {
         let hex = |n: u32| format!("{n:#x}");
         // like the framework's default, it is a rule of Windows: no code holds the tag
         let (tag, class) = match untagged {
             true => (Some(UNTAGGED), Some(Class::E4)),
             false => (site.tag, site.class),
         };
-        Line {
+        SiteRecord {
             file: &report.file,
             arch: report.machine.name(),
             call_rva: hex(site.call_rva),
@@ -282,7 +282,7 @@ impl<'a> Line<'a> {
             class,
             pool: site.pool,
             size: site.size,
-            note: Line::note(site, untagged),
+            note: SiteRecord::note(site, untagged),
         }
     }
 

@@ -4,7 +4,7 @@ use super::is_answered;
 use crate::command::Row;
 use crate::render::Output;
 use rkd_dump::error::Result;
-use rkd_pooltags::{Class, Line, Report, Site, TagImage, Verdict, api, tag_text};
+use rkd_pooltags::{Class, Report, Site, SiteRecord, TagImage, Verdict, api, tag_text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Columns of an instruction's bytes; longer ones push the text to the right.
@@ -72,7 +72,7 @@ impl Rows<'_> {
         sites.into_iter().enumerate().collect()
     }
 
-    fn text(&self, line: &Line<'_>, site: &Site) -> String {
+    fn text(&self, line: &SiteRecord<'_>, site: &Site) -> String {
         let tag = site.tag.map(shown).or_else(|| line.tag.clone());
         let tag = tag.as_deref().unwrap_or("?");
         let class = line.class.map_or("-".to_owned(), |c| format!("{c:?}"));
@@ -332,7 +332,7 @@ struct SiteRow<'a> {
 }
 
 impl<'a> SiteRow<'a> {
-    fn new(line: &'a Line<'_>, text: String) -> SiteRow<'a> {
+    fn new(line: &'a SiteRecord<'_>, text: String) -> SiteRow<'a> {
         SiteRow {
             file: line.file,
             arch: line.arch,

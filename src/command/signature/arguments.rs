@@ -1,7 +1,7 @@
 //! What a command is called with.
 
 use super::kind::{Argument, word};
-use super::{Place, Tags};
+use super::{ModuleRef, Tags};
 use rkd_dump::addr::Virt;
 use rkd_dump::error::{Error, Result};
 
@@ -126,10 +126,10 @@ impl Args {
     }
 
     /// A module.
-    pub fn module(&self, parameter: &str) -> Option<Place<'_>> {
+    pub fn module(&self, parameter: &str) -> Option<ModuleRef<'_>> {
         match self.argument(parameter)? {
-            Argument::Text(text) => Some(Place::Named(text)),
-            Argument::Number(at) => Some(Place::At(Virt(*at))),
+            Argument::Text(text) => Some(ModuleRef::Named(text)),
+            Argument::Number(at) => Some(ModuleRef::At(Virt(*at))),
             Argument::Tags(_) => None,
         }
     }

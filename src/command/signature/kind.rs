@@ -276,7 +276,7 @@ fn parse_tag(typed: &str) -> Result<Tag> {
 
 /// A module or an address, as a person or a script means it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place<'a> {
+pub enum ModuleRef<'a> {
     /// A module's name, its image's, or an expression.
     Named(&'a str),
     /// An address.
@@ -284,11 +284,11 @@ pub enum Place<'a> {
 }
 
 /// As it is typed.
-impl fmt::Display for Place<'_> {
+impl fmt::Display for ModuleRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Named(text) => f.write_str(text),
-            Place::At(at) => write!(f, "{at:#x}"),
+            ModuleRef::Named(text) => f.write_str(text),
+            ModuleRef::At(at) => write!(f, "{at:#x}"),
         }
     }
 }

@@ -9,7 +9,7 @@ mod misfit;
 pub use arguments::{Args, given};
 pub use bind::{Given, Handed};
 pub(super) use bind::{bind_text, bind_values};
-pub use kind::{Kind, Place, Tags};
+pub use kind::{Kind, ModuleRef, Tags};
 
 #[cfg(test)]
 mod tests;

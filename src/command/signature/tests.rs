@@ -160,7 +160,7 @@ fn flags_stand_where_they_like() {
     assert_eq!(args.flags().collect::<Vec<_>>(), ["f", "s", "f"]);
     assert_eq!(
         args.module("Module | Address"),
-        Some(Place::Named("nt + 8"))
+        Some(ModuleRef::Named("nt + 8"))
     );
     assert!(typed(&HEADERS, "-h").unwrap().has("h"));
     // Only behind the tag is 0 kd's word for a pool.

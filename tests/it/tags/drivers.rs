@@ -58,7 +58,7 @@ fn check(name: &str, report: &Report, wrong: &mut Vec<String>) {
     assert!(!answers.is_empty(), "{name}");
     let lines = report.lines();
     for answer in &answers {
-        let named = |l: &&rkd_pooltags::Line<'_>| {
+        let named = |l: &&rkd_pooltags::SiteRecord<'_>| {
             l.tag.as_ref() == Some(&answer.tag) && l.api == answer.api
         };
         let said: Vec<_> = lines.iter().filter(named).collect();

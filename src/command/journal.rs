@@ -10,7 +10,7 @@ use rkd_symbols::server::Entry;
 ///
 /// # Errors
 /// Those of the sink.
-pub fn tell(session: &Session, out: &mut dyn Sink) -> Result<()> {
+pub fn show_journal(session: &Session, out: &mut dyn Sink) -> Result<()> {
     for entry in session.target.servers.journal().take() {
         match entry {
             Entry::Noise(line) => out.text(&line)?,
